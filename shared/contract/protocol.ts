@@ -1,0 +1,123 @@
+import { z } from 'zod'
+import { ErrorBody } from './errors.ts'
+import { ApprovalId, SessionId } from './ids.ts'
+import { ApprovalRequest, ApprovalScope } from './schemas/approval.ts'
+import { Checkpoint, RestoreReport } from './schemas/checkpoint.ts'
+import { LedgerEntry, LedgerVerification } from './schemas/ledger.ts'
+import { KillReport, Session } from './schemas/session.ts'
+import { Timestamp } from './schemas/time.ts'
+import { ToolCall } from './schemas/tool-call.ts'
+
+/** Raised when a frame changes its meaning; client and host refuse each other on a difference. */
+export const PROTOCOL_VERSION = 1
+
+/** Longest frame either side reads, in bytes; a longer one ends the connection. */
+export const MAX_FRAME_BYTES = 8 * 1024 * 1024
+
+const text = z.string().max(65_536)
+const nothing = z.object({})
+
+const TerminalSize = z.object({
+  columns: z.number().int().min(1).max(10_000),
+  rows: z.number().int().min(1).max(10_000),
+})
+
+const SecretName = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*(\/[A-Za-z0-9][A-Za-z0-9._@-]*)*$/, 'letters, digits, . _ @ - and / between parts')
+
+const SessionStartParams = z.object({
+  cwd: z.string().max(4_096),
+  command: z.array(text).min(1).max(1_024),
+  profile: z.string().max(200).optional(),
+  /** Values of the variables that `profile/resolve` asked for, and no others. */
+  env: z.record(z.string().max(256), text),
+  /** The viewer's terminal, or null when its streams are pipes or files. */
+  terminal: TerminalSize.nullable(),
+  sandbox: z.enum(['auto', 'off']),
+})
+
+const command = <Params extends z.ZodType, Result extends z.ZodType>(params: Params, result: Result) => ({ params, result })
+
+/** Every command of the contract, for every shell and every transport. */
+export const COMMANDS = {
+  'host/info': command(
+    nothing,
+    z.object({ version: z.string(), pid: z.number().int(), startedAt: Timestamp, dataFolder: z.string(), sessions: z.number().int() }),
+  ),
+  'host/stop': command(nothing, nothing),
+  'profile/resolve': command(
+    z.object({ cwd: z.string().max(4_096), command: z.array(text).min(1).max(1_024), profile: z.string().max(200).optional() }),
+    z.object({ agent: z.string(), adapter: z.string(), envNames: z.array(z.string()), notices: z.array(z.string()) }),
+  ),
+  /** Starts a session and attaches this connection to its streams. */
+  'session/start': command(SessionStartParams, Session),
+  'session/input': command(z.object({ sessionId: SessionId, data: z.base64() }), nothing),
+  'session/end-input': command(z.object({ sessionId: SessionId }), nothing),
+  'session/resize': command(z.object({ sessionId: SessionId, terminal: TerminalSize }), nothing),
+  'session/signal': command(z.object({ sessionId: SessionId, signal: z.enum(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) }), nothing),
+  'session/list': command(nothing, z.object({ sessions: z.array(Session) })),
+  'session/pause': command(z.object({ sessionId: SessionId }), Session),
+  'session/resume': command(z.object({ sessionId: SessionId }), Session),
+  'session/kill': command(
+    z.object({ sessionIds: z.union([z.array(SessionId).min(1).max(1_000), z.literal('all')]), keepChanges: z.boolean() }),
+    z.object({ reports: z.array(KillReport) }),
+  ),
+  'session/undo': command(z.object({ sessionId: SessionId }), RestoreReport),
+  'checkpoint/list': command(z.object({ sessionId: SessionId }), z.object({ checkpoints: z.array(Checkpoint) })),
+  'tool-call/list': command(z.object({ sessionId: SessionId }), z.object({ toolCalls: z.array(ToolCall) })),
+  'approval/list': command(nothing, z.object({ requests: z.array(ApprovalRequest) })),
+  'approval/decide': command(
+    z.object({
+      approvalId: ApprovalId,
+      /** Must equal the request's: the answer is for exactly what was shown. */
+      bindingHash: z.string(),
+      answer: z.enum(['approve', 'deny']),
+      scope: ApprovalScope.optional(),
+      reason: z.string().max(4_096).optional(),
+    }),
+    ApprovalRequest,
+  ),
+  'ledger/read': command(
+    z.object({ after: z.number().int().nonnegative().optional(), last: z.number().int().positive().max(10_000).optional(), sessionId: SessionId.optional() }),
+    z.object({ entries: z.array(LedgerEntry) }),
+  ),
+  'ledger/verify': command(nothing, LedgerVerification),
+  'secret/set': command(z.object({ name: SecretName, value: z.string().min(1).max(65_536) }), nothing),
+  'secret/list': command(nothing, z.object({ secrets: z.array(z.object({ name: SecretName, createdAt: Timestamp })) })),
+  'secret/remove': command(z.object({ name: SecretName }), nothing),
+  /** From now on this connection gets every event but other sessions' streams. */
+  'event/subscribe': command(nothing, z.object({ sequence: z.number().int().nonnegative() })),
+} as const
+
+/** Every event of the contract. `session/output` goes to the attached connection alone. */
+export const EVENTS = {
+  'session/changed': Session,
+  'session/output': z.object({ sessionId: SessionId, stream: z.enum(['terminal', 'stdout', 'stderr']), data: z.base64() }),
+  'tool-call/changed': ToolCall,
+  'approval/changed': ApprovalRequest,
+  'ledger/appended': LedgerEntry,
+  'alarm/raised': z.object({ sessionId: SessionId.nullable(), message: z.string() }),
+} as const
+
+export type CommandName = keyof typeof COMMANDS
+export type CommandParams<Name extends CommandName> = z.infer<(typeof COMMANDS)[Name]['params']>
+export type CommandResult<Name extends CommandName> = z.infer<(typeof COMMANDS)[Name]['result']>
+export type EventName = keyof typeof EVENTS
+export type EventData<Name extends EventName> = z.infer<(typeof EVENTS)[Name]>
+
+/** The first frame on a connection: proves that the client may decide, and that both speak the same protocol. */
+export const Hello = z.object({ hello: z.object({ protocol: z.number().int(), token: z.string().max(256), client: z.string().max(64) }) })
+
+export const Request = z.object({ id: z.number().int().nonnegative(), command: z.string().max(64), params: z.unknown() })
+export type Request = z.infer<typeof Request>
+
+export const Response = z.union([
+  z.object({ id: z.number().int().nonnegative(), result: z.unknown() }).refine((frame) => 'result' in frame),
+  z.object({ id: z.number().int().nonnegative(), error: ErrorBody }),
+])
+export type Response = z.infer<typeof Response>
+
+export const EventFrame = z.object({ sequence: z.number().int().positive(), event: z.string().max(64), data: z.unknown() })
+export type EventFrame = z.infer<typeof EventFrame>

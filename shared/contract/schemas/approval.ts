@@ -1,0 +1,31 @@
+import { z } from 'zod'
+import { ApprovalId, SessionId, ToolCallId } from '../ids.ts'
+import { Timestamp } from './time.ts'
+import { PolicyDecision } from './tool-call.ts'
+
+export const ApprovalScope = z.enum(['once', 'session', 'always'])
+export type ApprovalScope = z.infer<typeof ApprovalScope>
+
+export const ApprovalState = z.enum(['waiting', 'approved', 'denied', 'expired', 'withdrawn'])
+export type ApprovalState = z.infer<typeof ApprovalState>
+
+/** One question to a person about one tool call. */
+export const ApprovalRequest = z.object({
+  id: ApprovalId,
+  toolCallId: ToolCallId,
+  sessionId: SessionId,
+  agent: z.string(),
+  tool: z.string(),
+  input: z.unknown(),
+  cwd: z.string(),
+  decision: PolicyDecision,
+  /** SHA-256, hex, of what exactly is asked (session, tool, canonical input, working folder): the answer binds to it. */
+  bindingHash: z.string().regex(/^[0-9a-f]{64}$/),
+  state: ApprovalState,
+  requestedAt: Timestamp,
+  /** When nobody has answered by then, it is denied. */
+  expiresAt: Timestamp,
+  decidedAt: Timestamp.nullable(),
+  reason: z.string().nullable(),
+})
+export type ApprovalRequest = z.infer<typeof ApprovalRequest>

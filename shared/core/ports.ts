@@ -1,0 +1,152 @@
+import type { Readable, Writable } from 'node:stream'
+import type { ApprovalId, CheckpointId, SessionId, ToolCallId } from '../contract/ids.ts'
+import type { Checkpoint, CheckpointReason, RestoreReport } from '../contract/schemas/checkpoint.ts'
+import type { LedgerEntry, LedgerKind, LedgerVerification } from '../contract/schemas/ledger.ts'
+import type { ContainerKind } from '../contract/schemas/session.ts'
+import type { Timestamp } from '../contract/schemas/time.ts'
+
+/** The wall clock. Everything that decides by time gets one, so that a test can move it. */
+export interface Clock {
+  now(): Timestamp
+}
+
+/** Fresh unguessable ids. */
+export interface IdSource {
+  session(): SessionId
+  toolCall(): ToolCallId
+  approval(): ApprovalId
+  checkpoint(): CheckpointId
+}
+
+/** Names and ages of kept secrets: all that ever leaves the store without being asked for by name. */
+export interface SecretInfo {
+  readonly name: string
+  readonly createdAt: Timestamp
+}
+
+/**
+ * The OS keychain. Throws HoldfastError `secret-unavailable`, with a message of its own for each of: no bus,
+ * no provider, locked, dismissed. Never falls back to another place.
+ */
+export interface SecretStore {
+  /** The value, or null when there is no such item. */
+  get(name: string): Promise<string | null>
+  set(name: string, value: string): Promise<void>
+  /** True when there was one. */
+  remove(name: string): Promise<boolean>
+  list(): Promise<readonly SecretInfo[]>
+}
+
+/** The audit log. One writer. */
+export interface Ledger {
+  /**
+   * Chains and stores one entry; when it returns, the entry is durable on disk.
+   * Throws HoldfastError `ledger-unavailable` or `disk-full`: then the effect it announces must not happen.
+   */
+  append(kind: LedgerKind, sessionId: SessionId | null, body: Record<string, unknown>): LedgerEntry
+  /** Entries with a sequence above `after`, oldest first, at most `limit`. */
+  read(query: { after: number; limit: number; sessionId?: SessionId }): LedgerEntry[]
+  /** The newest `limit` entries, oldest first. */
+  tail(limit: number): LedgerEntry[]
+  verify(): LedgerVerification
+  close(): void
+}
+
+/** Checkpoints of working trees, kept outside them. */
+export interface CheckpointStore {
+  /** Keeps the state of the working tree that `root` lies in. Writes nothing inside that tree or its `.git`. */
+  create(params: { sessionId: SessionId; root: string; reason: CheckpointReason }): Promise<Checkpoint>
+  list(sessionId: SessionId): Promise<readonly Checkpoint[]>
+  /**
+   * Brings the tree back to `target`, after keeping the present state as a checkpoint of its own, and pushes that
+   * onto the session's undo stack. Can be run again after an interruption.
+   */
+  revert(params: { sessionId: SessionId; target: CheckpointId }): Promise<RestoreReport>
+  /**
+   * Puts back what the session's last revert took away, and takes it off the stack.
+   * Throws HoldfastError `nothing-to-undo` when there is none.
+   */
+  undo(params: { sessionId: SessionId }): Promise<RestoreReport>
+}
+
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** What to run, and what it may see. All paths absolute and resolved. */
+export interface ContainerSpec {
+  readonly sessionId: SessionId
+  /** The executable, absolute. */
+  readonly file: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  /** The whole environment: nothing is added to it but what the container itself needs. */
+  readonly env: Readonly<Record<string, string>>
+  /** A terminal of its own, or three pipes. */
+  readonly terminal: TerminalSize | null
+  /** Folders and sockets it may read and write. */
+  readonly writable: readonly string[]
+  /** Folders and files it may read, on top of the system's own. */
+  readonly readable: readonly string[]
+  /** Folders and files that it must not see at all, whatever else says so. */
+  readonly hidden: readonly string[]
+  /** The agent's own home, shown to it at `homeAt`. */
+  readonly home: string
+  readonly homeAt: string
+  /** Where to keep the kill file: see KillFile. Written before the command starts. */
+  readonly killFile: string
+}
+
+export interface ContainerExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** What a sweep found after a kill. */
+export interface KillProof {
+  readonly killed: number
+  /** Process ids still alive in the container: empty means proven. */
+  readonly survivors: readonly number[]
+  readonly durationMs: number
+}
+
+/** A running container. `freeze`, `thaw` and `kill` may be called at any time, twice, and after the end. */
+export interface Container {
+  readonly kind: ContainerKind
+  /** Process id, in the host's view, of the first process inside. */
+  readonly pid: number
+  /** null when the container has a terminal: then `terminal` is set. */
+  readonly pipes: { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable } | null
+  readonly terminal: ContainerTerminal | null
+  /** Resolves when the command has ended; whatever it left running is still inside until `kill`. */
+  readonly exited: Promise<ContainerExit>
+  /** Nothing inside runs from the moment this resolves. */
+  freeze(): Promise<void>
+  thaw(): Promise<void>
+  /** Freezes, kills everything inside, and sweeps until it is empty or 5 s have passed. */
+  kill(): Promise<KillProof>
+  /** Sends a signal to the command alone. */
+  signal(signal: NodeJS.Signals): void
+  /** Whether a process, by its id in the host's view, is inside. */
+  contains(pid: number): Promise<boolean>
+  /** Ids of all processes inside, in the host's view. */
+  processes(): Promise<readonly number[]>
+}
+
+export interface ContainerTerminal {
+  onData(listener: (chunk: Buffer) => void): void
+  write(data: Buffer): void
+  resize(size: TerminalSize): void
+  /** Stops and resumes reading, so that a slow viewer slows the agent and not the host's memory. */
+  pause(): void
+  resume(): void
+}
+
+/** One way to hold processes on this platform. */
+export interface ContainerProvider {
+  readonly kind: ContainerKind
+  /** null when it works here, else what is missing and the command that gets it. */
+  unavailable(): Promise<string | null>
+  launch(spec: ContainerSpec): Promise<Container>
+}
