@@ -150,3 +150,26 @@ export interface ContainerProvider {
   unavailable(): Promise<string | null>
   launch(spec: ContainerSpec): Promise<Container>
 }
+
+export interface ToolCallAsk {
+  readonly sessionId: SessionId
+  /** The name policy rules know it by: `Bash`, `mcp__server__tool`. */
+  readonly tool: string
+  readonly input: unknown
+  /** The provider's tool_use id, or null when the agent gives none. */
+  readonly toolUseId: string | null
+  /** Aborted when the asker has gone: the question is withdrawn and the call never runs. */
+  readonly signal: AbortSignal
+}
+
+export type ToolCallVerdict =
+  | { readonly allowed: true; readonly toolCallId: ToolCallId }
+  | { readonly allowed: false; readonly toolCallId: ToolCallId; readonly reason: string }
+
+/** The one gate every tool call passes, brokered or built in: policy, approval, ledger intent, in that order. */
+export interface ToolCallGate {
+  /** Resolves once decided; when `allowed`, the intent is already durable in the ledger. Never rejects: a fault denies. */
+  request(ask: ToolCallAsk): Promise<ToolCallVerdict>
+  /** Records how an allowed call ended. */
+  finish(toolCallId: ToolCallId, outcome: { readonly ok: boolean; readonly summary: string }): void
+}
