@@ -1,0 +1,49 @@
+import { HoldfastError } from '../../contract/errors.ts'
+import { MAX_FRAME_BYTES, type EventData, type EventName } from '../../contract/protocol.ts'
+
+/** What the hub needs of a connection. One that does not read is dropped by its transport; the hub waits for nobody. */
+export interface Subscriber {
+  sendFrame(frame: string): void
+  /** Called once, also when the connection has closed before. */
+  onClose(listener: () => void): void
+}
+
+export interface EventHub {
+  /**
+   * Sends to every subscriber. A session's output has one reader, its attached connection: see Connection.send.
+   * Throws HoldfastError `internal` when the event is longer than a frame may be.
+   */
+  publish<Name extends Exclude<EventName, 'session/output'>>(event: Name, data: EventData<Name>): void
+  /** From now on the subscriber gets what is published; returns the newest sequence number given out so far. */
+  subscribe(subscriber: Subscriber): number
+  /** A frame with the next sequence number: host-wide and rising; a gap means an event for someone else. */
+  frameOf<Name extends EventName>(event: Name, data: EventData<Name>): string
+}
+
+export const createEventHub = (): EventHub => {
+  const subscribers = new Set<Subscriber>()
+  let sequence = 0
+
+  const frameOf: EventHub['frameOf'] = (event, data) => {
+    const frame = JSON.stringify({ sequence: sequence + 1, event, data })
+    if (Buffer.byteLength(frame) > MAX_FRAME_BYTES)
+      throw new HoldfastError('internal', `An event ${event} was too long to send.`)
+    sequence += 1
+    return frame
+  }
+
+  return {
+    frameOf,
+    publish(event, data) {
+      const frame = frameOf(event, data)
+      for (const subscriber of subscribers) subscriber.sendFrame(frame)
+    },
+    subscribe(subscriber) {
+      if (!subscribers.has(subscriber)) {
+        subscribers.add(subscriber)
+        subscriber.onClose(() => subscribers.delete(subscriber))
+      }
+      return sequence
+    },
+  }
+}
