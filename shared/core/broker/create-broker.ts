@@ -1,0 +1,183 @@
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { Server as NetServer, Socket } from 'node:net'
+import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { SessionId } from '../../contract/ids.ts'
+import type { McpConfig } from '../../contract/schemas/mcp-config.ts'
+import type { Clock, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import { readToken, serveDownstream } from './downstream-connection.ts'
+import type { Downstream } from './downstream-connection.ts'
+import type { Redactor } from './redactor.ts'
+import { resolveServerLaunch } from './server-launch.ts'
+import { createStatusTool } from './status-tool.ts'
+import { createToolCallPipeline } from './tool-call-pipeline.ts'
+import { buildToolCatalog } from './tool-catalog.ts'
+import type { ToolCatalog } from './tool-catalog.ts'
+import type { Urgency } from './upstream-process.ts'
+import { createUpstreamServer } from './upstream-server.ts'
+import type { Upstream, UpstreamStatus } from './upstream-server.ts'
+
+export interface BrokerDeps {
+  readonly gate: ToolCallGate
+  readonly secrets: SecretStore
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly redactor: Redactor
+  readonly version: string
+  /** The host's own environment, from which servers get PATH, HOME and LANG alone. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Whether the process at the other end belongs to the session; a rejection counts as no. */
+  peerCheck(sessionId: SessionId, socket: Socket): Promise<boolean>
+  /** What the agent may know of its session: its identity, usage and limits. */
+  status(sessionId: SessionId): Record<string, unknown>
+  readonly timing?: Partial<BrokerTiming>
+}
+
+export interface BrokerTiming {
+  /** While a person thinks, the agent's client hears this often that its call is alive. */
+  readonly progressEveryMs: number
+  /** How long the first list of tools waits for servers that are still starting. */
+  readonly startGraceMs: number
+  /** First wait before a crashed server is started again. */
+  readonly restartDelayMs: number
+}
+
+const TIMING: BrokerTiming = { progressEveryMs: 5_000, startGraceMs: 2_000, restartDelayMs: 250 }
+
+/** A socket's path must fit into sockaddr_un, see unix(7). */
+const MAX_SOCKET_PATH_BYTES = 107
+const MAX_CONNECTIONS = 16
+
+export interface BrokerSessionParams {
+  readonly sessionId: SessionId
+  readonly agent: string
+  /** Where the servers run. */
+  readonly cwd: string
+  /** What a connection must send as its first line. */
+  readonly token: string
+  readonly servers: McpConfig
+  /** The session's own socket; its folder is made for the user alone. */
+  readonly socketPath: string
+}
+
+export interface BrokerSession {
+  /** The state of each configured server, with what to do where one is unavailable. */
+  servers(): readonly UpstreamStatus[]
+  /** Ends connections and servers; calls in flight are withdrawn. Resolves when the servers' groups are killed. */
+  close(urgency: Urgency): Promise<void>
+}
+
+export interface Broker {
+  /**
+   * Starts the session's servers and listens on its socket. A server that cannot start is a state of that server, not
+   * an error here. Throws HoldfastError `unsupported` when the socket's path is too long.
+   */
+  openSession(params: BrokerSessionParams): Promise<BrokerSession>
+}
+
+/** The broker: one MCP server towards each session's agent, in front of the user's own servers. */
+export const createBroker = (deps: BrokerDeps): Broker => {
+  const timing = { ...TIMING, ...deps.timing }
+
+  return {
+    openSession: async ({ sessionId, agent, cwd, token, servers, socketPath }) => {
+      const listener = await listenPrivately(socketPath)
+      const downstreams = new Set<Downstream>()
+      let closed = false
+      let catalog: ToolCatalog = new Map()
+      const onChanged = (): void => {
+        catalog = buildToolCatalog(upstreams)
+        for (const downstream of downstreams) downstream.toolsChanged()
+      }
+
+      const upstreams: Upstream[] = []
+      const configured = Object.entries(servers.mcpServers).map(([name, config]) =>
+        createUpstreamServer({
+          name,
+          cwd,
+          version: deps.version,
+          clock: deps.clock,
+          redactor: deps.redactor,
+          restartDelayMs: timing.restartDelayMs,
+          resolveLaunch: () => resolveServerLaunch(deps, { sessionId, name, config }),
+          onChanged,
+        }),
+      )
+      const serverStates = (): UpstreamStatus[] => configured.map((upstream) => upstream.status())
+      const readStatus = () => ({ agent, sessionId, ...deps.status(sessionId), servers: serverStates() })
+      upstreams.push(createStatusTool(readStatus), ...configured)
+      onChanged()
+
+      const started = Promise.all(configured.map((upstream) => upstream.firstStart))
+      const startedCatalog = async (): Promise<ToolCatalog> => {
+        await Promise.race([started, delay(timing.startGraceMs, undefined, { ref: false })])
+        return catalog
+      }
+      const callTool = createToolCallPipeline({
+        sessionId,
+        agent,
+        gate: deps.gate,
+        redactor: deps.redactor,
+        progressEveryMs: timing.progressEveryMs,
+        catalog: () => catalog,
+        startedCatalog,
+      })
+
+      let alarmRaised = false
+      const refuse = (socket: Socket): void => {
+        socket.destroy()
+        if (alarmRaised) return
+        alarmRaised = true
+        deps.ledger.append('alarm/raised', sessionId, {
+          message: 'A connection to the broker was refused: wrong token, or a process outside the session.',
+        })
+      }
+      const accept = async (socket: Socket): Promise<void> => {
+        socket.on('error', () => {})
+        const known = (await readToken(socket, token)) && (await deps.peerCheck(sessionId, socket).catch(() => false))
+        if (closed) socket.destroy()
+        else if (!known) refuse(socket)
+        else if (!socket.destroyed) serve(socket)
+      }
+      const serve = (socket: Socket): void => {
+        const downstream = serveDownstream(socket, { version: deps.version, callTool, startedCatalog })
+        downstreams.add(downstream)
+        socket.once('close', () => downstreams.delete(downstream))
+      }
+
+      listener.on('connection', (socket) => accept(socket).catch(() => socket.destroy()))
+
+      return {
+        servers: serverStates,
+        close: async (urgency) => {
+          closed = true
+          listener.close()
+          for (const downstream of downstreams) downstream.close()
+          await Promise.all(configured.map((upstream) => upstream.close(urgency)))
+        },
+      }
+    },
+  }
+}
+
+const listenPrivately = async (path: string): Promise<NetServer> => {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    throw new HoldfastError(
+      'unsupported',
+      `The socket path ${path} is longer than ${MAX_SOCKET_PATH_BYTES} bytes. Use a shorter HOLDFAST_HOME.`,
+    )
+  }
+  const folder = dirname(path)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  chmodSync(folder, 0o700)
+  rmSync(path, { force: true })
+  const listener = createServer()
+  listener.maxConnections = MAX_CONNECTIONS
+  listener.listen(path)
+  await once(listener, 'listening')
+  chmodSync(path, 0o600)
+  return listener
+}

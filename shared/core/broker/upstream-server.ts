@@ -1,0 +1,176 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Client } from '@modelcontextprotocol/client'
+import type { CallToolRequestParams, CallToolResult, Progress, Tool } from '@modelcontextprotocol/client'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { Clock } from '../ports.ts'
+import type { Redactor } from './redactor.ts'
+import type { ServerLaunch } from './server-launch.ts'
+import { startUpstreamProcess } from './upstream-process.ts'
+import type { UpstreamProcess, Urgency } from './upstream-process.ts'
+
+export interface UpstreamStatus {
+  readonly name: string
+  readonly state: 'starting' | 'ready' | 'restarting' | 'unavailable' | 'closed'
+  /** Why it is not ready, for a person; null when there is nothing to say. */
+  readonly message: string | null
+  readonly tools: number
+}
+
+export interface UpstreamCallOptions {
+  /** Aborting tells the server and rejects the call. */
+  readonly signal: AbortSignal
+  /** Called for each progress notification of this call, always before the call resolves; null to ask for none. */
+  readonly onProgress: ((progress: Progress) => void) | null
+}
+
+/** Something that has tools: a server of the user's, or the broker itself. */
+export interface Upstream {
+  readonly name: string
+  status(): UpstreamStatus
+  /** Its tools as last listed; those of a server that is restarting stay. */
+  tools(): readonly Tool[]
+  /** Resolves, never rejects, once its first start has gone well or badly. */
+  readonly firstStart: Promise<void>
+  /** Rejects with HoldfastError `illegal-state` when it is not ready, and with what the SDK throws otherwise. */
+  call(params: CallToolRequestParams, options: UpstreamCallOptions): Promise<CallToolResult>
+  /** Ends it for good, processes included. */
+  close(urgency: Urgency): Promise<void>
+}
+
+export interface UpstreamServerDeps {
+  readonly name: string
+  readonly cwd: string
+  readonly version: string
+  readonly clock: Clock
+  readonly redactor: Redactor
+  /** First wait before a restart, doubled with each failure in a row. */
+  readonly restartDelayMs: number
+  /** Asked anew for every start, so that a rotated secret is taken up; a rejection makes the server unavailable. */
+  resolveLaunch(): Promise<ServerLaunch>
+  /** Tools or readiness have changed. */
+  onChanged(): void
+}
+
+/** How long a server may take to start: `npx` may have to download it first. */
+const CONNECT_TIMEOUT_MS = 120_000
+/** Calls have no deadline of ours: the agent's own ends them, by cancelling. */
+const CALL_TIMEOUT_MS = 24 * 60 * 60 * 1_000
+/** How long after its output closed a process may take to end by itself, so that its exit code can be told. */
+const EXIT_GRACE_MS = 500
+const MAX_RESTART_DELAY_MS = 60_000
+/** After this long without a fault, a failure is a first one again. */
+const STEADY_MS = 60_000
+const MAX_TOOLS = 1_000
+/** What a person can read in a question and write in a rule: no space, no invisible character. */
+const TOOL_NAME = /^[\x21-\x7e]{1,128}$/
+
+/** Starts a stdio MCP server at once and keeps it running, with back-off, until closed. */
+export const createUpstreamServer = (deps: UpstreamServerDeps): Upstream => {
+  const closing = new AbortController()
+  const firstStart = Promise.withResolvers<void>()
+  let state: UpstreamStatus['state'] = 'starting'
+  let message: string | null = null
+  let tools: readonly Tool[] = []
+  const progressListeners = new Map<string | number, (progress: Progress) => void>()
+  let calls = 0
+  let current: { readonly process: UpstreamProcess; readonly client: Client } | null = null
+
+  const become = (next: UpstreamStatus['state'], why: string | null): void => {
+    if (state === 'closed') return
+    state = next
+    message = why === null ? null : deps.redactor.text(why)
+    deps.onChanged()
+  }
+
+  const takeTools = (listed: readonly Tool[]): void => {
+    tools = listed.filter((tool) => TOOL_NAME.test(tool.name)).slice(0, MAX_TOOLS)
+    const left = listed.length - tools.length
+    const limits = `a name may be 128 plain characters long, and a server may have ${MAX_TOOLS} tools`
+    become('ready', left === 0 ? null : `${left} of its tools are left out: ${limits}`)
+  }
+
+  /** One life of the server: resolves with why it ended. */
+  const runOnce = async (launch: ServerLaunch): Promise<string> => {
+    const process = startUpstreamProcess(launch, deps.cwd)
+    const client = new Client(
+      { name: 'holdfast', version: deps.version },
+      {
+        listChanged: {
+          tools: { debounceMs: 50, onChanged: (_error, listed) => listed !== null && takeTools(listed) },
+        },
+      },
+    )
+    // The SDK's own `onprogress` drops a last notification that arrives together with the result.
+    client.setNotificationHandler('notifications/progress', ({ params: { progressToken, ...progress } }) =>
+      progressListeners.get(progressToken)?.(progress),
+    )
+    const closed = new Promise<void>((resolve) => (client.onclose = resolve))
+    current = { process, client }
+    let problem = 'closed its output or sent too long a message'
+    try {
+      await client.connect(process.transport, { timeout: CONNECT_TIMEOUT_MS })
+      takeTools((await client.listTools()).tools)
+      firstStart.resolve()
+      await closed
+    } catch (error) {
+      problem = `did not start properly (${error instanceof Error ? error.message : String(error)})`
+    }
+    become('restarting', `${deps.name} ${problem}`)
+    const end = await Promise.race([process.ended, delay(EXIT_GRACE_MS, null, { ref: false })])
+    await client.close()
+    await process.stop('gently')
+    current = null
+    return end ?? problem
+  }
+
+  const keepRunning = async (): Promise<void> => {
+    for (let failures = 1; !closing.signal.aborted; failures += 1) {
+      const launch = await deps.resolveLaunch()
+      if (closing.signal.aborted) return
+      const startedAt = deps.clock.now()
+      const end = await runOnce(launch)
+      if (closing.signal.aborted) return
+      if (deps.clock.now() - startedAt > STEADY_MS) failures = 1
+      become('restarting', `${deps.name} ${end}`)
+      firstStart.resolve()
+      const delayMs = Math.min(deps.restartDelayMs * 2 ** (failures - 1), MAX_RESTART_DELAY_MS)
+      await delay(delayMs, undefined, { ref: false, signal: closing.signal }).catch(() => {})
+    }
+  }
+
+  keepRunning()
+    .catch((error: unknown) => become('unavailable', error instanceof Error ? error.message : String(error)))
+    .finally(firstStart.resolve)
+
+  return {
+    name: deps.name,
+    status: () => ({ name: deps.name, state, message, tools: tools.length }),
+    tools: () => tools,
+    firstStart: firstStart.promise,
+    call: async (params, { signal, onProgress }) => {
+      if (state !== 'ready' || current === null) {
+        const why = message === null ? '' : ` (${message})`
+        throw new HoldfastError(
+          'illegal-state',
+          `The server ${deps.name} is not running now${why}. Other servers are not affected.`,
+        )
+      }
+      const { client } = current
+      const options = { signal, timeout: CALL_TIMEOUT_MS }
+      if (onProgress === null) return client.request({ method: 'tools/call', params }, options)
+      const progressToken = (calls += 1)
+      progressListeners.set(progressToken, onProgress)
+      try {
+        const _meta = { ...params._meta, progressToken }
+        return await client.request({ method: 'tools/call', params: { ...params, _meta } }, options)
+      } finally {
+        progressListeners.delete(progressToken)
+      }
+    },
+    close: async (urgency) => {
+      become('closed', null)
+      closing.abort()
+      await current?.process.stop(urgency)
+    },
+  }
+}

@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Client } from '@modelcontextprotocol/client'
+import { afterEach, describe, expect, test } from 'vitest'
+import { HoldfastError } from '../../shared/contract/errors.ts'
+import type { SecretStore } from '../../shared/core/ports.ts'
+import { FIXTURE_SERVER, nodeServer, openHarness, SHIM, TOKEN } from '../fixtures/servers/broker-session.ts'
+import type { Harness } from '../fixtures/servers/broker-session.ts'
+
+let harness: Harness
+afterEach(() => harness.close())
+
+const textOf = (result: Awaited<ReturnType<Client['callTool']>>): string =>
+  result.content.map((block) => (block.type === 'text' ? block.text : '')).join('')
+const fixture = (env: Record<string, string>) => nodeServer(FIXTURE_SERVER, env)
+const stateOf = (name: string) => harness.session.servers().find((server) => server.name === name)
+
+/** Resolves when a change of the tools has been announced and `holds` is true. */
+const toolsChangedUntil = (client: Client, holds: () => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    client.setNotificationHandler('notifications/tools/list_changed', () => void (holds() && resolve()))
+  })
+
+describe('upstream servers', () => {
+  test('one that crashes is an error on its tools alone, and comes back as a new process', async () => {
+    harness = await openHarness({ weak: fixture({}), steady: fixture({}) })
+    const { client } = await harness.agent()
+    const before = textOf(await client.callTool({ name: 'weak__pid' }))
+    const recovered = toolsChangedUntil(client, () => stateOf('weak')?.state === 'ready')
+
+    const crashed = await client.callTool({ name: 'weak__crash' })
+    expect(crashed.isError).toBe(true)
+    expect(textOf(crashed)).toContain('may or may not have taken effect')
+    expect((await client.callTool({ name: 'steady__counts' })).isError).toBeUndefined()
+
+    await recovered
+    const after = textOf(await client.callTool({ name: 'weak__pid' }))
+    expect(after).toMatch(/^\d+$/)
+    expect(after).not.toBe(before)
+  })
+
+  test('one that is slow to start does not hold up the others, and is announced when it is ready', async () => {
+    const waiting = Promise.withResolvers<Socket>()
+    const gatePath = join(mkdtempSync(join(tmpdir(), 'holdfast-gate-')), 'gate.sock')
+    const gate = createServer(waiting.resolve).listen(gatePath)
+    harness = await openHarness(
+      { slow: fixture({ FIXTURE_GATE: gatePath }), quick: fixture({}) },
+      { deps: { timing: { startGraceMs: 0 } } },
+    )
+    const release = await waiting.promise
+    const { client } = await harness.agent()
+    if (stateOf('quick')?.state !== 'ready') await toolsChangedUntil(client, () => stateOf('quick')?.state === 'ready')
+    expect(stateOf('slow')?.state).toBe('starting')
+    expect(textOf(await client.callTool({ name: 'quick__mutable' }))).toBe('ran')
+    expect((await client.listTools()).tools.some((tool) => tool.name.startsWith('slow__'))).toBe(false)
+
+    const ready = toolsChangedUntil(client, () => stateOf('slow')?.state === 'ready')
+    release.destroy()
+    await ready
+    expect(textOf(await client.callTool({ name: 'slow__mutable' }))).toBe('ran')
+    gate.close()
+    rmSync(dirname(gatePath), { recursive: true })
+  })
+
+  test.each([
+    ['an http server', { url: 'https://mcp.example' }, 'not supported yet'],
+    ['a boundary that is not enforced yet', fixture({ ALLOWED_REPOS: 'acme/web' }), 'ALLOWED_REPOS, a boundary'],
+    ['a secret the keychain does not have', fixture({ KEY_SECRET: 'agent/x' }), 'no item with the name that KEY_SECRET'],
+    ['a variable given twice', fixture({ KEY: 'x', KEY_SECRET: 'agent/x' }), 'KEY_SECRET and KEY cannot both be set'],
+    ['a reference to a variable', fixture({ KEY: '${HOME}/x' }), 'does not expand'],
+  ])('%s is not started and says why; the rest of the session works', async (_what, server, message) => {
+    harness = await openHarness({ odd: server, fine: fixture({}) })
+    const { client } = await harness.agent()
+    expect(textOf(await client.callTool({ name: 'status' }))).toContain(message)
+    expect((await client.listTools()).tools.some((tool) => tool.name.startsWith('odd__'))).toBe(false)
+    expect((await client.callTool({ name: 'fine__pid' })).isError).toBeUndefined()
+    expect(stateOf('odd')).toMatchObject({ state: 'unavailable', tools: 0 })
+  })
+
+  test('a keychain that cannot be read makes its server unavailable, with the keychain’s own message', async () => {
+    const locked = new HoldfastError('secret-unavailable', 'The keyring is locked.')
+    const secrets = { get: () => Promise.reject(locked) } as unknown as SecretStore
+    harness = await openHarness({ odd: fixture({ KEY_SECRET: 'agent/x' }) }, { deps: { secrets } })
+    await (await harness.agent()).client.listTools()
+    expect(stateOf('odd')).toEqual({ name: 'odd', state: 'unavailable', message: 'The keyring is locked.', tools: 0 })
+  })
+
+  test('a command that does not exist is a state of that server, with the reason', async () => {
+    harness = await openHarness({ odd: { command: '/no/such/command' } })
+    await (await harness.agent()).client.listTools()
+    expect(stateOf('odd')?.message).toContain('could not be started (ENOENT)')
+  })
+})
+
+describe('secrets', () => {
+  const SECRET = 'correct-horse-battery'
+
+  test.skipIf(process.platform !== 'linux')('reach the environment of their server and of nothing else', async () => {
+    harness = await openHarness(
+      { holder: fixture({ API_KEY_SECRET: 'agent/api-key' }), other: fixture({}) },
+      { secrets: { 'agent/api-key': SECRET } },
+    )
+    const { client, transport } = await harness.agent()
+    const environ = (pid: string | number) => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    const holder = environ(textOf(await client.callTool({ name: 'holder__pid' })))
+    expect(holder).toContain(`API_KEY=${SECRET}`)
+    expect(holder.map((variable) => variable.split('=')[0]).filter(Boolean).sort()).toEqual(['API_KEY', 'HOME', 'PATH'])
+    expect(JSON.stringify(environ(textOf(await client.callTool({ name: 'other__pid' }))))).not.toContain(SECRET)
+    expect(JSON.stringify(environ(transport.pid ?? 0))).not.toContain(SECRET)
+    expect(harness.ledger).toEqual([
+      { kind: 'secret/resolved', body: { secret: 'agent/api-key', server: 'holder', variable: 'API_KEY' } },
+    ])
+  })
+
+  test('are taken out of what their server answers, in every spelling', async () => {
+    const secrets = { 'agent/api-key': SECRET }
+    harness = await openHarness({ holder: fixture({ API_KEY_SECRET: 'agent/api-key' }) }, { secrets })
+    const { client } = await harness.agent()
+    const answer = JSON.stringify(await client.callTool({ name: 'holder__reveal', arguments: { name: 'API_KEY' } }))
+    expect(answer).toContain('[redacted] [redacted] ')
+    expect(answer).not.toContain(SECRET)
+    expect(answer).not.toContain(Buffer.from(SECRET).toString('hex'))
+    expect(answer).not.toContain(Buffer.from(`user:${SECRET}`).toString('base64').slice(8, -4))
+  })
+})
+
+describe('the session’s socket', () => {
+  const ENDED = 'holdfast: the host refused or ended this connection, so no tool call goes through.\n'
+  const runShim = (env: Record<string, string>) => {
+    const shim = spawn(process.execPath, [SHIM], { env, stdio: ['pipe', 'ignore', 'pipe'] })
+    let stderr = ''
+    shim.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+    return { shim, exit: once(shim, 'close').then(([code]: unknown[]) => ({ code, stderr })) }
+  }
+
+  test('is the user’s alone', async () => {
+    harness = await openHarness({})
+    expect(statSync(harness.socketPath).mode & 0o777).toBe(0o600)
+    expect(statSync(dirname(harness.socketPath)).mode & 0o777).toBe(0o700)
+  })
+
+  test('refuses a wrong token, once in the ledger, and the shim fails with one line', async () => {
+    harness = await openHarness({})
+    for (const token of ['wrong', `${TOKEN} `]) {
+      const { exit } = runShim({ HOLDFAST_BROKER_SOCKET: harness.socketPath, HOLDFAST_SESSION_TOKEN: token })
+      expect(await exit).toEqual({ code: 1, stderr: ENDED })
+    }
+    expect(harness.ledger.map((entry) => entry.kind)).toEqual(['alarm/raised'])
+  })
+
+  test.each([
+    ['is not in the session', () => Promise.resolve(false)],
+    ['cannot be checked', () => Promise.reject(new Error('no pidfd'))],
+  ])('refuses the right token from a process that %s', async (_what, peerCheck) => {
+    harness = await openHarness({}, { deps: { peerCheck } })
+    const { exit } = runShim({ HOLDFAST_BROKER_SOCKET: harness.socketPath, HOLDFAST_SESSION_TOKEN: TOKEN })
+    expect((await exit).code).toBe(1)
+  })
+
+  test('closes with the session, and the shim fails with one line', async () => {
+    harness = await openHarness({ fixture: fixture({}) })
+    const { client, transport } = await harness.agent()
+    await client.listTools()
+    const lines: string[] = []
+    transport.stderr?.on('data', (chunk: Buffer) => lines.push(chunk.toString()))
+    const gone = new Promise<void>((resolve) => (client.onclose = resolve))
+    await harness.session.close('gently')
+    await gone
+    expect(lines.join('')).toBe(ENDED)
+  })
+
+  test('that does not exist makes the shim fail with one line', async () => {
+    harness = await openHarness({})
+    const { exit } = runShim({ HOLDFAST_BROKER_SOCKET: `${harness.socketPath}.gone`, HOLDFAST_SESSION_TOKEN: TOKEN })
+    const stderr = 'holdfast: the host cannot be reached (ENOENT), so no tool call goes through.\n'
+    expect(await exit).toEqual({ code: 1, stderr })
+  })
+
+  test('is left cleanly when the agent ends the shim’s input', async () => {
+    harness = await openHarness({})
+    const { shim, exit } = runShim({ HOLDFAST_BROKER_SOCKET: harness.socketPath, HOLDFAST_SESSION_TOKEN: TOKEN })
+    shim.stdin.end()
+    expect(await exit).toEqual({ code: 0, stderr: '' })
+  })
+})
