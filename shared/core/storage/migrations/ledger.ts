@@ -1,0 +1,4 @@
+import { ledgerEntry } from './0001-ledger-entry.ts'
+
+/** The ledger database's history, oldest first. A released migration is never edited: a change is a new one. */
+export const ledgerMigrations = [ledgerEntry]
