@@ -1,9 +1,12 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    root: new URL('..', import.meta.url).pathname,
-    include: ['test/{unit,contract,integration,security,e2e}/**/*.test.ts'],
+    root: fileURLToPath(new URL('..', import.meta.url)),
+    include: ['test/{unit,contract,integration,migrations,security,e2e}/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
