@@ -1,0 +1,59 @@
+import type { SessionId } from '../../contract/ids.ts'
+import type { ToolCallGate } from '../ports.ts'
+
+/** What an adapter may know of the session it prepares. All paths absolute. */
+export interface LaunchContext {
+  readonly sessionId: SessionId
+  readonly agent: string
+  readonly command: readonly string[]
+  readonly cwd: string
+  /** Variables of the viewer's shell that passed the allowlist. */
+  readonly env: Readonly<Record<string, string>>
+  /** Whether the command has a terminal. */
+  readonly interactive: boolean
+  /** Loopback address that carries the session's token; model requests and hooks go below it. */
+  readonly baseUrl: string
+  /** True when the gateway puts in a key; false when the agent signs in with a subscription of its own. */
+  readonly hasModelKey: boolean
+  /** The agent's home, where it is on this machine and where the agent sees it. */
+  readonly home: string
+  readonly homeAt: string
+  /** A folder the agent may read and not write, for what it is configured with. */
+  readonly folder: string
+  /** How to start the shim that speaks MCP to the broker: file and arguments. */
+  readonly shim: { readonly file: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }
+}
+
+/** What to start, and what it must be able to read to start. */
+export interface AgentLaunch {
+  readonly file: string
+  readonly args: readonly string[]
+  /** Joins the passed variables; wins over them. */
+  readonly env: Readonly<Record<string, string>>
+  readonly readable: readonly string[]
+  /** Folders beside the working folder that the user gave the agent. */
+  readonly writable: readonly string[]
+}
+
+export interface HookContext {
+  readonly sessionId: SessionId
+  readonly gate: ToolCallGate
+  readonly signal: AbortSignal
+  readonly raiseAlarm: (message: string) => void
+}
+
+/** Answers the hook calls of one session. */
+export interface HookHandler {
+  /** `path` is what follows `/hook/`. Returns the JSON to answer; throws to have the call blocked. */
+  handle(path: string, body: unknown, context: HookContext): Promise<unknown>
+}
+
+/** How one kind of agent is launched and wired. */
+export interface AgentAdapter {
+  /** `claude-code`, or `none` for a command whose single tool calls are not seen. */
+  readonly id: string
+  matches(command: readonly string[]): boolean
+  /** Throws HoldfastError `agent-not-found` or `agent-refused`. Writes only into `folder` and the agent's home. */
+  prepare(context: LaunchContext): Promise<AgentLaunch>
+  createHookHandler(): HookHandler | null
+}

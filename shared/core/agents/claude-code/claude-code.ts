@@ -1,0 +1,94 @@
+import { lstat, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { HoldfastError } from '../../../contract/errors.ts'
+import type { AgentAdapter, LaunchContext } from '../adapter.ts'
+import { filesBehind, findExecutable } from '../find-executable.ts'
+import { checkFlags } from './flags.ts'
+import { createClaudeCodeHooks } from './hooks.ts'
+import { claudeEnvironment, managedSettings, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
+import { requireVersion } from './version.ts'
+
+const LARGEST_CONFIGURATION_BYTES = 16 * 1024 * 1024
+
+/** Largest file of the agent's own configuration that is read: it may have grown it on purpose. */
+const readOwnConfiguration = async (file: string): Promise<unknown> => {
+  const found = await lstat(file).catch(() => null)
+  if (found === null || !found.isFile() || found.size > LARGEST_CONFIGURATION_BYTES) return null
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as unknown
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Seeds the agent's configuration folder. The agent owns its home and may have put links there to have the host write
+ * elsewhere: so the folder must be a real one, and the file is put in place by rename, which follows no link.
+ */
+const seedHome = async (home: string, cwd: string): Promise<void> => {
+  const folder = join(home, '.claude')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  if (!(await lstat(folder)).isDirectory()) {
+    throw new HoldfastError('agent-refused', `${folder} is not a folder of the agent's own. Move it away, and start again.`)
+  }
+  const file = join(folder, '.claude.json')
+  const seeded = seedConfiguration(await readOwnConfiguration(file), cwd)
+  const aside = join(folder, `.claude.json.${process.pid}.${Date.now()}`)
+  await writeFile(aside, JSON.stringify(seeded), { mode: 0o600, flag: 'wx' })
+  await rename(aside, file)
+}
+
+const writeSessionFiles = async (context: LaunchContext): Promise<{ plugin: string; mcpConfig: string }> => {
+  const plugin = join(context.folder, 'plugin')
+  await mkdir(join(plugin, '.claude-plugin'), { recursive: true, mode: 0o700 })
+  await mkdir(join(plugin, 'hooks'), { recursive: true, mode: 0o700 })
+  const manifest = { name: 'holdfast', version: '1.0.0', description: 'Asks Holdfast about every tool call.' }
+  await writeFile(join(plugin, '.claude-plugin', 'plugin.json'), JSON.stringify(manifest), { mode: 0o600 })
+  await writeFile(join(plugin, 'hooks', 'hooks.json'), JSON.stringify(pluginHooks(context.baseUrl)), { mode: 0o600 })
+  const { file, args, env } = context.shim
+  const mcpConfig = join(context.folder, 'mcp.json')
+  await writeFile(mcpConfig, JSON.stringify({ mcpServers: { holdfast: { command: file, args, env } } }), { mode: 0o600 })
+  return { plugin, mcpConfig }
+}
+
+/** Claude Code 2.1.295 and newer, as a terminal program or with `-p`. */
+export const claudeCode: AgentAdapter = {
+  id: 'claude-code',
+  matches: (command) => basename(command[0] ?? '') === 'claude',
+  prepare: async (context) => {
+    const [name = 'claude', ...args] = context.command
+    const path = context.env['PATH'] ?? ''
+    const file = await findExecutable(name, path, context.cwd)
+    if (file === null) {
+      throw new HoldfastError(
+        'agent-not-found',
+        `Claude Code is not installed, or "${name}" is not on the PATH. Install it (https://code.claude.com/docs/en/setup), or give its path after --.`,
+      )
+    }
+    const check = checkFlags(args)
+    if (!check.ok) throw new HoldfastError('agent-refused', `Holdfast does not start Claude Code with ${check.flag}: ${check.reason}.`)
+    await requireVersion(file, path)
+    await seedHome(context.home, context.cwd)
+    const { plugin, mcpConfig } = await writeSessionFiles(context)
+    const { baseUrl, hasModelKey } = context
+    const held =
+      check.subcommand === null
+        ? [
+            `--managed-settings=${JSON.stringify(managedSettings)}`,
+            `--settings=${JSON.stringify(pinnedSettings(baseUrl))}`,
+            `--plugin-dir=${plugin}`,
+            `--mcp-config=${mcpConfig}`,
+            '--strict-mcp-config',
+            ...(check.setsPermissionMode ? [] : ['--permission-mode=manual']),
+          ]
+        : []
+    return {
+      file,
+      args: [...held, ...args],
+      env: claudeEnvironment({ baseUrl, configFolder: join(context.homeAt, '.claude'), hasModelKey }),
+      readable: await filesBehind(file),
+      writable: check.extraFolders.map((folder) => resolve(context.cwd, folder)),
+    }
+  },
+  createHookHandler: createClaudeCodeHooks,
+}

@@ -1,0 +1,78 @@
+/** Seconds a hook may wait for a person: one day, the most that was seen to work. */
+const HOOK_TIMEOUT_SECONDS = 86_400
+
+/** Milliseconds a held model stream may stay silent before Claude Code gives it up. */
+const STREAM_IDLE_MS = 86_400_000
+
+/** Restrictions a person, a project or the agent cannot lift: passed as managed settings, which take restrictive keys only. */
+export const managedSettings = {
+  allowManagedPermissionRulesOnly: true,
+  disableSkillShellExecution: true,
+  // Hooks of the project, of skills and of agents do not run: only those of a plugin do, and the only plugin is ours.
+  strictPluginOnlyCustomization: ['hooks'],
+  permissions: { ask: ['*'], disableBypassPermissionsMode: 'disable', disableAutoMode: 'disable' },
+}
+
+/**
+ * Settings that win over the project's and the agent's own files, also when those are written during the session:
+ * each key here is one through which such a file could switch the hooks off, move the model endpoint, or run a
+ * command nobody is asked about. Verified with 2.1.330.
+ */
+export const pinnedSettings = (baseUrl: string) => ({
+  disableAllHooks: false,
+  statusLine: { type: 'command', command: 'echo held by Holdfast' },
+  subagentStatusLine: { type: 'command', command: 'true' },
+  fileSuggestion: { type: 'command', command: 'true' },
+  env: {
+    ANTHROPIC_BASE_URL: baseUrl,
+    CLAUDE_CODE_USE_BEDROCK: '',
+    CLAUDE_CODE_USE_VERTEX: '',
+    CLAUDE_CODE_USE_FOUNDRY: '',
+  },
+})
+
+/** The hooks through which every tool call is asked about and reported; a hook that fails blocks its call. */
+export const pluginHooks = (baseUrl: string) => {
+  const hook = (name: string) => [
+    {
+      matcher: '*',
+      hooks: [{ type: 'http', url: `${baseUrl}/hook/${name}`, timeout: HOOK_TIMEOUT_SECONDS, onFailure: 'block' }],
+    },
+  ]
+  return {
+    hooks: {
+      PreToolUse: hook('pre-tool-use'),
+      PermissionRequest: hook('permission-request'),
+      PostToolUse: hook('post-tool-use'),
+      PostToolUseFailure: hook('post-tool-use-failure'),
+    },
+  }
+}
+
+/** What Claude Code's own process gets beside the passed variables. */
+export const claudeEnvironment = (params: { baseUrl: string; configFolder: string; hasModelKey: boolean }): Record<string, string> => ({
+  CLAUDE_CONFIG_DIR: params.configFolder,
+  ANTHROPIC_BASE_URL: params.baseUrl,
+  CLAUDE_CODE_DISABLE_AGENT_VIEW: '1',
+  CLAUDE_CODE_MCP_ALLOWLIST_ENV: '1',
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  DISABLE_AUTOUPDATER: '1',
+  CLAUDE_STREAM_IDLE_TIMEOUT_MS: String(STREAM_IDLE_MS),
+  // The second of these stops a settings file from moving the endpoint, and also stops a subscription's login: so only
+  // with a key; the pinned settings hold the endpoint in both cases. The token is a word, not a credential.
+  ...(params.hasModelKey ? { ANTHROPIC_AUTH_TOKEN: 'held-by-holdfast', CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1' } : {}),
+})
+
+/** The agent's own configuration with the first-run questions answered for this folder; keeps what it has. */
+export const seedConfiguration = (present: unknown, cwd: string): Record<string, unknown> => {
+  const record = (value: unknown): Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+  const base = record(present)
+  const projects = record(base['projects'])
+  return {
+    theme: 'dark',
+    ...base,
+    hasCompletedOnboarding: true,
+    projects: { ...projects, [cwd]: { ...record(projects[cwd]), hasTrustDialogAccepted: true } },
+  }
+}

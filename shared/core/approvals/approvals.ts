@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { ApprovalId, SessionId, ToolCallId } from '../../contract/ids.ts'
+import type { ApprovalRequest, ApprovalScope } from '../../contract/schemas/approval.ts'
+import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
+import { reduceApproval } from '../../domain/approval-state.ts'
+import { canonicalJson } from '../../domain/ledger-chain.ts'
+import type { Clock, IdSource, Ledger } from '../ports.ts'
+
+export interface ApprovalAsk {
+  readonly toolCallId: ToolCallId
+  readonly sessionId: SessionId
+  readonly agent: string
+  readonly tool: string
+  readonly input: unknown
+  readonly cwd: string
+  readonly decision: PolicyDecision
+  /** How long a person has, in ms. */
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+export type ApprovalAnswer =
+  | { readonly approved: true; readonly by: 'person' | 'session-grant' }
+  | { readonly approved: false; readonly outcome: 'denied' | 'expired' | 'withdrawn'; readonly reason: string }
+
+export interface Approvals {
+  /** Waits for a person. Never rejects: a fault is a denial. */
+  ask(ask: ApprovalAsk): Promise<ApprovalAnswer>
+  /**
+   * A person's answer. Throws HoldfastError `not-found` for an unknown id, `illegal-state` when it is answered,
+   * expired or not the one that was shown, and what the ledger throws: then the answer does not count.
+   */
+  decide(params: {
+    approvalId: ApprovalId
+    bindingHash: string
+    answer: 'approve' | 'deny'
+    scope: ApprovalScope
+    reason: string | null
+  }): ApprovalRequest
+  /** Those waiting, oldest first. */
+  waiting(): readonly ApprovalRequest[]
+  /** Forgets what the session was granted. */
+  endSession(sessionId: SessionId): void
+}
+
+export interface ApprovalsDeps {
+  readonly clock: Clock
+  readonly ids: IdSource
+  readonly ledger: Ledger
+  readonly publish: (request: ApprovalRequest) => void
+}
+
+interface Pending {
+  request: ApprovalRequest
+  readonly settle: (request: ApprovalRequest) => void
+}
+
+/** What an answer binds to: anything that differs in one of these is another question. */
+const bindingHashOf = (ask: ApprovalAsk): string =>
+  createHash('sha256')
+    .update(canonicalJson({ sessionId: ask.sessionId, tool: ask.tool, input: ask.input, cwd: ask.cwd }))
+    .digest('hex')
+
+const answerOf = (request: ApprovalRequest): ApprovalAnswer => {
+  if (request.state === 'approved') return { approved: true, by: 'person' }
+  const outcome = request.state === 'waiting' ? 'withdrawn' : request.state
+  return { approved: false, outcome, reason: request.reason ?? 'No reason was given.' }
+}
+
+/** The queue of questions to a person, and what a session was granted until it ends. */
+export const createApprovals = (deps: ApprovalsDeps): Approvals => {
+  const pending = new Map<ApprovalId, Pending>()
+  const grants = new Map<SessionId, Set<string>>()
+
+  const close = (entry: Pending, state: 'approved' | 'denied' | 'expired' | 'withdrawn', reason: string | null, scope: ApprovalScope): ApprovalRequest => {
+    const next = reduceApproval(entry.request, { type: state, at: deps.clock.now(), reason })
+    if (next === null) {
+      throw new HoldfastError('illegal-state', `Approval ${entry.request.id} can no longer be answered: it is ${entry.request.state === 'waiting' ? 'expired' : entry.request.state}.`)
+    }
+    const { id, sessionId, toolCallId, bindingHash, requestedAt } = next
+    deps.ledger.append('approval/decided', sessionId, { approvalId: id, toolCallId, bindingHash, state, scope, reason, waitedMs: deps.clock.now() - requestedAt })
+    pending.delete(id)
+    entry.request = next
+    if (state === 'approved' && scope === 'session') {
+      const granted = grants.get(sessionId) ?? new Set()
+      grants.set(sessionId, granted.add(bindingHash))
+    }
+    entry.settle(next)
+    deps.publish(next)
+    return next
+  }
+
+  /** Closes without a person; when even the ledger fails, the question is dropped all the same, and nothing runs. */
+  const closeAlone = (id: ApprovalId, state: 'expired' | 'withdrawn', reason: string): void => {
+    const entry = pending.get(id)
+    if (entry === undefined) return
+    try {
+      close(entry, state, reason, 'once')
+    } catch {
+      pending.delete(id)
+      entry.settle({ ...entry.request, state, reason })
+    }
+  }
+
+  return {
+    ask: (ask) => {
+      const bindingHash = bindingHashOf(ask)
+      if (ask.signal.aborted) return Promise.resolve({ approved: false, outcome: 'withdrawn', reason: 'The agent did not wait for the answer.' })
+      if (grants.get(ask.sessionId)?.has(bindingHash) === true) return Promise.resolve({ approved: true, by: 'session-grant' })
+      const now = deps.clock.now()
+      const { toolCallId, sessionId, agent, tool, input, cwd, decision } = ask
+      const request: ApprovalRequest = {
+        id: deps.ids.approval(),
+        toolCallId,
+        sessionId,
+        agent,
+        tool,
+        input,
+        cwd,
+        decision,
+        bindingHash,
+        state: 'waiting',
+        requestedAt: now,
+        expiresAt: now + ask.timeoutMs,
+        decidedAt: null,
+        reason: null,
+      }
+      deps.ledger.append('approval/requested', sessionId, { approvalId: request.id, toolCallId, tool, bindingHash, expiresAt: request.expiresAt })
+      const answered = new Promise<ApprovalAnswer>((resolve) => {
+        const minutes = Math.round(ask.timeoutMs / 60_000)
+        const waited = minutes >= 1 ? `${minutes} minute${minutes === 1 ? '' : 's'}` : `${Math.round(ask.timeoutMs / 1000)} s`
+        const expiry = setTimeout(() => closeAlone(request.id, 'expired', `Nobody answered within ${waited}.`), ask.timeoutMs)
+        const withdraw = (): void => closeAlone(request.id, 'withdrawn', 'The agent did not wait for the answer.')
+        ask.signal.addEventListener('abort', withdraw, { once: true })
+        pending.set(request.id, {
+          request,
+          settle: (settled) => {
+            clearTimeout(expiry)
+            ask.signal.removeEventListener('abort', withdraw)
+            resolve(answerOf(settled))
+          },
+        })
+      })
+      deps.publish(request)
+      return answered
+    },
+
+    decide: ({ approvalId, bindingHash, answer, scope, reason }) => {
+      const entry = pending.get(approvalId)
+      if (entry === undefined) throw new HoldfastError('not-found', `No approval ${approvalId} is waiting. "holdfast approvals" lists those that are.`)
+      if (entry.request.bindingHash !== bindingHash) throw new HoldfastError('illegal-state', `Approval ${approvalId} is not for what was shown. List the approvals again.`)
+      if (scope === 'always') throw new HoldfastError('unsupported', 'An answer for always is a rule: write it under "allow" in the agent profile. Use once or session here.')
+      return close(entry, answer === 'approve' ? 'approved' : 'denied', reason, scope)
+    },
+
+    waiting: () => [...pending.values()].map((entry) => entry.request),
+    endSession: (sessionId) => void grants.delete(sessionId),
+  }
+}

@@ -1,0 +1,253 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SessionId } from '../contract/ids.ts'
+import { PROTOCOL_VERSION } from '../contract/protocol.ts'
+import type { Session } from '../contract/schemas/session.ts'
+import { PRICE_TABLE } from '../domain/price-table.ts'
+import { evaluatePolicy } from '../domain/policy-evaluate.ts'
+import { classifyTool } from '../domain/classify/classify-tool.ts'
+import type { AgentAdapter } from './agents/adapter.ts'
+import { claudeCode } from './agents/claude-code/claude-code.ts'
+import { plainCommand } from './agents/plain-command.ts'
+import { createDispatcher } from './api/dispatcher.ts'
+import { createEventHub } from './api/event-hub.ts'
+import { createHandlers } from './api/handlers/create-handlers.ts'
+import { createApprovals } from './approvals/approvals.ts'
+import { createBroker } from './broker/create-broker.ts'
+import { createRedactor } from './broker/redactor.ts'
+import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
+import { chooseContainer } from './containers/choose.ts'
+import { killByFile } from './containers/grip.ts'
+import { removeKillFile } from './containers/kill-file.ts'
+import { createLinuxProvider } from './containers/linux.ts'
+import { createPlainProvider } from './containers/plain.ts'
+import { asFileFault } from './file-fault.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { randomIds } from './identifiers.ts'
+import { openLedger } from './ledger/ledger.ts'
+import type { Paths } from './paths.ts'
+import { loadProfile } from './policy/load-profile.ts'
+import type { Clock, Ledger, SecretStore } from './ports.ts'
+import { processStartTime } from './process-info.ts'
+import { createSessionLauncher } from './supervisor/launch-session.ts'
+import { createToken } from './supervisor/session-folder.ts'
+import { createSessionRegistry } from './supervisor/session-registry.ts'
+import { createSupervisor } from './supervisor/supervisor.ts'
+import { createToolCallGate, type JudgedSession } from './supervisor/tool-call-gate.ts'
+import { listenForAgents } from './transports/agent-server.ts'
+import { removeEndpoint, writeEndpoint, type Endpoint } from './transports/endpoint-file.ts'
+import { listenLocalSocket } from './transports/local-socket-server.ts'
+import { peerOf } from './transports/peer-credentials.ts'
+import { VERSION } from './version.ts'
+
+export interface HostOptions {
+  readonly paths: Paths
+  readonly clock: Clock
+  readonly secrets: SecretStore
+  /** The host's own environment: MCP servers get PATH, HOME and LANG of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Programs of ours that run in other processes, absolute. */
+  readonly programs: { readonly shim: string; readonly plainInit: string }
+  /** Adapters beside those that every host has. */
+  readonly adapters?: readonly AgentAdapter[]
+  /** Tells the host's own log about a fault. */
+  readonly log: (line: string) => void
+}
+
+export interface Host {
+  readonly endpoint: Endpoint
+  /** Resolves when the host was asked to stop, and has. */
+  readonly stopped: Promise<void>
+  stop(): Promise<void>
+}
+
+const makeFolders = (paths: Paths): void => {
+  for (const folder of [paths.config, paths.data, paths.checkpoints, paths.agents, paths.run, paths.killFiles, paths.sessions]) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw asFileFault(folder, error)
+    }
+  }
+}
+
+/** What an earlier host left running when it died: nothing may run without one. */
+const endOrphans = async (paths: Paths, ledger: Ledger, log: (line: string) => void): Promise<void> => {
+  for (const name of readdirSync(paths.killFiles)) {
+    const file = join(paths.killFiles, name)
+    try {
+      const proof = await killByFile(file)
+      if (proof.killed > 0) ledger.append('alarm/raised', null, { message: 'A session had outlived its host; it was ended, its changes kept.', killFile: name, ...proof })
+      if (proof.survivors.length === 0) removeKillFile(file)
+    } catch (error) {
+      log(`kill file ${name}: ${String(error)}`)
+    }
+  }
+}
+
+/**
+ * Puts a host together from its parts, and starts it: the only place where that is done. The ledger's lock is what
+ * keeps a second host out. Throws HoldfastError `host-busy`, `disk-full`, `read-only`, `ledger-unavailable`; then
+ * nothing of it runs.
+ */
+export const createHost = async (options: HostOptions): Promise<Host> => {
+  const { paths, clock, secrets, log } = options
+  makeFolders(paths)
+  const hub = createEventHub()
+  const openedLedger = openLedger({ file: paths.ledger, clock })
+  const ledger: Ledger = {
+    ...openedLedger,
+    append: (kind, sessionId, body) => {
+      const entry = openedLedger.append(kind, sessionId, body)
+      hub.publish('ledger/appended', entry)
+      return entry
+    },
+  }
+  await endOrphans(paths, ledger, log)
+  const startedAt = clock.now()
+  ledger.append('host/started', null, { version: VERSION, pid: process.pid })
+
+  const registry = createSessionRegistry((session: Session) => hub.publish('session/changed', session))
+  const raiseAlarm = (sessionId: SessionId | null, message: string): void => {
+    hub.publish('alarm/raised', { sessionId, message })
+    ledger.append('alarm/raised', sessionId, { message })
+  }
+  const approvals = createApprovals({
+    clock,
+    ids: randomIds,
+    ledger,
+    publish: (request) => {
+      const waiting = approvals.waiting().filter(({ sessionId }) => sessionId === request.sessionId).length
+      registry.apply(request.sessionId, { type: 'approvals-counted', waiting })
+      hub.publish('approval/changed', request)
+    },
+  })
+  const judged = (sessionId: SessionId): JudgedSession | null => {
+    const session = supervisor.liveSession(sessionId)
+    if (session === null) return null
+    const { profile, cwd, home } = session
+    return {
+      agent: profile.agent,
+      cwd,
+      approvalTimeoutMs: profile.limits.approvalTimeoutMs,
+      evaluate: (tool, input) => evaluatePolicy({ policy: profile.policy, tool, input, cwd, home, classification: classifyTool({ tool, input, cwd, home }) }),
+    }
+  }
+  const gate = createToolCallGate({
+    clock,
+    ids: randomIds,
+    ledger,
+    approvals,
+    sessionOf: judged,
+    publish: (call) => hub.publish('tool-call/changed', call),
+    onDecided: (call, denied) => void registry.apply(call.sessionId, { type: 'tool-call-counted', class: call.decision?.classification.class ?? 'destructive', denied }),
+  })
+  const gateway = createGateway({
+    clock,
+    ledger,
+    priceTable: PRICE_TABLE,
+    onUsage: (sessionId, usage) => void registry.apply(sessionId, { type: 'usage-counted', usage }),
+    onCapReached: (sessionId, message) => {
+      raiseAlarm(sessionId, message)
+    },
+  })
+  const broker = createBroker({
+    gate,
+    secrets,
+    ledger,
+    clock,
+    redactor: createRedactor(),
+    version: VERSION,
+    environment: options.environment,
+    peerCheck: async (sessionId, socket) => {
+      const peer = peerOf(socket)
+      return peer !== null && (await supervisor.isInside(sessionId, peer.pid))
+    },
+    status: (sessionId) => {
+      const { agent, usage, toolCalls } = registry.get(sessionId)
+      return { agent, sessionId, usage, toolCalls }
+    },
+  })
+  const agentServer = await listenForAgents()
+  const adapters = [...(options.adapters ?? []), claudeCode, plainCommand]
+  const resolveProfile = (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) =>
+    loadProfile({ cwd: params.cwd, configFolder: paths.config, name: params.profile, command: params.command })
+  const linux = createLinuxProvider()
+  const plain = createPlainProvider(options.programs.plainInit)
+  const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock, ids: randomIds })
+  const launcher = createSessionLauncher({
+    paths,
+    clock,
+    ids: randomIds,
+    ledger,
+    registry,
+    checkpoints,
+    secrets,
+    priceTable: PRICE_TABLE,
+    gateway,
+    gate,
+    broker,
+    agentServer,
+    adapters,
+    resolveProfile,
+    chooseContainer: async (sandbox) => {
+      if (sandbox === 'off') return { provider: (await chooseContainer([plain])).provider, kind: 'off' }
+      const { provider } = await chooseContainer([linux, plain])
+      return { provider, kind: provider.kind }
+    },
+    raiseAlarm,
+    shimFile: options.programs.shim,
+  })
+  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, launcher })
+
+  const { promise: stopped, resolve: tellStopped } = Promise.withResolvers<void>()
+  let stopping: Promise<void> | null = null
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      await supervisor.close()
+      await removeEndpoint(paths.run, endpoint)
+      await socketServer.close()
+      gateway.close()
+      await agentServer.close()
+      ledger.append('host/stopped', null, {})
+      ledger.close()
+      tellStopped()
+    })()
+    return stopping
+  }
+
+  const dispatch = createDispatcher(
+    createHandlers({
+      paths,
+      clock,
+      startedAt,
+      ledger,
+      supervisor,
+      gate,
+      approvals,
+      checkpoints,
+      secrets,
+      adapters,
+      resolveProfile,
+      hub,
+      stop: () => setImmediate(() => void stop()),
+    }),
+    { authorise: () => undefined, logFault: (command, error) => log(`${command}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`) },
+  )
+  const endpoint: Endpoint = {
+    protocol: PROTOCOL_VERSION,
+    pid: process.pid,
+    processStartTime: processStartTime(process.pid),
+    socketPath: join(paths.run, 'host.sock'),
+    token: createToken(),
+  }
+  const socketServer = await listenLocalSocket({
+    socketPath: endpoint.socketPath,
+    token: endpoint.token,
+    dispatch,
+    hub,
+    isForbiddenPeer: (pid) => supervisor.isInsideAnySession(pid),
+  })
+  await writeEndpoint(paths.run, endpoint)
+  return { endpoint, stopped, stop }
+}

@@ -1,0 +1,20 @@
+import type { AgentAdapter } from '../agents/adapter.ts'
+import { createClaudeCodeHooks } from '../agents/claude-code/hooks.ts'
+
+/** The command by which the guided session starts the scripted agent. */
+export const SCRIPTED_AGENT_COMMAND = 'holdfast-scripted-agent'
+
+/** The adapter for the scripted agent, which answers to Claude Code's hooks; `file` is its program. */
+export const createScriptedAgentAdapter = (file: string): AgentAdapter => ({
+  id: 'scripted-agent',
+  matches: (command) => command[0] === SCRIPTED_AGENT_COMMAND,
+  prepare: ({ command, baseUrl, shim }) =>
+    Promise.resolve({
+      file: process.execPath,
+      args: [file, ...command.slice(1)],
+      env: { HOLDFAST_BASE_URL: baseUrl, HOLDFAST_SHIM: JSON.stringify([shim.file, ...shim.args]), ...shim.env },
+      readable: [file],
+      writable: [],
+    }),
+  createHookHandler: createClaudeCodeHooks,
+})

@@ -1,0 +1,15 @@
+import { randomBytes } from 'node:crypto'
+import { ApprovalId, CheckpointId, formatId, SessionId, ToolCallId } from '../contract/ids.ts'
+import type { Clock, IdSource } from './ports.ts'
+
+const random = (): Uint8Array => randomBytes(12)
+
+/** Ids from the system's random source. */
+export const randomIds: IdSource = {
+  session: () => SessionId.parse(formatId('ses', random())),
+  toolCall: () => ToolCallId.parse(formatId('call', random())),
+  approval: () => ApprovalId.parse(formatId('apr', random())),
+  checkpoint: () => CheckpointId.parse(formatId('chk', random())),
+}
+
+export const systemClock: Clock = { now: () => Date.now() }

@@ -1,0 +1,68 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { HoldfastError } from '../contract/errors.ts'
+
+/** Where Holdfast keeps things on this machine; all absolute. */
+export interface Paths {
+  /** The user's own files: profiles. */
+  readonly config: string
+  readonly profiles: string
+  /** What Holdfast keeps: ledger, checkpoints, agents' homes. */
+  readonly data: string
+  readonly ledger: string
+  readonly checkpoints: string
+  readonly agents: string
+  readonly log: string
+  /** What lives as long as the host: endpoint file, sockets, kill files, each session's folder. */
+  readonly run: string
+  readonly killFiles: string
+  readonly sessions: string
+}
+
+/** Variables that decide the folders: all that `resolvePaths` reads of an environment. */
+export const PATH_VARIABLES = ['HOLDFAST_HOME', 'HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'APPDATA', 'LOCALAPPDATA'] as const
+
+const platformFolders = (env: NodeJS.ProcessEnv): { config: string; data: string } => {
+  const home = homedir()
+  if (process.platform === 'darwin') {
+    const support = join(home, 'Library', 'Application Support', 'Holdfast')
+    return { config: join(support, 'config'), data: support }
+  }
+  if (process.platform === 'win32') {
+    return {
+      config: join(env['APPDATA'] ?? join(home, 'AppData', 'Roaming'), 'Holdfast'),
+      data: join(env['LOCALAPPDATA'] ?? join(home, 'AppData', 'Local'), 'Holdfast'),
+    }
+  }
+  const xdg = (name: string, fallback: string): string => {
+    const value = env[name]
+    return value !== undefined && isAbsolute(value) ? value : join(home, fallback)
+  }
+  return { config: join(xdg('XDG_CONFIG_HOME', '.config'), 'holdfast'), data: join(xdg('XDG_DATA_HOME', '.local/share'), 'holdfast') }
+}
+
+/**
+ * The folders for this environment: the platform's own (XDG base directories on Linux), or all below HOLDFAST_HOME.
+ * Throws HoldfastError `bad-params` when HOLDFAST_HOME is not absolute.
+ */
+export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
+  const own = env['HOLDFAST_HOME']
+  if (own !== undefined && !isAbsolute(own)) {
+    throw new HoldfastError('bad-params', `HOLDFAST_HOME must be an absolute path; it is "${own}".`)
+  }
+  const { config, data: base } = own === undefined ? platformFolders(env) : { config: join(own, 'config'), data: own }
+  const data = join(base, 'data')
+  const run = join(base, 'run')
+  return {
+    config,
+    profiles: join(config, 'profiles'),
+    data,
+    ledger: join(data, 'ledger.db'),
+    checkpoints: join(data, 'checkpoints'),
+    agents: join(data, 'agents'),
+    log: join(data, 'host.log'),
+    run,
+    killFiles: join(run, 'kill'),
+    sessions: join(run, 's'),
+  }
+}

@@ -1,0 +1,275 @@
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { AgentProfile } from '../../contract/schemas/profile.ts'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { SessionId } from '../../contract/ids.ts'
+import type { CommandParams } from '../../contract/protocol.ts'
+import type { ContainerKind, Session } from '../../contract/schemas/session.ts'
+import { NO_TOKENS, type Usage } from '../../contract/schemas/usage.ts'
+import { createBudgetMeter } from '../../domain/budget-meter.ts'
+import { passesEnv } from '../../domain/env-pass.ts'
+import { canonicalJson } from '../../domain/ledger-chain.ts'
+import type { PriceTable } from '../../domain/price.ts'
+import type { AgentAdapter, AgentLaunch } from '../agents/adapter.ts'
+import type { Broker, BrokerSession } from '../broker/create-broker.ts'
+import type { Urgency } from '../broker/upstream-process.ts'
+import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
+import type { Paths } from '../paths.ts'
+import type { CheckpointStore, Clock, Container, ContainerProvider, IdSource, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import type { AgentServer } from '../transports/agent-server.ts'
+import { createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
+import type { SessionRegistry } from './session-registry.ts'
+
+/** A session from the moment it has an id until nothing of it is left. */
+export interface LiveSession {
+  readonly id: SessionId
+  /** Resolves when its command runs; rejects with HoldfastError when it does not come to that. Then nothing of it is left. */
+  readonly launched: Promise<Container>
+  readonly container: Container | null
+  readonly profile: AgentProfile | null
+  readonly cwd: string | null
+  /** The agent's home as the agent sees it. */
+  readonly homeAt: string
+  readonly revoked: boolean
+  /** Its tokens open nothing from now on, and what it waits for is withdrawn. */
+  revoke(): void
+  /** Ends its servers and removes its folder. */
+  close(urgency: Urgency): Promise<void>
+}
+
+export interface SessionLauncher {
+  launch(params: CommandParams<'session/start'>): LiveSession
+}
+
+export interface SessionLauncherDeps {
+  readonly paths: Paths
+  readonly clock: Clock
+  readonly ids: IdSource
+  readonly ledger: Ledger
+  readonly registry: SessionRegistry
+  readonly checkpoints: CheckpointStore
+  readonly secrets: SecretStore
+  readonly priceTable: PriceTable
+  readonly gateway: Gateway
+  readonly gate: ToolCallGate
+  readonly broker: Broker
+  readonly agentServer: AgentServer
+  readonly adapters: readonly AgentAdapter[]
+  readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
+  /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
+  readonly chooseContainer: (sandbox: 'auto' | 'off') => Promise<{ provider: ContainerProvider; kind: ContainerKind }>
+  readonly raiseAlarm: (sessionId: SessionId, message: string) => void
+  /** The program that relays MCP between the agent and the broker. */
+  readonly shimFile: string
+}
+
+/** Where the model is when a profile does not say. */
+const MODEL_BASE_URL = 'https://api.anthropic.com'
+
+const NO_USAGE: Usage = { billing: null, byModel: [], tokens: NO_TOKENS, requests: 0, costMicroUsd: 0, hasUnknownPrice: false, capMicroUsd: null }
+
+const microUsd = (usd: number | null): number | null => (usd === null ? null : Math.round(usd * 1_000_000))
+
+/** Commits are the agent's own: never the user's name. */
+const gitIdentity = ({ agent, identity }: AgentProfile): Record<string, string> => {
+  const name = identity.git?.name ?? agent
+  const email = identity.git?.email ?? `${agent}@agents.invalid`
+  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email }
+}
+
+/** The adapter for a command: the first that knows it. */
+export const adapterFor = (adapters: readonly AgentAdapter[], command: readonly string[]): AgentAdapter => {
+  const adapter = adapters.find((one) => one.matches(command))
+  if (adapter === undefined) throw new HoldfastError('agent-not-found', 'No adapter fits this command.')
+  return adapter
+}
+
+/** The folders inside `.git` through which a commit or a checkout runs commands or reads settings. */
+const guardedFiles = (cwd: string): string[] => [
+  ...['.git/hooks', '.git/config', '.holdfast', 'holdfast.yaml', '.mcp.json'].map((name) => join(cwd, name)),
+]
+
+export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLauncher => {
+  /** The key for model requests: from the keychain, or null when the agent signs in with a subscription of its own. */
+  const keyResolver = async (profile: AgentProfile): Promise<() => Promise<string | null>> => {
+    const { key, required } = profile.model
+    const first = await deps.secrets.get(key).catch((error: unknown) => {
+      if (required) throw error
+      return null
+    })
+    if (first === null) {
+      if (required) throw new HoldfastError('secret-unavailable', `The profile names the key ${key}, and the keychain has none of that name. Keep it with: holdfast secret set ${key}`)
+      return () => Promise.resolve(null)
+    }
+    return async () => {
+      const value = await deps.secrets.get(key)
+      if (value === null) throw new HoldfastError('secret-unavailable', `The key ${key} is no longer in the keychain.`)
+      return value
+    }
+  }
+
+  const launch: SessionLauncher['launch'] = (params) => {
+    const id = deps.ids.session()
+    const token = createToken()
+    const over = new AbortController()
+    const homeAt = homedir()
+    const live: { container: Container | null; profile: AgentProfile | null; cwd: string | null } = { container: null, profile: null, cwd: null }
+    let broker: BrokerSession | null = null
+    let folder: string | null = null
+    let inLedger = false
+
+    const revoke = (): void => {
+      over.abort()
+      deps.agentServer.revoke(token)
+    }
+    const close = async (urgency: Urgency): Promise<void> => {
+      await broker?.close(urgency)
+      if (folder !== null) await removeSessionFolder(folder)
+    }
+    const stopIfOver = (): void => {
+      if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
+    }
+
+    const admit = (adapter: AgentAdapter, gatewaySession: GatewaySession): void => {
+      const hooks = adapter.createHookHandler()
+      deps.agentServer.admit(token, {
+        hook: (path, body, gone) => {
+          if (hooks === null) throw new Error('this agent has no hooks')
+          const signal = AbortSignal.any([gone, over.signal])
+          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message) })
+        },
+        model: (request, response, path) => deps.gateway.handle(gatewaySession, request, response, path),
+      })
+    }
+
+    const run = async (): Promise<Container> => {
+      const cwd = await resolveWorkingFolder(params.cwd, deps.paths)
+      const profile = await deps.resolveProfile({ cwd, command: params.command, profile: params.profile })
+      const { provider, kind } = await deps.chooseContainer(params.sandbox)
+      const adapter = adapterFor(deps.adapters, profile.command)
+      const resolveKey = await keyResolver(profile)
+      const hasModelKey = (await resolveKey()) !== null
+      const env = Object.fromEntries(Object.entries(params.env).filter(([name]) => passesEnv(profile.envPass, name)))
+      const home = join(deps.paths.agents, profile.agent, 'home')
+      folder = await createSessionFolder(deps.paths, id)
+      const brokerSocket = join(folder, 'broker.sock')
+      const baseUrl = deps.agentServer.baseUrlFor(token)
+      const shimEnv = { HOLDFAST_BROKER_SOCKET: brokerSocket, HOLDFAST_SESSION_TOKEN: token }
+      const prepared: AgentLaunch = await adapter.prepare({
+        sessionId: id,
+        agent: profile.agent,
+        command: profile.command,
+        cwd,
+        env,
+        interactive: params.terminal !== null,
+        baseUrl,
+        hasModelKey,
+        home,
+        homeAt,
+        folder,
+        shim: { file: process.execPath, args: [deps.shimFile], env: shimEnv },
+      })
+      await mkdir(home, { recursive: true, mode: 0o700 })
+      const meter = createBudgetMeter({ caps: { microUsd: microUsd(profile.limits.spendUsd), tokens: profile.limits.tokens }, priceTable: deps.priceTable })
+      Object.assign(live, { cwd, profile })
+      const session: Session = {
+        id,
+        agent: profile.agent,
+        adapter: adapter.id,
+        command: [...profile.command],
+        cwd,
+        state: 'starting',
+        container: kind,
+        startedAt: deps.clock.now(),
+        endedAt: null,
+        exitCode: null,
+        reason: null,
+        startCheckpoint: null,
+        waitingApprovals: 0,
+        toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
+        usage: { ...NO_USAGE, capMicroUsd: microUsd(profile.limits.spendUsd) },
+      }
+      stopIfOver()
+      const profileText = canonicalJson(profile)
+      deps.ledger.append('session/started', id, {
+        agent: profile.agent,
+        adapter: adapter.id,
+        command: profile.command,
+        cwd,
+        container: kind,
+        profile,
+        profileHash: createHash('sha256').update(profileText).digest('hex'),
+        modelKey: hasModelKey ? profile.model.key : null,
+      })
+      inLedger = true
+      deps.registry.add(session)
+      const checkpoint = await deps.checkpoints.create({ sessionId: id, root: cwd, reason: 'start' })
+      deps.ledger.append('checkpoint/created', id, { checkpointId: checkpoint.id, reason: 'start', files: checkpoint.fileCount, leftOut: checkpoint.leftOut.length })
+      deps.registry.apply(id, { type: 'checkpointed', checkpoint: checkpoint.id })
+      stopIfOver()
+      broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, token, servers: profile.servers, socketPath: brokerSocket })
+      admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl: profile.model.baseUrl ?? MODEL_BASE_URL, meter, resolveKey })
+      stopIfOver()
+      const container = await provider.launch({
+        sessionId: id,
+        file: prepared.file,
+        args: prepared.args,
+        cwd,
+        env: { ...env, ...gitIdentity(profile), ...prepared.env, HOME: homeAt },
+        terminal: params.terminal,
+        writable: [cwd, ...prepared.writable],
+        readable: [folder, process.execPath, deps.shimFile, ...prepared.readable, ...guardedFiles(cwd)],
+        hidden: [deps.paths.config, deps.paths.data, deps.paths.killFiles],
+        home,
+        homeAt,
+        killFile: join(deps.paths.killFiles, `${id}.json`),
+      })
+      live.container = container
+      deps.registry.apply(id, { type: 'launched' })
+      return container
+    }
+
+    /** Takes back what was begun, so that nothing half-made is left. */
+    const fail = async (error: unknown): Promise<never> => {
+      revoke()
+      await live.container?.kill()
+      await close('at-once').catch(() => undefined)
+      if (inLedger) {
+        const reason = error instanceof HoldfastError ? error.message : 'it could not be started'
+        try {
+          deps.ledger.append('session/ended', id, { failed: reason })
+        } catch {
+          // The error at hand says more than that the ledger failed as well.
+        }
+        deps.registry.apply(id, { type: 'failed', at: deps.clock.now(), reason })
+      }
+      throw error
+    }
+
+    const launched = run().catch(fail)
+    launched.catch(() => undefined)
+    return {
+      id,
+      launched,
+      get container() {
+        return live.container
+      },
+      get profile() {
+        return live.profile
+      },
+      get cwd() {
+        return live.cwd
+      },
+      homeAt,
+      get revoked() {
+        return over.signal.aborted
+      },
+      revoke,
+      close,
+    }
+  }
+
+  return { launch }
+}

@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto'
+import type { SessionId, ToolCallId } from '../../contract/ids.ts'
+import type { PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
+import { canonicalJson } from '../../domain/ledger-chain.ts'
+import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
+import type { Approvals } from '../approvals/approvals.ts'
+import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
+
+/** Longest input, as JSON, that is shown to a person whole; a longer one is never asked about, but denied. */
+const MAX_SHOWN_CHARACTERS = 1_000_000
+/** Longest input that an intent holds whole; of a longer one it holds the hash and the beginning. */
+const MAX_RECORDED_CHARACTERS = 65_536
+const RECORDED_BEGINNING = 4_096
+/** Calls kept per session for listing; the ledger has them all. */
+const MAX_LISTED = 1_000
+
+/** What the gate must know of a session to judge its calls. */
+export interface JudgedSession {
+  readonly agent: string
+  readonly cwd: string
+  readonly approvalTimeoutMs: number
+  /** Throws when the policy cannot be evaluated: then the call is denied. */
+  evaluate(tool: string, input: unknown): PolicyDecision
+}
+
+export interface ToolCallGateDeps {
+  readonly clock: Clock
+  readonly ids: IdSource
+  readonly ledger: Ledger
+  readonly approvals: Approvals
+  /** null when the session does not run, or runs no more. */
+  readonly sessionOf: (sessionId: SessionId) => JudgedSession | null
+  readonly publish: (call: ToolCall) => void
+  /** Called once a call is decided. */
+  readonly onDecided: (call: ToolCall, denied: boolean) => void
+}
+
+export interface ListedToolCallGate extends ToolCallGate {
+  /** The session's newest calls, oldest first. */
+  list(sessionId: SessionId): readonly ToolCall[]
+  /** Closes what still runs: how those calls ended is not known. */
+  endSession(sessionId: SessionId): void
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+const recorded = (input: unknown, text: string): unknown =>
+  text.length <= MAX_RECORDED_CHARACTERS
+    ? input
+    : { sha256: sha256(text), characters: text.length, beginning: text.slice(0, RECORDED_BEGINNING).toWellFormed() }
+
+/**
+ * The gate of DESIGN: received → evaluated → (asked) → intent in the ledger → running. Whatever goes wrong on the way
+ * denies the call, and the agent is told why.
+ */
+export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate => {
+  const calls = new Map<SessionId, Map<ToolCallId, ToolCall>>()
+
+  const keep = (call: ToolCall): ToolCall => {
+    const ofSession = calls.get(call.sessionId) ?? new Map<ToolCallId, ToolCall>()
+    calls.set(call.sessionId, ofSession)
+    ofSession.set(call.id, call)
+    const oldest = ofSession.keys().next().value
+    if (ofSession.size > MAX_LISTED && oldest !== undefined) ofSession.delete(oldest)
+    deps.publish(call)
+    return call
+  }
+  const advance = (call: ToolCall, event: ToolCallEvent): ToolCall => {
+    const next = reduceToolCall(call, event)
+    if (next === null) throw new Error(`a tool call cannot be ${event.type} while ${call.state}`)
+    return keep(next)
+  }
+
+  const refuse = (call: ToolCall, type: 'denied' | 'expired' | 'cancelled', reason: string): ToolCallVerdict => {
+    const { id, sessionId, tool, decision } = call
+    const refused = reduceToolCall(call, { type, at: deps.clock.now(), reason })
+    if (refused !== null) keep(refused)
+    deps.onDecided(refused ?? call, true)
+    try {
+      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, effect: type, reason, decision })
+    } catch {
+      // Nothing runs, so there is no effect that the missing entry would hide.
+    }
+    return { allowed: false, toolCallId: id, reason }
+  }
+
+  const decide = async (received: ToolCall, ask: ToolCallAsk): Promise<ToolCallVerdict> => {
+    let call = received
+    try {
+      const session = deps.sessionOf(ask.sessionId)
+      if (session === null) return refuse(call, 'denied', 'Denied by Holdfast: the session is not running.')
+      const text = canonicalJson(ask.input)
+      const decision = session.evaluate(ask.tool, ask.input)
+      call = advance(call, { type: 'evaluated', decision })
+      const because = decision.classification.reasons.join('; ')
+      if (decision.effect === 'deny') return refuse(call, 'denied', `Denied by Holdfast's policy: ${because}.`)
+      let approvedBy: string | null = null
+      if (decision.effect === 'ask') {
+        if (text.length > MAX_SHOWN_CHARACTERS) {
+          return refuse(call, 'denied', 'Denied by Holdfast: the call needs an answer, and is too long to be shown to a person. Make it smaller.')
+        }
+        call = advance(call, { type: 'asked' })
+        const { agent, cwd, approvalTimeoutMs: timeoutMs } = session
+        const { sessionId, tool, input, signal } = ask
+        const answer = await deps.approvals.ask({ toolCallId: call.id, sessionId, agent, tool, input, cwd, decision, timeoutMs, signal })
+        if (!answer.approved) {
+          const type = answer.outcome === 'withdrawn' ? 'cancelled' : answer.outcome
+          return refuse(call, type, type === 'denied' ? `Denied by the user through Holdfast: ${answer.reason}` : `Not approved: ${answer.reason}`)
+        }
+        approvedBy = answer.by
+      }
+      if (ask.signal.aborted || deps.sessionOf(ask.sessionId) === null) return refuse(call, 'cancelled', 'Cancelled: the session does not wait for it any more.')
+      const { id, sessionId, tool, toolUseId } = call
+      deps.ledger.append('tool-call/intent', sessionId, { toolCallId: id, tool, input: recorded(ask.input, text), toolUseId, decision, approvedBy })
+      call = advance(call, { type: 'started' })
+      deps.onDecided(call, false)
+      return { allowed: true, toolCallId: id }
+    } catch (error) {
+      const why = error instanceof Error && error.name === 'HoldfastError' ? error.message : 'it could not be judged'
+      return refuse(call, 'denied', `Denied by Holdfast: ${why}`)
+    }
+  }
+
+  return {
+    request: (ask) => {
+      const shown = JSON.stringify(ask.input ?? null)
+      const call: ToolCall = {
+        id: deps.ids.toolCall(),
+        sessionId: ask.sessionId,
+        tool: ask.tool.slice(0, 256),
+        input: shown.length <= MAX_SHOWN_CHARACTERS ? ask.input : { characters: shown.length, beginning: shown.slice(0, RECORDED_BEGINNING) },
+        toolUseId: ask.toolUseId,
+        state: 'received',
+        decision: null,
+        reason: null,
+        receivedAt: deps.clock.now(),
+        endedAt: null,
+      }
+      return decide(keep(call), ask)
+    },
+
+    finish: (toolCallId, outcome) => {
+      for (const ofSession of calls.values()) {
+        const call = ofSession.get(toolCallId)
+        if (call === undefined) continue
+        const at = deps.clock.now()
+        const next = reduceToolCall(call, outcome.ok ? { type: 'completed', at } : { type: 'failed', at, reason: outcome.summary })
+        if (next === null) return
+        deps.ledger.append('tool-call/outcome', call.sessionId, { toolCallId, ok: outcome.ok, summary: outcome.summary, durationMs: at - call.receivedAt })
+        keep(next)
+        return
+      }
+    },
+
+    list: (sessionId) => [...(calls.get(sessionId)?.values() ?? [])],
+
+    endSession: (sessionId) => {
+      for (const call of calls.get(sessionId)?.values() ?? []) {
+        const next = reduceToolCall(call, { type: 'cancelled', at: deps.clock.now(), reason: 'The session ended before the call reported its end.' })
+        if (next !== null && call.state === 'running') keep(next)
+      }
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import type { SessionId } from '../../contract/ids.ts'
+import type { Connection } from '../api/dispatcher.ts'
+import type { Container } from '../ports.ts'
+
+/** Above this many bytes not yet taken by the viewer, the agent's output is held back. */
+const HIGH_WATER_BYTES = 1024 * 1024
+
+/** A source of output that can be made to wait. */
+interface Source {
+  pause(): void
+  resume(): void
+}
+
+/**
+ * Sends all that the container prints to the viewer, and makes the agent wait for a slow one.
+ * Resolves when everything is sent; a viewer that has gone makes no difference to the session.
+ */
+export const showOutput = async (container: Container, sessionId: SessionId, viewer: Connection): Promise<void> => {
+  const waiting = new Set<Source>()
+  viewer.onDrain(() => {
+    for (const source of waiting) source.resume()
+    waiting.clear()
+  })
+  viewer.onClose(() => {
+    for (const source of waiting) source.resume()
+    waiting.clear()
+  })
+  const send = (source: Source, stream: 'terminal' | 'stdout' | 'stderr', chunk: Buffer): void => {
+    viewer.send('session/output', { sessionId, stream, data: chunk.toString('base64') })
+    if (viewer.bufferedBytes > HIGH_WATER_BYTES) {
+      source.pause()
+      waiting.add(source)
+    }
+  }
+  const { terminal, pipes } = container
+  if (terminal !== null) {
+    terminal.onData((chunk) => send(terminal, 'terminal', chunk))
+    await container.exited
+    return
+  }
+  if (pipes === null) return
+  await Promise.all(
+    (['stdout', 'stderr'] as const).map(
+      (name) =>
+        new Promise<void>((resolve) => {
+          const source = pipes[name]
+          source.on('data', (chunk: Buffer) => send(source, name, chunk))
+          source.once('close', resolve)
+        }),
+    ),
+  )
+}
+
+/** Gives the viewer's input to the command. Resolves when it took it. Input after the end is dropped. */
+export const giveInput = async (container: Container, data: Buffer): Promise<void> => {
+  if (container.terminal !== null) {
+    container.terminal.write(data)
+    return
+  }
+  const stdin = container.pipes?.stdin
+  if (stdin === undefined || stdin.destroyed || stdin.writableEnded) return
+  if (!stdin.write(data)) {
+    await new Promise<void>((resolve) => {
+      stdin.once('drain', resolve)
+      stdin.once('close', resolve)
+    })
+  }
+}
+
+export const endInput = (container: Container): void => {
+  container.pipes?.stdin.end()
+}

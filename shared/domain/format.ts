@@ -1,0 +1,19 @@
+/** Micro-dollars as dollars with the digits that matter: `$1.24`, and `$0.0031` below ten cents. */
+export const formatUsd = (microUsd: number): string => {
+  const digits = microUsd !== 0 && microUsd < 100_000 ? 4 : 2
+  return `$${(microUsd / 1_000_000).toFixed(digits)}`
+}
+
+/** A duration in words as short as they stay exact enough: `340 ms`, `12 s`, `3 min`, `2 h 5 min`, `4 d`. */
+export const formatDuration = (ms: number): string => {
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  const seconds = Math.round(ms / 1_000)
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`
+}
+
+/** A count with thin separators: `1,204,551`. */
+export const formatCount = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',')

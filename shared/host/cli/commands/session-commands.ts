@@ -1,0 +1,139 @@
+import type { Command } from 'commander'
+import { HoldfastError } from '../../../contract/errors.ts'
+import { SessionId } from '../../../contract/ids.ts'
+import { pickEnv } from '../../../domain/env-pass.ts'
+import { isOver } from '../../../domain/session-state.ts'
+import { attach, viewerTerminal } from '../attach.ts'
+import { emergencyKill } from '../emergency-kill.ts'
+import { outputOf } from '../program-output.ts'
+import { killLines, restoreLines, sessionLines } from '../render.ts'
+import { withHost } from '../with-host.ts'
+
+/** A session's id as typed. Throws HoldfastError `bad-params`. */
+export const parseSessionId = (text: string): SessionId => {
+  const parsed = SessionId.safeParse(text)
+  if (!parsed.success) throw new HoldfastError('bad-params', `"${text}" is not a session's id: those look like ses_ and 12 letters or digits. "holdfast sessions" lists them.`)
+  return parsed.data
+}
+
+const addRun = (program: Command): void => {
+  program
+    .command('run')
+    .summary('start an agent under supervision, in this terminal')
+    .usage('[options] -- COMMAND…')
+    .description(
+      'Starts an agent in a container of its own, with its tool calls, its model requests and its cost under your eyes.\nExits with its exit code, or 137 when it was killed.',
+    )
+    .argument('<command...>', 'the agent and its arguments, after --')
+    .option('--profile <name>', 'an agent profile from your config folder')
+    .option('--cwd <folder>', 'where to run it (default: here)')
+    .option('--no-sandbox', 'without a container: the agent can then reach everything you can')
+    .addHelpText('after', '\nExamples:\n  holdfast run -- claude\n  holdfast run -- claude -p "fix the failing test"\n  holdfast run --profile frontend --cwd ~/web -- claude --model sonnet')
+    .action(async (command: string[], options: { profile?: string; cwd?: string; sandbox: boolean }, self: Command) => {
+      const output = outputOf(self)
+      const cwd = options.cwd ?? process.cwd()
+      const named = options.profile === undefined ? {} : { profile: options.profile }
+      await withHost(async (client) => {
+        const resolved = await client.call('profile/resolve', { cwd, command, ...named })
+        for (const notice of resolved.notices) output.note(notice)
+        if (!options.sandbox) output.note('SANDBOX OFF: this agent can read and change everything that you can.')
+        const env = pickEnv(resolved.envNames, process.env)
+        await client.call('event/subscribe', {})
+        const attachment = attach(client, (line) => output.note(line))
+        const session = await client.call('session/start', {
+          cwd,
+          command,
+          ...named,
+          env,
+          terminal: viewerTerminal(),
+          sandbox: options.sandbox ? 'auto' : 'off',
+        })
+        attachment.begin(session)
+        const ended = await attachment.over
+        if (output.json) output.result(ended, [])
+        else if (ended.state !== 'ended') output.note(`session ${ended.id} was ${ended.state}${ended.reason === null ? '' : `: ${ended.reason}`}`)
+        process.exitCode = ended.exitCode ?? 1
+      })
+      process.stdin.destroy()
+    })
+}
+
+const addKill = (program: Command): void => {
+  program
+    .command('kill')
+    .summary('stop sessions dead, prove it, and put the folder back')
+    .description('Freezes the session, ends every process in it, proves that none is left, and brings the folder back to how it was at the start. Works when the host hangs, too.')
+    .argument('[id...]', 'sessions to kill')
+    .option('--all', 'every session that runs')
+    .option('--keep-changes', 'leave the folder as the agent left it')
+    .action(async (ids: string[], options: { all?: true; keepChanges?: true }, self: Command) => {
+      const output = outputOf(self)
+      if ((options.all === true) === ids.length > 0) throw new HoldfastError('bad-params', 'Say which sessions to kill, or --all.')
+      const sessionIds = options.all === true ? ('all' as const) : ids.map(parseSessionId)
+      const reports = await emergencyKill(sessionIds, options.keepChanges === true, output)
+      const lines = reports.length === 0 ? ['No session runs.'] : reports.flatMap(killLines)
+      output.result({ reports }, lines)
+      if (reports.some((report) => report.survivors.length > 0 || (report.restoreProblem !== null && options.keepChanges !== true))) process.exitCode = 1
+    })
+}
+
+/** `run`, `sessions`, `pause`, `resume`, `kill`, `undo`. */
+export const addSessionCommands = (program: Command): void => {
+  addRun(program)
+
+  program
+    .command('sessions')
+    .summary('list the sessions of this host')
+    .action(async (_options: unknown, self: Command) => {
+      const { sessions } = await withHost((client) => client.call('session/list', {}))
+      outputOf(self).result({ sessions }, sessionLines(sessions, Date.now()))
+    })
+
+  for (const [verb, summary, command] of [
+    ['pause', 'freeze a session: nothing in it runs until it is resumed', 'session/pause'],
+    ['resume', 'let a paused session go on', 'session/resume'],
+  ] as const) {
+    program
+      .command(verb)
+      .summary(summary)
+      .argument('<id>', 'the session')
+      .action(async (id: string, _options: unknown, self: Command) => {
+        const session = await withHost((client) => client.call(command, { sessionId: parseSessionId(id) }))
+        outputOf(self).result(session, [`${session.id} is ${session.state}.`])
+      })
+  }
+
+  addKill(program)
+
+  program
+    .command('undo')
+    .summary('put back what a revert took away')
+    .argument('<id>', 'the session')
+    .action(async (id: string, _options: unknown, self: Command) => {
+      const sessionId = parseSessionId(id)
+      const report = await withHost((client) => client.call('session/undo', { sessionId }))
+      outputOf(self).result(report, [`${sessionId}: the state from before the revert is back.`, ...restoreLines(report)])
+    })
+
+  program
+    .command('up')
+    .summary('start the host, and leave it running')
+    .action(async (_options: unknown, self: Command) => {
+      const info = await withHost((client) => client.call('host/info', {}))
+      outputOf(self).result(info, [`Holdfast ${info.version} runs (process ${info.pid}). Its data: ${info.dataFolder}`, 'Start an agent with: holdfast run -- claude'])
+    })
+
+  program
+    .command('down')
+    .summary('stop the host; refused while sessions run')
+    .action(async (_options: unknown, self: Command) => {
+      await withHost(async (client) => {
+        const { sessions } = await client.call('session/list', {})
+        const running = sessions.filter(({ state }) => !isOver(state))
+        if (running.length > 0) throw new HoldfastError('illegal-state', `${running.length} session(s) still run: ${running.map(({ id }) => id).join(', ')}. Kill them first: holdfast kill --all`)
+        await client.call('host/stop', {})
+        await client.closed
+      })
+      outputOf(self).result({ stopped: true }, ['The host has stopped.'])
+    })
+}

@@ -1,0 +1,96 @@
+import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
+import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
+import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
+import type { KillReport, Session } from '../../contract/schemas/session.ts'
+import type { Usage } from '../../contract/schemas/usage.ts'
+import { formatCount, formatDuration, formatUsd } from '../../domain/format.ts'
+import { visibleText } from '../../domain/visible-text.ts'
+import { table } from './output.ts'
+
+const plural = (count: number, word: string): string => `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`
+
+/** What was spent, as honestly as it is known. */
+export const costText = (usage: Usage): string => {
+  if (usage.requests === 0) return '-'
+  const known = formatUsd(usage.costMicroUsd)
+  const cost = usage.hasUnknownPrice ? (usage.costMicroUsd === 0 ? 'price unknown' : `${known} + unknown`) : known
+  return usage.billing === 'subscription' ? `${cost} (API equivalent)` : cost
+}
+
+export const sessionLines = (sessions: readonly Session[], now: number): string[] => {
+  if (sessions.length === 0) return ['No sessions. Start one with: holdfast run -- claude']
+  return table([
+    ['SESSION', 'AGENT', 'STATE', 'CONTAINER', 'AGE', 'CALLS', 'WAITING', 'COST', 'FOLDER'],
+    ...sessions.map((session) => [
+      session.id,
+      session.agent,
+      session.state,
+      session.container === 'off' ? 'OFF' : session.container,
+      formatDuration((session.endedAt ?? now) - session.startedAt),
+      session.adapter === 'none' ? 'not seen' : String(session.toolCalls.total),
+      String(session.waitingApprovals),
+      costText(session.usage),
+      visibleText(session.cwd),
+    ]),
+  ])
+}
+
+/** A tool's input as a person reads it: the command or path first, everything else after, nothing left out. */
+export const inputLines = (input: unknown): string[] => {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return visibleText(JSON.stringify(input) ?? '').split('\n')
+  return Object.entries(input).flatMap(([name, value]) => {
+    const text = visibleText(typeof value === 'string' ? value : JSON.stringify(value))
+    const [first = '', ...rest] = text.split('\n')
+    return [`${visibleText(name)}: ${first}`, ...rest.map((line) => `    ${line}`)]
+  })
+}
+
+export const approvalLines = (request: ApprovalRequest, now: number): string[] => [
+  `${request.id}  ${request.agent} wants to use ${visibleText(request.tool)} (${request.decision.classification.class})`,
+  ...inputLines(request.input).map((line) => `    ${line}`),
+  `  in        ${visibleText(request.cwd)}`,
+  `  why       ${visibleText(request.decision.classification.reasons.join('; '))}`,
+  ...request.decision.rules.map((rule) => `  rule      ${rule.effect} ${visibleText(rule.rule)} (${visibleText(rule.source)})`),
+  `  expires   ${request.expiresAt > now ? `in ${formatDuration(request.expiresAt - now)}, then denied` : 'now'}`,
+]
+
+export const restoreLines = (report: RestoreReport): string[] => [
+  `${plural(report.written.length, 'file')} put back, ${plural(report.deleted.length, 'file')} removed, ${plural(report.refsMoved.length, 'ref')} moved back.`,
+  ...report.conflicts.map(({ path, recoveredAs }) => `Kept as you left it: ${visibleText(path)}; the other version is ${visibleText(recoveredAs)}`),
+]
+
+export const killLines = (report: KillReport): string[] => [
+  `${report.sessionId}: ${plural(report.processesKilled, 'process').replace('processs', 'processes')} ended in ${formatDuration(report.durationMs)}, survivors: ${
+    report.survivors.length === 0 ? 'none' : report.survivors.join(', ')
+  }`,
+  ...(report.restore === null ? [] : [...restoreLines(report.restore), `To take that back: holdfast undo ${report.sessionId}`]),
+  ...(report.restoreProblem === null ? [] : [report.restoreProblem]),
+]
+
+export const ledgerLine = (entry: LedgerEntry): string => {
+  const { tool, state, reason, effect, model, costMicroUsd } = entry.body as Record<string, unknown>
+  const facts = [tool, effect, state, model, typeof costMicroUsd === 'number' ? formatUsd(costMicroUsd) : undefined, reason]
+  const told = facts.filter((fact): fact is string => typeof fact === 'string').map(visibleText)
+  return [String(entry.sequence).padStart(6), new Date(entry.at).toISOString(), entry.kind.padEnd(22), entry.sessionId ?? '-'.padEnd(16), told.join(' · ')].join('  ')
+}
+
+export const usageLines = (sessions: readonly Session[]): string[] => {
+  const used = sessions.filter((session) => session.usage.requests > 0 || session.toolCalls.total > 0)
+  if (used.length === 0) return ['Nothing was used yet since the host started.']
+  return table([
+    ['SESSION', 'AGENT', 'REQUESTS', 'INPUT', 'OUTPUT', 'CACHE READ', 'CACHE WRITE', 'CALLS', 'DENIED', 'COST', 'CAP'],
+    ...used.map(({ id, agent, usage, toolCalls }) => [
+      id,
+      agent,
+      formatCount(usage.requests),
+      formatCount(usage.tokens.input),
+      formatCount(usage.tokens.output),
+      formatCount(usage.tokens.cacheRead),
+      formatCount(usage.tokens.cacheWrite5m + usage.tokens.cacheWrite1h),
+      formatCount(toolCalls.total),
+      formatCount(toolCalls.denied),
+      costText(usage),
+      usage.capMicroUsd === null ? '-' : formatUsd(usage.capMicroUsd),
+    ]),
+  ])
+}

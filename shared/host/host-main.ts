@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url'
+import { HoldfastError } from '../contract/errors.ts'
+import { createHost } from '../core/create-host.ts'
+import { systemClock } from '../core/identifiers.ts'
+import { resolvePaths } from '../core/paths.ts'
+import { createKeychain } from '../core/secrets/keychain.ts'
+import { forbidCoreDumps } from '../core/process-hardening.ts'
+
+const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+
+/** Tells the process that started this one how it went; with none, the log says it. */
+const tell = (message: { ready: true } | { error: string; message: string }): void => {
+  if (process.send !== undefined) process.send(message)
+  else if ('error' in message) process.stderr.write(`${message.message}\n`)
+}
+
+try {
+  forbidCoreDumps()
+  const host = await createHost({
+    paths: resolvePaths(process.env),
+    clock: systemClock,
+    secrets: createKeychain({ service: 'holdfast', clock: systemClock }),
+    environment: process.env,
+    programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs') },
+    log: (line) => void process.stderr.write(`${new Date().toISOString()} ${line}\n`),
+  })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void host.stop())
+  tell({ ready: true })
+  await host.stopped
+  process.exit(0)
+} catch (error) {
+  const body = error instanceof HoldfastError ? error.toBody() : { code: 'internal', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  tell({ error: body.code, message: body.message })
+  process.exitCode = 1
+  if (process.connected) process.disconnect()
+}

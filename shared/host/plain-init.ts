@@ -1,0 +1,1 @@
+import '../core/containers/plain-init.ts'

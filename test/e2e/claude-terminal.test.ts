@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, it } from 'vitest'
+import { bash, createScriptedWorld, toolResults, use } from '../support/script.ts'
+import { startInTerminal, type TerminalProgram } from '../support/terminal.ts'
+import { missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
+
+const missing = missingForEndToEnd()
+const CLI = fileURLToPath(new URL('../../build/out/host/cli.mjs', import.meta.url))
+
+let world: World | null = null
+let terminal: TerminalProgram | null = null
+afterEach(async () => {
+  terminal?.end()
+  terminal = null
+  await world?.end()
+  world = null
+})
+
+const open = (here: World, ...args: string[]): TerminalProgram =>
+  (terminal = startInTerminal(`hf-${process.pid}`, [process.execPath, CLI, 'run', '--profile', 'test', '--', 'claude', ...args], { env: here.environment, cwd: here.project }))
+
+describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing === null ? '' : ` (missing: ${missing})`}`, () => {
+  it('reads and writes without asking; rm -rf is asked over its screen, denied with d, approved with a', async () => {
+    world = await createScriptedWorld((project) => [
+      use('Read', { file_path: join(project, 'README.md') }),
+      use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }),
+      bash('rm -rf build'),
+      bash('rm -rf build/'),
+    ])
+    const screen = open(world)
+    await screen.shows('manual mode on')
+    screen.type('Do it.')
+    screen.press('Enter')
+    const question = await screen.shows('[a] approve once')
+    expect(question).toContain('command: rm -rf build')
+    expect(readFileSync(join(world.project, 'made.txt'), 'utf8')).toBe('made\n')
+    expect(existsSync(join(world.project, 'build', 'out.txt'))).toBe(true)
+
+    const client = await world.client()
+    const decided = nextEvent(client, 'approval/changed', ({ state }) => state === 'denied')
+    const again = nextEvent(client, 'approval/changed', (request) => request.state === 'waiting')
+    await pressUntil(screen, 'd', decided)
+    await again
+    expect(toolResults(world).at(-1)).toContain('Denied by the user')
+    expect(existsSync(join(world.project, 'build', 'out.txt'))).toBe(true)
+
+    const approved = nextEvent(client, 'approval/changed', ({ state }) => state === 'approved')
+    await screen.shows('command: rm -rf build/')
+    await pressUntil(screen, 'a', approved)
+    await screen.shows('Done.')
+    expect(existsSync(join(world.project, 'build'))).toBe(false)
+    client.close()
+  })
+
+  it('k on the question kills the session and puts the folder back', async () => {
+    world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build')])
+    const screen = open(world)
+    await screen.shows('manual mode on')
+    screen.type('Do it.')
+    screen.press('Enter')
+    await screen.shows('[k] kill the session')
+    const client = await world.client()
+    const killed = nextEvent(client, 'session/changed', ({ state }) => state === 'killed')
+    await pressUntil(screen, 'k', killed)
+    await screen.shows('Pane is dead (status 137')
+    expect(existsSync(join(world.project, 'made.txt'))).toBe(false)
+    expect(existsSync(join(world.project, 'build', 'out.txt'))).toBe(true)
+    client.close()
+  })
+})
+
+/** The prompt is deaf at first, on purpose: presses the key until the answer has come. */
+const pressUntil = async (screen: TerminalProgram, key: string, answered: Promise<unknown>): Promise<void> => {
+  let done = false
+  void answered.then(() => (done = true))
+  while (!done) {
+    screen.press(key)
+    await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 250))])
+  }
+}

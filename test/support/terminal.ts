@@ -1,0 +1,44 @@
+import { spawnSync } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A terminal program in tmux: a real pty with a screen that can be read. */
+export interface TerminalProgram {
+  screen(): string
+  /** Types text, or a key by tmux's name for it (`Enter`, `Escape`). */
+  press(...keys: string[]): void
+  type(text: string): void
+  /** Resolves with the screen once it shows the text; throws with the screen after 40 s. */
+  shows(text: string | RegExp): Promise<string>
+  end(): void
+}
+
+const SCREEN_POLL_MS = 50
+const SHOWS_WITHIN_MS = 40_000
+
+export const startInTerminal = (name: string, command: readonly string[], options: { env: Readonly<Record<string, string>>; cwd: string }): TerminalProgram => {
+  const tmux = (...args: string[]): string => {
+    const { stdout, status, stderr } = spawnSync('tmux', ['-L', name, '-f', '/dev/null', ...args], { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', TERM: 'xterm-256color', LANG: 'C.UTF-8' } })
+    if (status !== 0) throw new Error(`tmux ${args.join(' ')}: ${stderr}`)
+    return stdout
+  }
+  const environment = Object.entries(options.env).map(([key, value]) => `${key}=${value}`)
+  // tmux runs one argument as a shell line and several as they are.
+  tmux('new-session', '-d', '-x', '120', '-y', '40', '-c', options.cwd, 'env', '-i', ...environment, ...command)
+  tmux('set-option', '-g', 'remain-on-exit', 'on')
+  const screen = (): string => tmux('capture-pane', '-p')
+  return {
+    screen,
+    press: (...keys) => void tmux('send-keys', ...keys),
+    type: (text) => void tmux('send-keys', '-l', text),
+    shows: async (text) => {
+      const deadline = Date.now() + SHOWS_WITHIN_MS
+      for (;;) {
+        const now = screen()
+        if (typeof text === 'string' ? now.includes(text) : text.test(now)) return now
+        if (Date.now() > deadline) throw new Error(`the terminal never showed ${String(text)}:\n${now}`)
+        await delay(SCREEN_POLL_MS)
+      }
+    },
+    end: () => void tmux('kill-server'),
+  }
+}

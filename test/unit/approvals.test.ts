@@ -1,0 +1,129 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
+import { createApprovals, type ApprovalAsk } from '../../shared/core/approvals/approvals.ts'
+import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
+
+const setUp = () => {
+  const clock = createClock()
+  const ledger = createMemoryLedger()
+  const published: ApprovalRequest[] = []
+  const approvals = createApprovals({ clock, ids, ledger, publish: (request) => void published.push(request) })
+  const ask = (changes: Partial<ApprovalAsk> = {}) =>
+    approvals.ask({
+      toolCallId: ids.toolCall(),
+      sessionId: SESSION,
+      agent: 'claude',
+      tool: 'Bash',
+      input: { command: 'rm -rf build' },
+      cwd: '/project',
+      decision: decisionOf('ask'),
+      timeoutMs: 600_000,
+      signal: new AbortController().signal,
+      ...changes,
+    })
+  const first = (): ApprovalRequest => {
+    const request = approvals.waiting()[0]
+    if (request === undefined) throw new Error('nothing waits')
+    return request
+  }
+  const decide = (answer: 'approve' | 'deny', scope: 'once' | 'session' | 'always' = 'once') =>
+    approvals.decide({ approvalId: first().id, bindingHash: first().bindingHash, answer, scope, reason: 'no' })
+  return { clock, ledger, approvals, ask, first, decide, published }
+}
+
+describe('approvals', () => {
+  it('lets exactly the asked call run once when a person approves', async () => {
+    const { ask, decide, approvals, ledger } = setUp()
+    const answered = ask()
+    decide('approve')
+    expect(await answered).toEqual({ approved: true, by: 'person' })
+    expect(approvals.waiting()).toEqual([])
+    expect(ledger.entries.map(({ kind }) => kind)).toEqual(['approval/requested', 'approval/decided'])
+  })
+
+  it('asks again for the same call after an approval for once', async () => {
+    const { ask, decide, approvals } = setUp()
+    const answered = ask()
+    decide('approve')
+    await answered
+    void ask()
+    expect(approvals.waiting()).toHaveLength(1)
+  })
+
+  it('denies with the reason that the person gave', async () => {
+    const { ask, decide } = setUp()
+    const answered = ask()
+    decide('deny')
+    expect(await answered).toEqual({ approved: false, outcome: 'denied', reason: 'no' })
+  })
+
+  it('covers the very same call, and no other, for the rest of the session when approved for the session', async () => {
+    const { ask, decide, approvals } = setUp()
+    const answered = ask()
+    decide('approve', 'session')
+    await answered
+    expect(await ask()).toEqual({ approved: true, by: 'session-grant' })
+    void ask({ input: { command: 'rm -rf src' } })
+    void ask({ cwd: '/elsewhere' })
+    void ask({ tool: 'Shell' })
+    void ask({ sessionId: ids.session() })
+    expect(approvals.waiting()).toHaveLength(4)
+    approvals.endSession(SESSION)
+    void ask()
+    expect(approvals.waiting()).toHaveLength(5)
+  })
+
+  it('refuses an answer to something else than what was shown', () => {
+    const { ask, first, approvals } = setUp()
+    void ask()
+    const { id } = first()
+    expect(() => approvals.decide({ approvalId: id, bindingHash: '0'.repeat(64), answer: 'approve', scope: 'once', reason: null })).toThrow('is not for what was shown')
+    expect(approvals.waiting()).toHaveLength(1)
+  })
+
+  it('does not offer always, which is a rule', () => {
+    const { ask, decide } = setUp()
+    void ask()
+    expect(() => decide('approve', 'always')).toThrow('is a rule')
+  })
+
+  it('denies when nobody has answered in time', async () => {
+    vi.useFakeTimers()
+    try {
+      const { ask, published } = setUp()
+      const answered = ask({ timeoutMs: 600_000 })
+      await vi.advanceTimersByTimeAsync(600_000)
+      expect(await answered).toEqual({ approved: false, outcome: 'expired', reason: 'Nobody answered within 10 minutes.' })
+      expect(published.map(({ state }) => state)).toEqual(['waiting', 'expired'])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('takes no approval at or after expiry, whatever the timer does', () => {
+    const { ask, decide, clock } = setUp()
+    void ask({ timeoutMs: 1_000 })
+    clock.move(1_000)
+    expect(() => decide('approve')).toThrow('can no longer be answered')
+  })
+
+  it('withdraws the question when the agent has gone, and answers no one', async () => {
+    const { ask, approvals } = setUp()
+    const gone = new AbortController()
+    const answered = ask({ signal: gone.signal })
+    gone.abort()
+    expect(await answered).toMatchObject({ approved: false, outcome: 'withdrawn' })
+    expect(approvals.waiting()).toEqual([])
+  })
+
+  it('does not count an approval that the ledger could not record', async () => {
+    const { ask, decide, ledger, approvals } = setUp()
+    const answered = ask()
+    ledger.failFrom = 2
+    expect(() => decide('approve')).toThrow('the disk is gone')
+    expect(approvals.waiting()).toHaveLength(1)
+    ledger.failFrom = Number.POSITIVE_INFINITY
+    decide('deny')
+    expect(await answered).toMatchObject({ approved: false })
+  })
+})

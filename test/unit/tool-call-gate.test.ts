@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import type { PolicyEffect, ToolCall } from '../../shared/contract/schemas/tool-call.ts'
+import { createApprovals } from '../../shared/core/approvals/approvals.ts'
+import { createToolCallGate } from '../../shared/core/supervisor/tool-call-gate.ts'
+import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
+
+const setUp = (effect: PolicyEffect | 'throws') => {
+  const clock = createClock()
+  const ledger = createMemoryLedger()
+  const states: string[] = []
+  const decided: [ToolCall['state'], boolean][] = []
+  const approvals = createApprovals({ clock, ids, ledger, publish: () => undefined })
+  let runs = true
+  const gate = createToolCallGate({
+    clock,
+    ids,
+    ledger,
+    approvals,
+    sessionOf: () =>
+      runs
+        ? {
+            agent: 'claude',
+            cwd: '/project',
+            approvalTimeoutMs: 60_000,
+            evaluate: () => {
+              if (effect === 'throws') throw new Error('a broken rule')
+              return decisionOf(effect, effect === 'allow' ? 'write' : 'destructive')
+            },
+          }
+        : null,
+    publish: ({ state }) => void states.push(state),
+    onDecided: (call, denied) => void decided.push([call.state, denied]),
+  })
+  const gone = new AbortController()
+  const request = (input: unknown = { command: 'x' }) => gate.request({ sessionId: SESSION, tool: 'Bash', input, toolUseId: 'toolu_1', signal: gone.signal })
+  const answer = (given: 'approve' | 'deny') => {
+    const waiting = approvals.waiting()[0]
+    if (waiting === undefined) throw new Error('nothing waits')
+    approvals.decide({ approvalId: waiting.id, bindingHash: waiting.bindingHash, answer: given, scope: 'once', reason: 'keep it' })
+  }
+  return { gate, ledger, states, decided, request, answer, gone, approvals, endSession: () => void (runs = false) }
+}
+
+describe('the tool call gate', () => {
+  it('records the intent before an allowed call runs, and its outcome after', async () => {
+    const { gate, ledger, states, request } = setUp('allow')
+    const verdict = await request()
+    expect(verdict.allowed).toBe(true)
+    expect(ledger.entries.map(({ kind }) => kind)).toEqual(['tool-call/intent'])
+    expect(states).toEqual(['received', 'evaluated', 'running'])
+    gate.finish(verdict.toolCallId, { ok: true, summary: 'completed' })
+    expect(ledger.entries.at(-1)).toMatchObject({ kind: 'tool-call/outcome', body: { ok: true } })
+    expect(states.at(-1)).toBe('completed')
+  })
+
+  it('denies when the ledger cannot take the intent', async () => {
+    const { ledger, states, request } = setUp('allow')
+    ledger.failFrom = 1
+    expect(await request()).toMatchObject({ allowed: false, reason: 'Denied by Holdfast: it could not be judged' })
+    expect(states.at(-1)).toBe('denied')
+  })
+
+  it('denies when the policy cannot be evaluated', async () => {
+    expect(await setUp('throws').request()).toMatchObject({ allowed: false })
+  })
+
+  it('denies outright what policy denies, with the reason, and records it', async () => {
+    const { ledger, request } = setUp('deny')
+    expect(await request()).toMatchObject({ allowed: false, reason: "Denied by Holdfast's policy: because the test says so." })
+    expect(ledger.entries).toMatchObject([{ kind: 'tool-call/decision', body: { effect: 'denied' } }])
+  })
+
+  it('runs nothing while a person thinks, and runs it when the person approves', async () => {
+    const { ledger, request, answer, states } = setUp('ask')
+    const verdict = request()
+    expect(states.at(-1)).toBe('awaiting-approval')
+    expect(ledger.entries.map(({ kind }) => kind)).toEqual(['approval/requested'])
+    answer('approve')
+    expect(await verdict).toMatchObject({ allowed: true })
+    expect(ledger.entries.map(({ kind }) => kind)).toEqual(['approval/requested', 'approval/decided', 'tool-call/intent'])
+  })
+
+  it('tells the agent why the person said no', async () => {
+    const { request, answer } = setUp('ask')
+    const verdict = request()
+    answer('deny')
+    expect(await verdict).toMatchObject({ allowed: false, reason: 'Denied by the user through Holdfast: keep it' })
+  })
+
+  it('does not run an approved call whose session has ended meanwhile', async () => {
+    const { ledger, request, answer, endSession } = setUp('ask')
+    const verdict = request()
+    endSession()
+    answer('approve')
+    expect(await verdict).toMatchObject({ allowed: false })
+    expect(ledger.entries.map(({ kind }) => kind)).not.toContain('tool-call/intent')
+  })
+
+  it('withdraws the question when the agent goes away', async () => {
+    const { request, gone, approvals, states } = setUp('ask')
+    const verdict = request()
+    gone.abort()
+    expect(await verdict).toMatchObject({ allowed: false })
+    expect(approvals.waiting()).toEqual([])
+    expect(states.at(-1)).toBe('cancelled')
+  })
+
+  it('denies every call of a session that does not run', async () => {
+    const { request, endSession } = setUp('allow')
+    endSession()
+    expect(await request()).toMatchObject({ allowed: false, reason: 'Denied by Holdfast: the session is not running.' })
+  })
+
+  it('never asks about an input too long to be shown, but denies it', async () => {
+    const { request, approvals } = setUp('ask')
+    expect(await request({ command: 'x'.repeat(1_000_001) })).toMatchObject({ allowed: false })
+    expect(approvals.waiting()).toEqual([])
+  })
+
+  it('keeps of a long input its hash and beginning in the ledger', async () => {
+    const { ledger, request } = setUp('allow')
+    await request({ content: 'y'.repeat(100_000) })
+    expect(ledger.entries[0]?.body['input']).toMatchObject({ characters: 100_014, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string })
+  })
+
+  it('counts a call once, denied or not', async () => {
+    const { request, decided } = setUp('deny')
+    await request()
+    expect(decided).toEqual([['denied', true]])
+  })
+})
