@@ -1,0 +1,72 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+
+/** Of one connection, never passed on (RFC 9110, section 7.6.1). */
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+/** What would name this machine's inside to the provider, carry a credential, or no longer holds for what we send. */
+const NOT_UPSTREAM = [
+  'host',
+  'cookie',
+  'authorization',
+  'x-api-key',
+  'accept-encoding',
+  'content-length',
+  'expect',
+  'forwarded',
+]
+const NOT_DOWNSTREAM = ['set-cookie', 'alt-svc']
+
+const without = (headers: IncomingHttpHeaders, dropped: readonly string[]): OutgoingHttpHeaders => {
+  const named = (headers.connection ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+  const all = new Set([...HOP_BY_HOP, ...dropped, ...named])
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name, value]) => value !== undefined && !all.has(name) && !name.startsWith('x-forwarded-'),
+    ),
+  )
+}
+
+/** An OAuth token of a subscription, as `claude setup-token` makes them; anything else is an API key. */
+export const isSubscriptionKey = (key: string | null): boolean => key === null || key.startsWith('sk-ant-oat')
+
+/**
+ * Headers for the provider: the agent's own, with its credential replaced by `key`. Without a key the agent's bearer
+ * stays, unread. An answer is asked for uncompressed, so that it can be metered as it is passed on.
+ */
+export const upstreamHeaders = (
+  headers: IncomingHttpHeaders,
+  key: string | null,
+  bodyBytes: number,
+): OutgoingHttpHeaders => {
+  const credential =
+    key === null
+      ? headers.authorization === undefined
+        ? {}
+        : { authorization: headers.authorization }
+      : isSubscriptionKey(key)
+        ? { authorization: `Bearer ${key}` }
+        : { 'x-api-key': key }
+  return {
+    ...without(headers, NOT_UPSTREAM),
+    ...credential,
+    'accept-encoding': 'identity',
+    ...(bodyBytes === 0 ? {} : { 'content-length': bodyBytes }),
+  }
+}
+
+/** Headers for the agent: the provider's, without what holds for its connection to us alone. */
+export const downstreamHeaders = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>
+  without(headers, NOT_DOWNSTREAM)

@@ -1,0 +1,250 @@
+import { z } from 'zod'
+import type { Tokens } from '../contract/schemas/usage.ts'
+import { addTokens, type PriceTerms, type UsagePart } from './price.ts'
+
+/** What one message of the model was billed for, as far as its answer has said yet. */
+export interface MessageUsage {
+  readonly messageId: string | null
+  /** The model that answered, which may not be the one asked for. */
+  readonly model: string
+  /** One per sampling that is priced on its own; never empty. */
+  readonly parts: readonly UsagePart[]
+  readonly terms: PriceTerms
+  readonly stopReason: string | null
+}
+
+/** Takes an answer's bytes as they come, cut anywhere, and keeps only what it needs of them. */
+export interface MessageUsageReader {
+  push(chunk: Uint8Array): void
+  /** The answer is over, whole or not. */
+  end(): void
+}
+
+/** Longest event, or answer that is not streamed, that is looked into; a longer one is passed over unkept. */
+export const MAX_EVENT_BYTES = 16 * 1024 * 1024
+
+const count = z.number().int().nonnegative().max(1e12)
+const counts = {
+  input_tokens: count.nullish(),
+  output_tokens: count.nullish(),
+  cache_read_input_tokens: count.nullish(),
+  cache_creation_input_tokens: count.nullish(),
+  cache_creation: z
+    .object({ ephemeral_5m_input_tokens: count.nullish(), ephemeral_1h_input_tokens: count.nullish() })
+    .nullish(),
+}
+const name = z.string().max(512)
+const Iteration = z.object({ type: name.nullish(), model: name.nullish(), ...counts })
+const UsageRecord = z.object({
+  ...counts,
+  iterations: z.array(Iteration).max(10_000).nullish(),
+  server_tool_use: z.object({ web_search_requests: count.nullish() }).nullish(),
+  service_tier: name.nullish(),
+  speed: name.nullish(),
+  inference_geo: name.nullish(),
+})
+type UsageRecord = z.infer<typeof UsageRecord>
+
+const Message = z.object({
+  type: z.literal('message'),
+  id: name.nullish(),
+  model: name.nullish(),
+  stop_reason: name.nullish(),
+  usage: UsageRecord,
+})
+const Answer = z.discriminatedUnion('type', [
+  Message,
+  z.object({ type: z.literal('message_start'), message: Message }),
+  z.object({
+    type: z.literal('message_delta'),
+    delta: z.object({ stop_reason: name.nullish() }).nullish(),
+    usage: UsageRecord,
+  }),
+])
+
+/** Without the split by TTL a cache write is the five-minute kind, which is what the API writes unless asked. */
+const toTokens = (usage: Pick<UsageRecord, keyof typeof counts>): Tokens => {
+  const split = usage.cache_creation
+  const oneHour = split?.ephemeral_1h_input_tokens ?? 0
+  const written = usage.cache_creation_input_tokens ?? (split?.ephemeral_5m_input_tokens ?? 0) + oneHour
+  return {
+    input: usage.input_tokens ?? 0,
+    output: usage.output_tokens ?? 0,
+    cacheRead: usage.cache_read_input_tokens ?? 0,
+    cacheWrite5m: Math.max(0, written - oneHour),
+    cacheWrite1h: Math.min(oneHour, written),
+  }
+}
+
+const isEqual = (a: Tokens, b: Tokens): boolean =>
+  a.input === b.input &&
+  a.output === b.output &&
+  a.cacheRead === b.cacheRead &&
+  a.cacheWrite5m === b.cacheWrite5m &&
+  a.cacheWrite1h === b.cacheWrite1h
+
+/**
+ * The top-level counts are the sum of all `message` iterations; a compaction's and an advisor's come on top of them
+ * (API reference, `usage.iterations`). Each iteration is a prompt of its own for long-prompt prices.
+ */
+const toParts = (model: string, usage: UsageRecord): UsagePart[] => {
+  const whole = toTokens(usage)
+  const iterations = (usage.iterations ?? []).map((iteration) => ({
+    isExtra: iteration.type === 'compaction' || iteration.type === 'advisor_message',
+    part: { model: iteration.model ?? model, tokens: toTokens(iteration) },
+  }))
+  const extra = iterations.filter(({ isExtra }) => isExtra).map(({ part }) => part)
+  const sampled = iterations.filter(({ isExtra }) => !isExtra).map(({ part }) => part)
+  const [first, ...rest] = sampled
+  const explains =
+    first !== undefined &&
+    isEqual(
+      rest.reduce((sum, { tokens }) => addTokens(sum, tokens), first.tokens),
+      whole,
+    )
+  return [...(explains ? sampled : [{ model, tokens: whole }]), ...extra]
+}
+
+const withoutNulls = <Value extends object>(value: Value): Partial<Value> =>
+  Object.fromEntries(
+    Object.entries(value).filter(([, part]) => part !== null && part !== undefined),
+  ) as Partial<Value>
+
+/** Bytes as characters one to one: JSON's own syntax and every field read here are ASCII, so no cut can hurt them. */
+const toText = (bytes: Uint8Array): string => {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 8192)
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192))
+  return text
+}
+
+const SMALL_BUFFER = 4096
+const LF = 10
+const CR = 13
+
+/** Bytes kept up to MAX_EVENT_BYTES; past that nothing is kept until `take`, which then gives null. */
+const createBoundedBuffer = () => {
+  let bytes = new Uint8Array(SMALL_BUFFER)
+  let size = 0
+  return {
+    add(chunk: Uint8Array): void {
+      const end = size + chunk.length
+      if (end <= MAX_EVENT_BYTES) {
+        if (end > bytes.length) {
+          const larger = new Uint8Array(Math.max(end, bytes.length * 2))
+          larger.set(bytes.subarray(0, size))
+          bytes = larger
+        }
+        bytes.set(chunk, size)
+      }
+      size = end
+    },
+    take(): string | null {
+      const text = size > MAX_EVENT_BYTES ? null : toText(bytes.subarray(0, size))
+      if (bytes.length > SMALL_BUFFER) bytes = new Uint8Array(SMALL_BUFFER)
+      size = 0
+      return text
+    },
+  }
+}
+
+/**
+ * Reads usage out of a Messages API answer, streamed (`sse`, WHATWG event-stream syntax) or whole (`json`).
+ * `onUsage` hears every new state, the last one being what is billed. What cannot be understood is passed over.
+ */
+export const createMessageUsageReader = (params: {
+  format: 'sse' | 'json'
+  /** Named when the answer does not say its model. */
+  requestModel: string
+  onUsage: (usage: MessageUsage) => void
+}): MessageUsageReader => {
+  let message: z.infer<typeof Message> | null = null
+
+  const read = (text: string): void => {
+    let json: unknown
+    try {
+      json = JSON.parse(text)
+    } catch {
+      return
+    }
+    const answer = Answer.safeParse(json)
+    if (!answer.success) return
+    if (answer.data.type === 'message') message = answer.data
+    else if (answer.data.type === 'message_start') message = answer.data.message
+    else if (message !== null) {
+      message = {
+        ...message,
+        stop_reason: answer.data.delta?.stop_reason ?? message.stop_reason,
+        usage: { ...message.usage, ...withoutNulls(answer.data.usage) },
+      }
+    }
+    if (message === null) return
+    const { usage } = message
+    const model = message.model ?? params.requestModel
+    params.onUsage({
+      messageId: message.id ?? null,
+      model,
+      parts: toParts(model, usage),
+      terms: {
+        webSearches: usage.server_tool_use?.web_search_requests ?? 0,
+        standard:
+          (usage.speed ?? 'standard') === 'standard' && (usage.service_tier ?? 'standard') === 'standard',
+        usOnly: usage.inference_geo === 'us',
+      },
+      stopReason: message.stop_reason ?? null,
+    })
+  }
+
+  const line = createBoundedBuffer()
+  if (params.format === 'json') {
+    return {
+      push: line.add,
+      end() {
+        const text = line.take()
+        if (text !== null) read(text)
+      },
+    }
+  }
+
+  let data = ''
+  let tooLong = false
+  let endedByCr = false
+  const endEvent = (): void => {
+    if (!tooLong && data.includes('"usage"')) read(data)
+    data = ''
+    tooLong = false
+  }
+  const endLine = (): void => {
+    const text = line.take()
+    if (text === null) tooLong = true
+    else if (text === '') endEvent()
+    else if (text.startsWith('data:')) {
+      if (data.length + text.length > MAX_EVENT_BYTES) tooLong = true
+      else data += `${text.slice(5)}\n`
+    }
+  }
+  return {
+    push(chunk) {
+      let start = 0
+      let lf = chunk.indexOf(LF)
+      let cr = chunk.indexOf(CR)
+      while (lf >= 0 || cr >= 0) {
+        const at = cr < 0 || (lf >= 0 && lf < cr) ? lf : cr
+        const followsCr = at === 0 ? endedByCr : chunk[at - 1] === CR
+        if (at === cr || !followsCr) {
+          line.add(chunk.subarray(start, at))
+          endLine()
+        }
+        start = at + 1
+        if (at === lf) lf = chunk.indexOf(LF, start)
+        else cr = chunk.indexOf(CR, start)
+      }
+      if (chunk.length > 0) endedByCr = chunk.at(-1) === CR
+      line.add(chunk.subarray(start))
+    },
+    end() {
+      endLine()
+      endEvent()
+    },
+  }
+}

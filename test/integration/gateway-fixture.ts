@@ -1,0 +1,120 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { HoldfastError } from '../../shared/contract/errors.ts'
+import { SessionId } from '../../shared/contract/ids.ts'
+import type { LedgerKind } from '../../shared/contract/schemas/ledger.ts'
+import type { Usage } from '../../shared/contract/schemas/usage.ts'
+import { createGateway, type GatewaySession } from '../../shared/core/gateway/gateway.ts'
+import type { Ledger } from '../../shared/core/ports.ts'
+import { type BudgetMeter, type Caps, createBudgetMeter } from '../../shared/domain/budget-meter.ts'
+import { PRICE_TABLE } from '../../shared/domain/price-table.ts'
+
+export interface Noted {
+  readonly kind: LedgerKind
+  readonly body: Record<string, unknown>
+}
+
+export const SESSION = SessionId.parse('ses_222222222222')
+
+/** A ledger in memory that can be told to fail: the one thing of the gateway's neighbours that a test stands in for. */
+export const createMemoryLedger = () => {
+  const entries: Noted[] = []
+  const faults = new Set<LedgerKind>()
+  const ledger: Ledger = {
+    append(kind, sessionId, body) {
+      if (faults.has(kind))
+        throw new HoldfastError('ledger-unavailable', 'The audit log cannot be written. Free the disk.')
+      entries.push({ kind, body })
+      const hash = '0'.repeat(64)
+      return { sequence: entries.length, at: 0, kind, sessionId, body, previousHash: hash, hash }
+    },
+    read: () => [],
+    tail: () => [],
+    verify: () => ({ ok: true, entries: entries.length, headHash: '0'.repeat(64), faults: [] }),
+    close() {},
+  }
+  return { ledger, entries, faults }
+}
+
+const listen = async (handler: (request: IncomingMessage, response: ServerResponse) => void) => {
+  const server = createServer(handler)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    baseUrl: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** A provider that answers as it is told, byte by byte. */
+export const startRawProvider = listen
+
+/** A gateway on 127.0.0.1 for one session, with everything it told its neighbours. */
+export const startGateway = async (params: {
+  upstreamBaseUrl: string
+  resolveKey?: () => Promise<string | null>
+  caps?: Caps
+}) => {
+  const notes = createMemoryLedger()
+  const usages: Usage[] = []
+  const capMessages: string[] = []
+  const meter: BudgetMeter = createBudgetMeter({
+    caps: params.caps ?? { microUsd: null, tokens: null },
+    priceTable: PRICE_TABLE,
+  })
+  const gateway = createGateway({
+    clock: { now: () => Date.now() },
+    ledger: notes.ledger,
+    priceTable: PRICE_TABLE,
+    onUsage: (_, usage) => usages.push(usage),
+    onCapReached: (_, message) => capMessages.push(message),
+  })
+  const session: GatewaySession = {
+    sessionId: SESSION,
+    agent: 'claude-test',
+    upstreamBaseUrl: params.upstreamBaseUrl,
+    meter,
+    resolveKey: params.resolveKey ?? (async () => 'sk-ant-api03-canary'),
+  }
+  const handled: Promise<void>[] = []
+  const server = await listen((request, response) => {
+    handled.push(gateway.handle(session, request, response, request.url ?? '/'))
+  })
+  return {
+    baseUrl: server.baseUrl,
+    ...notes,
+    usages,
+    capMessages,
+    meter,
+    gateway,
+    /** Resolves when every request so far has been dealt with. */
+    settled: async () => {
+      await Promise.all(handled)
+    },
+    close: async () => {
+      gateway.close()
+      await server.close()
+    },
+  }
+}
+
+export const messagesBody = (fields: Record<string, unknown> = {}): string =>
+  JSON.stringify({
+    model: 'claude-sonnet-5-5',
+    max_tokens: 1000,
+    stream: true,
+    messages: [{ role: 'user', content: 'hi' }],
+    ...fields,
+  })
+
+export const postMessages = (baseUrl: string, body: string, init: RequestInit = {}): Promise<Response> =>
+  fetch(`${baseUrl}/v1/messages?beta=true`, {
+    method: 'POST',
+    body,
+    ...init,
+    headers: { 'content-type': 'application/json', 'anthropic-version': '2023-06-01', ...init.headers },
+  })

@@ -1,0 +1,176 @@
+import { request as httpRequest } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createBrotliCompress, createGzip } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { scriptedTurns, startStandInModel } from '../../shared/core/demo/stand-in-model.ts'
+import { messagesBody, postMessages, startGateway, startRawProvider } from './gateway-fixture.ts'
+import { closing, startBoth, KEY, STREAM, wire } from './gateway-harness.ts'
+
+test('a streamed answer arrives byte for byte, its usage is metered and both entries are in the ledger', async () => {
+  const { model, gateway } = await startBoth()
+  const direct = await (
+    await postMessages(model.baseUrl, messagesBody(), { headers: { 'x-api-key': KEY } })
+  ).text()
+  const through = await (await postMessages(gateway.baseUrl, messagesBody())).text()
+  await gateway.settled()
+  expect(through.replaceAll(/msg_\w+/g, 'ID')).toBe(direct.replaceAll(/msg_\w+/g, 'ID'))
+  expect(gateway.meter.usage()).toMatchObject({
+    billing: 'api-key',
+    requests: 1,
+    byModel: [{ model: 'claude-sonnet-5-5' }],
+  })
+  expect(gateway.usages.at(-1)).toEqual(gateway.meter.usage())
+  expect(gateway.entries.map(({ kind }) => kind)).toEqual(['model-request/intent', 'model-request/outcome'])
+  expect(gateway.entries[1]?.body).toMatchObject({
+    intent: 1,
+    httpStatus: 200,
+    ended: 'whole',
+    model: 'claude-sonnet-5-5',
+    stopReason: 'end_turn',
+    tokens: gateway.meter.usage().tokens,
+    costMicroUsd: gateway.meter.usage().costMicroUsd,
+    priceSource: expect.stringMatching(/@\d+\.\d+\.\d+ \(20\d\d-\d\d-\d\d\)$/),
+  })
+  expect(JSON.stringify(gateway.entries)).not.toContain(KEY)
+})
+
+test.each(['\n', '\r\n'])(
+  'every event, known or not, passes unchanged one byte at a time, lines ended by %j',
+  async (end) => {
+    const bytes = wire(STREAM, end)
+    const provider = closing(
+      await startRawProvider(async (request, response) => {
+        request.resume()
+        response.setHeader('content-type', 'text/event-stream')
+        for (const byte of bytes) {
+          response.write(Uint8Array.of(byte))
+          await nextTurn()
+        }
+        response.end()
+      }),
+    )
+    const gateway = closing(await startGateway({ upstreamBaseUrl: provider.baseUrl }))
+    const answer = await postMessages(gateway.baseUrl, messagesBody())
+    expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true)
+    expect(gateway.meter.usage().tokens).toMatchObject({ input: 9, output: 7 })
+  },
+)
+
+test('the request body reaches the provider byte for byte, odd spacing and unknown fields included', async () => {
+  const seen: { body: Buffer; headers: unknown }[] = []
+  const provider = closing(
+    await startRawProvider(async (request, response) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+      seen.push({ body: Buffer.concat(chunks), headers: request.headers })
+      response.end('{}')
+    }),
+  )
+  const gateway = closing(await startGateway({ upstreamBaseUrl: `${provider.baseUrl}/base/` }))
+  const body =
+    '{ "model":\t"claude-sonnet-5-5",  "max_tokens": 5, "messages":[], "ünknown": "\\u00e9 ✓", "n": 1.0e2 }\n'
+  await postMessages(gateway.baseUrl, body)
+  expect(seen[0]?.body.toString()).toBe(body)
+})
+
+test('the provider gets the key, and neither the agent’s credential, its cookies nor its hop-by-hop headers', async () => {
+  const { model, gateway } = await startBoth()
+  const headers = {
+    authorization: 'Bearer session-token',
+    'x-api-key': 'agents-own',
+    cookie: 'a=b',
+    'x-forwarded-for': '10.0.0.1',
+    'accept-encoding': 'gzip, br',
+    'anthropic-beta': 'one,two',
+  }
+  await (await postMessages(gateway.baseUrl, messagesBody(), { headers })).text()
+  const [got] = model.requests
+  expect(got?.headers).toMatchObject({
+    'x-api-key': KEY,
+    'accept-encoding': 'identity',
+    'anthropic-beta': 'one,two',
+  })
+  expect(Object.keys(got?.headers ?? {})).not.toEqual(expect.arrayContaining(['authorization']))
+  for (const name of ['authorization', 'cookie', 'x-forwarded-for'])
+    expect(got?.headers).not.toHaveProperty(name)
+})
+
+test('without a key the agent’s own bearer is passed on, and usage is labelled subscription', async () => {
+  const model = closing(await startStandInModel({ script: scriptedTurns([]), expectKey: 'sk-ant-oat01-own' }))
+  const gateway = closing(
+    await startGateway({ upstreamBaseUrl: model.baseUrl, resolveKey: async () => null }),
+  )
+  const headers = { authorization: 'Bearer sk-ant-oat01-own', 'x-api-key': 'not-this' }
+  const answer = await postMessages(gateway.baseUrl, messagesBody(), { headers })
+  await answer.text()
+  expect(answer.status).toBe(200)
+  expect(model.requests[0]?.headers).not.toHaveProperty('x-api-key')
+  expect(gateway.meter.usage()).toMatchObject({ billing: 'subscription', requests: 1 })
+  expect(JSON.stringify(gateway.entries)).not.toContain('sk-ant')
+})
+
+test('a stored subscription token goes out as a bearer', async () => {
+  const model = closing(
+    await startStandInModel({ script: scriptedTurns([]), expectKey: 'sk-ant-oat01-stored' }),
+  )
+  const gateway = closing(
+    await startGateway({ upstreamBaseUrl: model.baseUrl, resolveKey: async () => 'sk-ant-oat01-stored' }),
+  )
+  await (await postMessages(gateway.baseUrl, messagesBody())).text()
+  expect(model.requests[0]?.headers).toMatchObject({ authorization: 'Bearer sk-ant-oat01-stored' })
+  expect(gateway.meter.usage().billing).toBe('subscription')
+})
+
+test('only model requests pass: anything else is answered 404 and never sent', async () => {
+  const { model, gateway } = await startBoth()
+  const tries = [
+    ['POST', '/v1/messages/batches'],
+    ['GET', '/v1/messages'],
+    ['POST', '/v1/files'],
+    ['POST', '/api/event_logging/batch'],
+    ['GET', '/v1/models/../files'],
+    ['GET', '/v1/models/%2e%2e/files'],
+    ['POST', '//v1/messages'],
+    ['DELETE', '/v1/messages'],
+  ] as const
+  for (const [method, path] of tries) {
+    const status = await new Promise((resolve) => {
+      httpRequest(gateway.baseUrl, { method, path }, (answer) => resolve(answer.resume().statusCode)).end()
+    })
+    expect(status, `${method} ${path}`).toBe(404)
+  }
+  expect(model.requests).toEqual([])
+  expect((await fetch(gateway.baseUrl, { method: 'HEAD' })).status).toBe(200)
+  expect(
+    ((await (await fetch(`${gateway.baseUrl}/v1/models?limit=5`)).json()) as { data: unknown[] }).data,
+  ).toHaveLength(3)
+})
+
+test('an answer that is not streamed is metered too', async () => {
+  const { model, gateway } = await startBoth()
+  const answer = await postMessages(gateway.baseUrl, messagesBody({ stream: false }))
+  expect(await answer.json()).toMatchObject({ content: [{ type: 'text', text: 'Hello ✓' }] })
+  expect(gateway.meter.usage().tokens).toEqual(model.usage()['claude-sonnet-5-5']?.tokens)
+})
+
+test.each([
+  ['gzip', createGzip],
+  ['br', createBrotliCompress],
+] as const)(
+  'an answer that comes as %s although not asked for passes as it is and is metered',
+  async (coding, create) => {
+    const provider = closing(
+      await startRawProvider((request, response) => {
+        request.resume()
+        response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': coding })
+        const encoder = create()
+        encoder.pipe(response)
+        encoder.end(wire(STREAM))
+      }),
+    )
+    const gateway = closing(await startGateway({ upstreamBaseUrl: provider.baseUrl }))
+    const answer = await postMessages(gateway.baseUrl, messagesBody())
+    expect(await answer.text()).toBe(wire(STREAM).toString())
+    expect(gateway.entries[1]?.body).toMatchObject({ ended: 'whole', tokens: { input: 9, output: 7 } })
+  },
+)
