@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { AgentProfile } from '../../contract/schemas/profile.ts'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { CommandParams } from '../../contract/protocol.ts'
@@ -17,8 +16,10 @@ import type { Broker, BrokerSession } from '../broker/create-broker.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import type { Paths } from '../paths.ts'
+import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, ContainerProvider, IdSource, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import type { AgentServer } from '../transports/agent-server.ts'
+import { loadServers } from './load-servers.ts'
 import { createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
 import type { SessionRegistry } from './session-registry.ts'
 
@@ -74,8 +75,8 @@ const microUsd = (usd: number | null): number | null => (usd === null ? null : M
 
 /** Commits are the agent's own: never the user's name. */
 const gitIdentity = ({ agent, identity }: AgentProfile): Record<string, string> => {
-  const name = identity.git?.name ?? agent
-  const email = identity.git?.email ?? `${agent}@agents.invalid`
+  const name = identity?.git?.name ?? agent
+  const email = identity?.git?.email ?? `${agent}@agents.invalid`
   return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email }
 }
 
@@ -94,7 +95,8 @@ const guardedFiles = (cwd: string): string[] => [
 export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLauncher => {
   /** The key for model requests: from the keychain, or null when the agent signs in with a subscription of its own. */
   const keyResolver = async (profile: AgentProfile): Promise<() => Promise<string | null>> => {
-    const { key, required } = profile.model
+    const { modelKey: key } = profile
+    const required = key !== DEFAULT_MODEL_KEY
     const first = await deps.secrets.get(key).catch((error: unknown) => {
       if (required) throw error
       return null
@@ -201,7 +203,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         container: kind,
         profile,
         profileHash: createHash('sha256').update(profileText).digest('hex'),
-        modelKey: hasModelKey ? profile.model.key : null,
+        modelKey: hasModelKey ? profile.modelKey : null,
       })
       inLedger = true
       deps.registry.add(session)
@@ -209,8 +211,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       deps.ledger.append('checkpoint/created', id, { checkpointId: checkpoint.id, reason: 'start', files: checkpoint.fileCount, leftOut: checkpoint.leftOut.length })
       deps.registry.apply(id, { type: 'checkpointed', checkpoint: checkpoint.id })
       stopIfOver()
-      broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, token, servers: profile.servers, socketPath: brokerSocket })
-      admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl: profile.model.baseUrl ?? MODEL_BASE_URL, meter, resolveKey })
+      broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, token, servers: await loadServers(profile), socketPath: brokerSocket })
+      admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl: profile.modelBaseUrl ?? MODEL_BASE_URL, meter, resolveKey })
       stopIfOver()
       const container = await provider.launch({
         sessionId: id,

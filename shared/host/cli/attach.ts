@@ -1,4 +1,5 @@
 import type { Client } from '../../contract/client.ts'
+import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
 import type { Session } from '../../contract/schemas/session.ts'
@@ -13,7 +14,7 @@ const LEAVE_ALTERNATE = '\x1b[?1049l'
 export interface Attachment {
   /** Set once the session is known: until then events are kept. */
   begin(session: Session): void
-  /** Resolves with the session's last state, when all it printed has been written here. */
+  /** Resolves with the session's last state, when all it printed has been written here; rejects with `no-host` when the host goes away first. */
   readonly over: Promise<Session>
 }
 
@@ -27,7 +28,8 @@ export const viewerTerminal = () => (process.stdin.isTTY === true && process.std
  * approval is asked right here, over the agent's screen; without one, it is said on standard error how to answer.
  */
 export const attach = (client: Client, notice: (line: string) => void): Attachment => {
-  const { promise: over, resolve: finish } = Promise.withResolvers<Session>()
+  const { promise: over, resolve: finish, reject: lose } = Promise.withResolvers<Session>()
+  over.catch(() => undefined)
   const withTerminal = viewerTerminal() !== null
   let sessionId: SessionId | null = null
   let prompt: ApprovalPrompt | null = null
@@ -122,10 +124,8 @@ export const attach = (client: Client, notice: (line: string) => void): Attachme
     else if (session.id === sessionId) settle(session)
   })
   void client.closed.then((why) => {
-    notice(`the host has gone: ${why}. Nothing of the session runs without it.`)
-    process.exitCode = 4
-    if (process.stdin.isTTY) process.stdin.setRawMode(false)
-    process.exit()
+    hidePrompt()
+    lose(new HoldfastError('no-host', `the host has gone (${why}); nothing of the session runs without it`))
   })
 
   const forwardTerminal = (id: SessionId): void => {
@@ -141,7 +141,7 @@ export const attach = (client: Client, notice: (line: string) => void): Attachme
     process.stdout.on('resize', () => {
       if (prompt === null) void client.call('session/resize', { sessionId: id, terminal: sizeOf(process.stdout) }).catch(() => undefined)
     })
-    void over.then(() => process.stdin.setRawMode(false))
+    void over.catch(() => undefined).then(() => process.stdin.setRawMode(false))
   }
 
   const forwardPipe = async (id: SessionId): Promise<void> => {

@@ -1,7 +1,7 @@
-import type { AgentProfile } from '../../../contract/schemas/profile.ts'
 import type { AgentAdapter } from '../../agents/adapter.ts'
 import type { Approvals } from '../../approvals/approvals.ts'
 import type { Paths } from '../../paths.ts'
+import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
 import { adapterFor } from '../../supervisor/launch-session.ts'
 import { resolveWorkingFolder } from '../../supervisor/session-folder.ts'

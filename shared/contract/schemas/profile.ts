@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import type { PolicyEffect } from './tool-call.ts'
+
+const line = z.string().min(1).max(1_000).regex(/^[^\p{Cc}]*$/u, 'one line, without control characters')
+const rules = z.array(line).max(1_000)
+const count = z.number().int().positive().max(Number.MAX_SAFE_INTEGER)
+
+/** An agent's own identity: part of file names and of commit trailers, so letters, digits, `.`, `_` and `-`. */
+export const AgentName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'small letters, digits, . _ and -, starting with a letter or digit, at most 64')
+
+/** `LC_*` stands for all of the locale's variables. */
+const EnvName = z.string().regex(/^([A-Za-z_][A-Za-z0-9_]{0,254}|LC_\*)$/, 'the name of an environment variable, or LC_*')
+
+const SecretReference = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*(\/[A-Za-z0-9][A-Za-z0-9._@-]*)*$/, 'the name of a keychain item, such as agent/anthropic')
+
+/** `holdfast.yaml` in a project, and `profiles/*.yaml` in the user's config folder. Every key may be left out. */
+export const ProfileFile = z.strictObject({
+  agent: AgentName.optional(),
+  command: z.array(z.string().min(1).max(65_536)).min(1).max(1_024).optional(),
+  identity: z
+    .strictObject({
+      git: z.strictObject({ name: line, email: line, sign: z.boolean().optional() }).optional(),
+    })
+    .optional(),
+  env: z.strictObject({ pass: z.array(EnvName).max(1_000).optional() }).optional(),
+  model: z
+    .strictObject({ key: SecretReference.optional(), baseUrl: z.url({ protocol: /^https?$/ }).max(2_000).optional() })
+    .optional(),
+  /** A path from the file's own folder, or the servers by name, as under `mcpServers`. */
+  servers: z.union([line, z.record(line, z.unknown())]).optional(),
+  policy: z.strictObject({ deny: rules.optional(), ask: rules.optional(), allow: rules.optional() }).optional(),
+  limits: z
+    .strictObject({
+      spendUsd: z.number().nonnegative().max(1_000_000).optional(),
+      tokens: count.optional(),
+      toolCallsPerMinute: count.optional(),
+      modelRequestsPerMinute: count.optional(),
+      approvalTimeoutMs: count.max(86_400_000).optional(),
+      reviewEvery: z
+        .strictObject({ minutes: z.number().positive().max(100_000).optional(), calls: count.optional(), usd: z.number().positive().optional() })
+        .optional(),
+    })
+    .optional(),
+  sandbox: z.enum(['auto', 'off']).optional(),
+})
+export type ProfileFile = z.infer<typeof ProfileFile>
+
+/** One rule of a policy, in Claude Code's syntax: `Tool`, `Tool(prefix:*)`, `Tool(glob)`, `mcp__server__tool`, `mcp__server`. */
+export interface PolicyRule {
+  readonly text: string
+  readonly tool: string
+  /** What stands in the parentheses, or null when the rule is for the whole tool. */
+  readonly specifier: string | null
+}
+
+/** A rule with its effect, and where it stands: `built-in`, or `file:line`. */
+export interface SourcedRule {
+  readonly rule: PolicyRule
+  readonly effect: PolicyEffect
+  readonly source: string
+}
+
+/** Rules of one origin. A project's layer may only tighten: its allow rules lift nothing. */
+export interface PolicyLayer {
+  readonly origin: 'built-in' | 'user' | 'project'
+  readonly rules: readonly SourcedRule[]
+}
+
+export interface Policy {
+  readonly layers: readonly PolicyLayer[]
+}

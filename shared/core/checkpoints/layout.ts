@@ -1,0 +1,98 @@
+import { lstatSync, readFileSync, realpathSync } from 'node:fs'
+import { posix } from 'node:path'
+import { HoldfastError } from '../../contract/errors.ts'
+import { plainPath } from '../../domain/checkpoint-plan.ts'
+import { fromText, toNative, toText } from './byte-path.ts'
+
+/**
+ * The folders a checkpoint is of, as byte paths: the working tree with the `.git` in it, and, for a linked worktree or a
+ * submodule, the git folder elsewhere (`git`) and the one it shares with other worktrees (`common`).
+ */
+export interface Areas {
+  readonly work: string
+  readonly git?: string | undefined
+  readonly common?: string | undefined
+}
+export type AreaName = keyof Areas
+
+/** Of a git folder shared with other worktrees, what belongs to all of them. */
+export const SHARED_IN_COMMON: ReadonlySet<string> = new Set(
+  ['refs', 'packed-refs', 'logs', 'objects', 'config', 'hooks', 'info', 'shallow', 'reftable', 'lfs'],
+)
+
+/**
+ * Finds the top of the working tree that `root` lies in, by the same marks git goes by, without running git there.
+ * Throws HoldfastError `not-a-directory`.
+ */
+export const findAreas = (root: string): Areas => {
+  const from = resolveFolder(root)
+  for (let top = from; ; top = posix.dirname(top)) {
+    const mark = posix.join(top, '.git')
+    const kind = kindOf(mark)
+    if (kind === 'folder' && kindOf(posix.join(mark, 'HEAD')) !== null) return { work: top }
+    if (kind === 'file') {
+      const git = pointer(mark, top, /^gitdir: (.+?)\r?\n?$/s)
+      if (git !== null && kindOf(posix.join(git, 'HEAD')) !== null) return withoutInner(top, git)
+    }
+    if (top === '/') return { work: from }
+  }
+}
+
+const withoutInner = (work: string, git: string): Areas => {
+  const common = pointer(posix.join(git, 'commondir'), git, /^(.+?)\r?\n?$/s)
+  const outside = (folder: string | null) => folder !== null && folder !== work && !folder.startsWith(`${work}/`)
+  return {
+    work,
+    ...(outside(git) ? { git } : {}),
+    ...(common !== null && common !== git && outside(common) ? { common } : {}),
+  }
+}
+
+const resolveFolder = (root: string): string => {
+  try {
+    const real = realpathSync.native(toNative(fromText(root)), 'buffer').toString('latin1')
+    if (kindOf(real) === 'folder') return real
+  } catch (error) {
+    throw new HoldfastError('not-a-directory', `There is no folder ${root}. Name one that exists.`, { cause: error })
+  }
+  throw new HoldfastError('not-a-directory', `${root} is not a folder. Name the folder to work in.`)
+}
+
+const kindOf = (path: string): 'file' | 'folder' | null => {
+  const stat = lstatSync(toNative(path), { throwIfNoEntry: false })
+  return stat === undefined ? null : stat.isDirectory() ? 'folder' : 'file'
+}
+
+/** The folder that a one-line file names, resolved; null when there is no such file or folder. */
+const pointer = (file: string, relativeTo: string, pattern: RegExp): string | null => {
+  try {
+    const named = pattern.exec(readFileSync(toNative(file), 'latin1'))?.[1]
+    return named === undefined ? null : realpathSync.native(toNative(posix.resolve(relativeTo, named)), 'buffer').toString('latin1')
+  } catch {
+    return null
+  }
+}
+
+/** Where a stored path lies on disk. */
+export const realPath = (areas: Areas, stored: string): string => {
+  const cut = stored.indexOf('/')
+  const area = areas[(cut === -1 ? stored : stored.slice(0, cut)) as AreaName]
+  if (area === undefined) throw new Error(`no area for ${stored}`)
+  return cut === -1 ? area : posix.join(area, plainPath(stored.slice(cut + 1)))
+}
+
+/** How a stored path is shown to a person: relative to the root, absolute when it lies elsewhere. */
+export const shownPath = (areas: Areas, stored: string): string =>
+  toText(stored.startsWith('work/') ? plainPath(stored.slice('work/'.length)) : realPath(areas, stored))
+
+export interface GitHomes {
+  readonly head: string
+  readonly refs: string
+}
+
+/** Where the repository's HEAD and its refs are kept, as stored paths; null for a folder without git. */
+export const gitHomes = (areas: Areas, gitFolders: readonly string[]): GitHomes | null => {
+  const head = areas.git !== undefined ? 'git' : 'work/.git~'
+  const refs = areas.common !== undefined ? 'common' : head
+  return gitFolders.includes(refs) ? { head, refs } : null
+}

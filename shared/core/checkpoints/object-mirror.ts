@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto'
+import { constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join, posix } from 'node:path'
+import { toNative } from './byte-path.ts'
+
+/** Names of a git folder's object files, relative to that folder, by the folder's stored path. */
+export type ObjectLists = Readonly<Record<string, readonly string[]>>
+
+const OBJECT_FILE = /^(objects\/([0-9a-f]{2}\/[0-9a-f]{38,62}|pack\/pack-[0-9a-f]{40,64}\.(pack|idx|rev|keep|promisor|mtimes))|lfs\/objects\/[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{64})$/
+const OBJECT_FOLDER = /^(objects(\/([0-9a-f]{2}|pack))?|lfs(\/objects(\/[0-9a-f]{2}){0,2})?)$/
+
+/** Long enough for the coarsest file system clock in use: a folder changed later than this before a look may change unseen. */
+const SETTLED_MS = 2_000
+
+/**
+ * Keeps hard links to the object files of git folders, so that whatever happens to those folders the objects stay.
+ * Where no link is possible (another file system) it copies.
+ */
+export const createObjectMirror = (folder: string) => {
+  const seen = new Map<string, { signature: string; files: readonly string[]; folders: readonly string[] }>()
+  const homeOf = (stored: string, real: string): string => join(folder, createHash('sha256').update(`${stored}\0${real}`, 'latin1').digest('hex').slice(0, 16))
+
+  /** Lists what is there, and links what is new since the last look. */
+  const look = (real: string, inside: string, home: string, list: string[]): void => {
+    const stat = lstatSync(toNative(`${real}/${inside}`), { throwIfNoEntry: false })
+    if (stat?.isDirectory() !== true) return
+    const signature = `${stat.ino}:${stat.mtimeMs}:${stat.ctimeMs}`
+    const key = `${home}\0${inside}`
+    const known = seen.get(key)
+    let entry = known?.signature === signature ? known : undefined
+    if (entry === undefined) {
+      const names = readdirSync(toNative(`${real}/${inside}`), { encoding: 'latin1' }).map((name) => `${inside}/${name}`)
+      entry = { signature, files: names.filter((name) => OBJECT_FILE.test(name)), folders: names.filter((name) => OBJECT_FOLDER.test(name)) }
+      if (entry.files.length > 0) mkdirSync(join(home, inside), { recursive: true, mode: 0o700 })
+      const before = new Set(known?.files)
+      for (const file of entry.files) if (!before.has(file)) linkOrCopy(`${real}/${file}`, join(home, file))
+      if (stat.ctimeMs + SETTLED_MS < Date.now()) seen.set(key, entry)
+    }
+    for (const file of entry.files) list.push(file)
+    for (const next of entry.folders) look(real, next, home, list)
+  }
+
+  return {
+    /** Mirrors every git folder and returns the list of its object files. Throws node's ENOENT when a repack gets in between: look again. */
+    keep(gitFolders: ReadonlyMap<string, string>): ObjectLists {
+      const lists: Record<string, string[]> = {}
+      for (const [stored, real] of gitFolders) {
+        const list: string[] = []
+        const home = homeOf(stored, real)
+        look(real, 'objects', home, list)
+        look(real, 'lfs', home, list)
+        lists[stored] = list.sort()
+        for (const borrowed of alternatesOf(`${real}/objects`)) look(posix.dirname(borrowed), 'objects', homeOf('borrowed', borrowed), [])
+      }
+      return lists
+    },
+
+    /** Object folders git can read from. */
+    alternates(): string[] {
+      if (!existsSync(folder)) return []
+      return readdirSync(folder).map((home) => join(folder, home, 'objects')).filter((objects) => existsSync(objects))
+    },
+
+    /** Puts back the listed files that are missing in a git folder; without its `objects`, empty or not, git sees no repository. */
+    giveBack(stored: string, real: string, files: readonly string[]): void {
+      mkdirSync(toNative(`${real}/objects`), { recursive: true })
+      for (const file of files) {
+        if (existsSync(toNative(`${real}/${file}`))) continue
+        mkdirSync(toNative(posix.dirname(`${real}/${file}`)), { recursive: true })
+        linkOrCopy(join(homeOf(stored, real), file), `${real}/${file}`)
+      }
+    },
+
+    /** Removes the objects of a git folder that is to vanish, once every one of them is known to be in the mirror. */
+    clear(stored: string, real: string): void {
+      this.keep(new Map([[stored, real]]))
+      for (const name of ['objects', 'lfs']) rmSync(toNative(`${real}/${name}`), { recursive: true, force: true })
+    },
+  }
+}
+export type ObjectMirror = ReturnType<typeof createObjectMirror>
+
+const linkOrCopy = (from: string, to: string): void => {
+  try {
+    linkSync(toNative(from), toNative(to))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code === 'ENOENT' || code === 'ENOSPC') throw error
+    const aside = `${to}.part`
+    mkdirSync(toNative(dirname(to)), { recursive: true })
+    copyFileSync(toNative(from), toNative(aside), constants.COPYFILE_FICLONE)
+    renameSync(toNative(aside), toNative(to))
+  }
+}
+
+/** Object folders that a repository borrows from, and those they borrow from. */
+const alternatesOf = (objects: string, depth = 5): string[] => {
+  let lines: string[]
+  try {
+    lines = readFileSync(toNative(`${objects}/info/alternates`), 'latin1').split('\n')
+  } catch {
+    return []
+  }
+  const named = lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => posix.resolve(objects, line))
+  return depth === 0 ? [] : named.flatMap((folder) => [folder, ...alternatesOf(folder, depth - 1)])
+}

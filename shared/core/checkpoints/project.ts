@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FileKind } from '../../domain/checkpoint-plan.ts'
+import { quoteLine, toNative } from './byte-path.ts'
+import { readIfThere, writeWhole } from './files.ts'
+import { createGit, type Git } from './git.ts'
+import { createObjectMirror, type ObjectMirror } from './object-mirror.ts'
+import type { FoundFile } from './walk.ts'
+
+/** What is known of a file's bytes since it was last read. */
+export interface Known {
+  readonly signature: string
+  readonly mode: FileKind
+  readonly oid: string
+  /** False when the file had changed so shortly before that a second change could look the same. */
+  readonly settled: boolean
+}
+
+/** The tree written last, with what was then known of each file. */
+export interface Knowledge {
+  readonly tree: string
+  readonly files: ReadonlyMap<string, Known>
+}
+
+const SETTLED_MS = 2_000
+
+/** The object store of one working tree: a bare repository, and the mirror of the user's objects. */
+export const createProject = (folder: string) => {
+  const repository = join(folder, 'repository.git')
+  const scratch = join(folder, 'scratch')
+  const mirror: ObjectMirror = createObjectMirror(join(folder, 'mirror'))
+  const run: Git = createGit(repository)
+  let knowledge: Knowledge | null = null
+  let isReady = false
+
+  /** Lets git see the user's objects as well as those of the store. */
+  const withMirror = (): Record<string, string> => ({ GIT_ALTERNATE_OBJECT_DIRECTORIES: mirror.alternates().join(':') })
+
+  const knowledgeFile = join(folder, 'known.json')
+
+  /** Lines for `--stdin-paths`: a link is kept as the text it holds. */
+  const pathLines = (files: readonly FoundFile[]): string => {
+    let links = 0
+    return files
+      .map((file) => {
+        if (file.mode !== '120000') return `${quoteLine(file.real)}\n`
+        const copy = join(scratch, `link-${(links += 1)}`)
+        writeFileSync(copy, readlinkSync(toNative(file.real), { encoding: 'buffer' }), { mode: 0o600 })
+        return `${copy}\n`
+      })
+      .join('')
+  }
+
+  const hash = async (files: readonly FoundFile[], write: boolean): Promise<string[]> => {
+    if (files.length === 0) return []
+    const args = ['hash-object', ...(write ? ['-w'] : []), '-t', 'blob', '--no-filters', '--stdin-paths']
+    return (await run({ args, input: pathLines(files) })).trimEnd().split('\n')
+  }
+
+  return {
+    folder,
+    mirror,
+    run,
+    withMirror,
+    scratch,
+    infoExclude: join(repository, 'info', 'exclude'),
+
+    /** Makes the store when there is none, and clears what an interrupted run left. */
+    async ready(): Promise<void> {
+      if (isReady) return
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      await run({ args: ['init', '--quiet', '--bare', '--template=', repository] })
+      mkdirSync(join(repository, 'info'), { recursive: true, mode: 0o700 })
+      rmSync(scratch, { recursive: true, force: true })
+      mkdirSync(scratch, { recursive: true, mode: 0o700 })
+      isReady = true
+    },
+
+    knowledge(): Knowledge | null {
+      return (knowledge ??= readKnowledge(knowledgeFile))
+    },
+
+    learn(next: Knowledge): void {
+      knowledge = next
+      const lines = [...next.files].map(([path, known]) => [path, known.signature, known.mode, known.oid, known.settled ? 1 : 0])
+      writeWhole(knowledgeFile, JSON.stringify({ tree: next.tree, files: lines }))
+    },
+
+    /** Ids of the files' bytes as they are now, without keeping them. */
+    identify: (files: readonly FoundFile[]): Promise<string[]> => hash(files, false),
+
+    /**
+     * Keeps the files' bytes and returns their ids. What the user's repository holds already, whole, is not written again;
+     * the rest goes into the store alone, so that a broken object of theirs is not relied upon.
+     */
+    async keep(files: readonly FoundFile[]): Promise<string[]> {
+      const oids = await hash(files, false)
+      if (oids.length === 0) return oids
+      const sizes = await run({ args: ['cat-file', '--batch-check'], input: `${oids.join('\n')}\n`, env: withMirror() })
+      const held = sizes.trimEnd().split('\n')
+      const missing = files.flatMap((file, index) => (held[index] === `${oids[index]} blob ${file.size}` ? [] : [index]))
+      const written = await hash(missing.map((index) => files[index] as FoundFile), true)
+      missing.forEach((index, position) => (oids[index] = written[position] ?? ''))
+      return oids
+    },
+
+    isSettled: (file: FoundFile, lookedAt: number): boolean => file.changedAt + SETTLED_MS < lookedAt,
+
+    /** Writes a manifest under its own hash; the same content is written once. */
+    keepManifest(content: unknown): string {
+      const text = JSON.stringify(content)
+      const name = createHash('sha256').update(text).digest('hex')
+      const file = join(folder, 'manifests', `${name}.json`)
+      if (!existsSync(file)) writeWhole(file, text)
+      return name
+    },
+
+    manifest<Content>(name: string): Content {
+      return JSON.parse(readFileSync(join(folder, 'manifests', `${name}.json`), 'utf8')) as Content
+    },
+  }
+}
+export type Project = ReturnType<typeof createProject>
+
+const readKnowledge = (file: string): Knowledge | null => {
+  const text = readIfThere(file)
+  if (text === null) return null
+  const { tree, files } = JSON.parse(text) as { tree: string; files: [string, string, FileKind, string, 0 | 1][] }
+  return { tree, files: new Map(files.map(([path, signature, mode, oid, settled]) => [path, { signature, mode, oid, settled: settled === 1 }])) }
+}

@@ -1,0 +1,41 @@
+import { parsePackedRefs } from '../../domain/checkpoint-plan.ts'
+import type { GitHomes } from './layout.ts'
+import type { Project } from './project.ts'
+
+/** All refs of a kept state with their values, HEAD included; loose ones over packed ones, as git reads them. */
+export const readRefs = async (project: Project, tree: string, homes: GitHomes): Promise<Map<string, string>> => {
+  const listed = await project.run({ args: ['ls-tree', '-r', '-z', tree, '--', `${homes.head}/HEAD`, `${homes.refs}/packed-refs`, `${homes.refs}/refs`] })
+  const files = listed.split('\0').flatMap((line) => {
+    const [, oid, path] = /^\d+ blob ([0-9a-f]+)\t(.*)$/s.exec(line) ?? []
+    return oid === undefined || path === undefined ? [] : [{ oid, path }]
+  })
+  const contents = await readBlobs(project, files.map((file) => file.oid))
+  const refs = new Map<string, string>()
+  files.forEach(({ path }, index) => {
+    if (path === `${homes.refs}/packed-refs`) for (const [name, oid] of parsePackedRefs(contents[index] ?? '')) refs.set(name, oid)
+  })
+  files.forEach(({ path }, index) => {
+    const name = path === `${homes.head}/HEAD` ? 'HEAD' : path.slice(homes.refs.length + 1)
+    if (name !== 'packed-refs') refs.set(name, (contents[index] ?? '').trim())
+  })
+  return refs
+}
+
+/** Names of the refs whose values differ. */
+export const movedRefs = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] =>
+  [...new Set([...before.keys(), ...after.keys()])].filter((name) => before.get(name) !== after.get(name)).sort()
+
+/** Contents of small blobs, in the order asked. */
+export const readBlobs = async (project: Project, oids: readonly string[]): Promise<string[]> => {
+  if (oids.length === 0) return []
+  const output = await project.run({ args: ['cat-file', '--batch'], input: `${oids.join('\n')}\n`, env: project.withMirror() })
+  const contents: string[] = []
+  let at = 0
+  for (let index = 0; index < oids.length; index += 1) {
+    const end = output.indexOf('\n', at)
+    const size = Number(output.slice(at, end).split(' ')[2])
+    contents.push(output.slice(end + 1, end + 1 + size))
+    at = end + size + 2
+  }
+  return contents
+}

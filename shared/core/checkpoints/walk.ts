@@ -1,0 +1,175 @@
+import { lstatSync, readdirSync, type Stats } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { isDependencyFolder, isMadeFolder, isPrecious, toStoredName, type FileKind } from '../../domain/checkpoint-plan.ts'
+import { toNative } from './byte-path.ts'
+import { SHARED_IN_COMMON, type AreaName, type Areas } from './layout.ts'
+
+export interface Limits {
+  /** A larger file is left out, in bytes. */
+  readonly file: number
+  /** A larger file that git ignores is left out, unless its name is a precious one; in bytes. */
+  readonly ignoredFile: number
+}
+export const DEFAULT_LIMITS: Limits = { file: 256 * 1024 * 1024, ignoredFile: 1024 * 1024 }
+
+export interface FoundFile {
+  readonly path: string
+  readonly real: string
+  readonly mode: FileKind
+  readonly permissions: number
+  readonly size: number
+  /** Equal as long as nobody has written the file, changed its mode or put another in its place. */
+  readonly signature: string
+  /** When anything about it last changed, milliseconds, by the file system's clock. */
+  readonly changedAt: number
+}
+
+/** A path that is kept only if git does not ignore it. */
+export interface Doubt {
+  readonly path: string
+  readonly real: string
+  readonly stat: Stats
+  /** The working tree whose ignore rules count; null where there is no git. */
+  readonly tree: string | null
+}
+
+export interface Walk {
+  readonly files: FoundFile[]
+  readonly empty: string[]
+  readonly folders: Record<string, number>
+  readonly indexTimes: Record<string, number>
+  /** Git folders with objects of their own: stored path to path on disk. */
+  readonly gitFolders: Map<string, string>
+  readonly leftOut: { path: string; reason: string }[]
+}
+
+interface Folder {
+  readonly path: string
+  readonly real: string
+  readonly stat: Stats
+  readonly tree: string | null
+  readonly inGit: boolean
+}
+
+/** Says which of the doubtful paths are to be left out. */
+export type Settle = (doubts: readonly Doubt[]) => Promise<ReadonlySet<string>>
+
+const SLICE_MS = 8
+
+/**
+ * Lists all there is in the areas, without following a symbolic link, giving way to other work every few milliseconds.
+ * Throws node's own error when a folder cannot be read. What vanishes meanwhile is not listed.
+ */
+export const walk = async (areas: Areas, limits: Limits, ownFolder: string, settle: Settle): Promise<Walk> => {
+  const found: Walk = { files: [], empty: [], folders: {}, indexTimes: {}, gitFolders: new Map(), leftOut: [] }
+  const doubts: Doubt[] = []
+  const folders: Folder[] = []
+  for (const area of ['work', 'git', 'common'] as const satisfies readonly AreaName[]) {
+    const real = areas[area]
+    const stat = real === undefined ? undefined : lstatSync(toNative(real), { throwIfNoEntry: false })
+    if (real !== undefined && stat?.isDirectory() === true) folders.push({ path: area, real, stat, tree: null, inGit: area !== 'work' })
+  }
+  let sliceEnd = performance.now() + SLICE_MS
+  for (;;) {
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      readFolder(folder, { found, doubts, folders, limits, ownFolder })
+      if (performance.now() < sliceEnd) continue
+      await nextTurn()
+      sliceEnd = performance.now() + SLICE_MS
+    }
+    if (doubts.length === 0) return found
+    const asked = doubts.splice(0)
+    const leftOut = await settle(asked)
+    for (const doubt of asked) {
+      if (leftOut.has(doubt.path)) {
+        found.leftOut.push({ path: doubt.path, reason: doubt.stat.isDirectory() ? 'dependencies or build output' : tooLarge(doubt.stat.size) })
+      } else if (doubt.stat.isDirectory()) folders.push({ ...doubt, inGit: false })
+      else found.files.push(foundFile(doubt.path, doubt.real, doubt.stat))
+    }
+  }
+}
+
+interface Context {
+  readonly found: Walk
+  readonly doubts: Doubt[]
+  readonly folders: Folder[]
+  readonly limits: Limits
+  readonly ownFolder: string
+}
+
+const readFolder = (folder: Folder, context: Context): void => {
+  const { found, folders } = context
+  const names = namesIn(folder.real)
+  const hasObjects = names.includes('objects') && names.includes('HEAD') && names.includes('refs')
+  const shared = folder.path === 'common'
+  if (hasObjects || shared) found.gitFolders.set(folder.path, folder.real)
+  const inGit = folder.inGit || hasObjects
+  const tree = names.includes('.git') ? folder.real : folder.tree
+  let kept = 0
+  for (const name of names) {
+    if (shared && !SHARED_IN_COMMON.has(name)) continue
+    if (folder.path === 'common/logs' && name !== 'refs') continue
+    const real = folder.real === '/' ? `/${name}` : `${folder.real}/${name}`
+    const path = `${folder.path}/${toStoredName(name)}`
+    const stat = lstatSync(toNative(real), { throwIfNoEntry: false })
+    if (stat === undefined) continue
+    if (stat.isDirectory()) {
+      kept += 1
+      if (real === context.ownFolder) found.leftOut.push({ path, reason: 'Holdfast keeps its checkpoints here' })
+      else if (hasObjects && name === 'objects') keepAlternates(path, real, found)
+      else if (hasObjects && name === 'lfs') continue
+      else if (!inGit && isMadeFolder(name)) context.doubts.push({ path, real, stat, tree })
+      else folders.push({ path, real, stat, tree, inGit: inGit || name === '.git' })
+    } else if (!stat.isFile() && !stat.isSymbolicLink()) {
+      if (!inGit) found.leftOut.push({ path, reason: `${specialKind(stat)}: it holds nothing to keep` })
+    } else {
+      kept += 1
+      if (inGit && name === 'index') found.indexTimes[path] = Math.floor(stat.mtimeMs)
+      const doubtful = !inGit && stat.isFile() && stat.size > context.limits.ignoredFile
+      if (doubtful && (stat.size > context.limits.file || !isPrecious(name))) context.doubts.push({ path, real, stat, tree })
+      else found.files.push(foundFile(path, real, stat))
+    }
+  }
+  if (kept === 0) found.empty.push(folder.path)
+  const permissions = folder.stat.mode & 0o7777
+  if (permissions !== 0o755 && folder.path.includes('/')) found.folders[folder.path] = permissions
+}
+
+/** The one file among the objects that is none: it names other object folders. */
+const keepAlternates = (path: string, real: string, found: Walk): void => {
+  const file = `${real}/info/alternates`
+  const stat = lstatSync(toNative(file), { throwIfNoEntry: false })
+  if (stat?.isFile() === true) found.files.push(foundFile(`${path}/info/alternates`, file, stat))
+}
+
+const namesIn = (real: string): string[] => {
+  try {
+    return readdirSync(toNative(real), { encoding: 'latin1' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** One file as the walk sees it; also used to look at a single path again. */
+export const foundFile = (path: string, real: string, stat: Stats): FoundFile => {
+  const link = stat.isSymbolicLink()
+  return {
+    path,
+    real,
+    mode: link ? '120000' : (stat.mode & 0o100) === 0 ? '100644' : '100755',
+    permissions: link ? 0 : stat.mode & 0o7777,
+    size: stat.size,
+    signature: `${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}:${stat.ino}:${stat.mode}`,
+    changedAt: Math.max(stat.mtimeMs, stat.ctimeMs),
+  }
+}
+
+/** Where there is no git to ask, or nothing it would say: by size and by name alone. */
+export const isOverLimit = (doubt: Doubt, limits: Limits): boolean => doubt.stat.isFile() && doubt.stat.size > limits.file
+
+export const isDependencies = (doubt: Doubt): boolean => doubt.stat.isDirectory() && isDependencyFolder(doubt.path.slice(doubt.path.lastIndexOf('/') + 1))
+
+const tooLarge = (bytes: number): string => `too large (${(bytes / 1024 / 1024).toFixed(1)} MiB)`
+
+const specialKind = (stat: Stats): string => (stat.isFIFO() ? 'a named pipe' : stat.isSocket() ? 'a socket' : 'a device')

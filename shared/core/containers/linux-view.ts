@@ -1,0 +1,121 @@
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { ContainerSpec } from '../ports.ts'
+import { findFences, holderOf, isWithin, orderMounts, placesOf, type Mount } from './mount-plan.ts'
+
+const SYSTEM_FOLDERS = ['/usr', '/etc', '/opt', '/nix', '/snap', '/run/current-system']
+/** Folders on some systems, links into /usr on others. */
+const MERGED_FOLDERS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']
+/** Where a root agent could read what the system keeps from everyone else. */
+const FOLDERS_WITH_SECRETS = ['/etc', '/etc/ssh', '/etc/ssl']
+const NOT_MOUNTABLE = ['/proc', '/dev', '/sys']
+
+const kindOf = (file: string): 'folder' | 'file' | 'link' | null => {
+  try {
+    const stat = lstatSync(file)
+    return stat.isSymbolicLink() ? 'link' : stat.isDirectory() ? 'folder' : 'file'
+  } catch {
+    return null
+  }
+}
+
+/** `/etc/resolv.conf` points into /run on most systems: the file it means is shown where the first link leads. */
+const nameResolution = (): string[] => {
+  try {
+    const target = path.resolve('/etc', readlinkSync('/etc/resolv.conf'))
+    const shown = SYSTEM_FOLDERS.some((folder) => isWithin(target, folder))
+    return shown ? [] : ['--ro-bind', realpathSync('/etc/resolv.conf'), target]
+  } catch {
+    return []
+  }
+}
+
+const privateSystemFiles = (): string[] =>
+  process.getuid?.() !== 0
+    ? []
+    : FOLDERS_WITH_SECRETS.filter((folder) => kindOf(folder) === 'folder').flatMap((folder) =>
+        readdirSync(folder)
+          .map((name) => path.join(folder, name))
+          .filter((file) => kindOf(file) !== 'link' && (statSync(file).mode & 0o004) === 0),
+      )
+
+const systemArguments = (): string[] => [
+  ...SYSTEM_FOLDERS.flatMap((folder) => ['--ro-bind-try', folder, folder]),
+  ...MERGED_FOLDERS.flatMap((folder) =>
+    kindOf(folder) === 'link' ? ['--symlink', readlinkSync(folder), folder] : ['--ro-bind-try', folder, folder],
+  ),
+  ...['--proc', '/proc', '--dev', '/dev'],
+  ...['/tmp', '/var/tmp'].flatMap((folder) => ['--perms', '1777', '--tmpfs', folder]),
+  ...['--dir', '/run', '--symlink', '../run', '/var/run'],
+  ...nameResolution(),
+]
+
+/**
+ * Git makes this folder by default and does without it too, so it can be made to be protected. Any other protected
+ * path that does not exist is left alone: making it would leave files in the user's project.
+ */
+const ensureHooksFolder = (file: string): void => {
+  if (path.basename(file) !== 'hooks' || path.basename(path.dirname(file)) !== '.git') return
+  if (kindOf(path.dirname(file)) === 'folder' && kindOf(file) === null) mkdirSync(file)
+}
+
+const refuse = (message: string): never => {
+  throw new HoldfastError('container-unavailable', message)
+}
+
+/** A mount at a link lands where the link leads, and the agent could then replace the link: so none is followed. */
+const refuseLinks = (mounts: readonly Mount[]): void => {
+  for (const mount of mounts) {
+    const holder = holderOf(mounts, mount.target)
+    if (holder?.access !== 'read-write') continue
+    let at = holder.source
+    for (const part of path.relative(holder.target, mount.target).split('/')) {
+      at = path.join(at, part)
+      if (kindOf(at) === 'link') {
+        refuse(`${at} is a symbolic link, so it cannot be kept from the agent. Replace it by what it points to.`)
+      }
+    }
+  }
+}
+
+/**
+ * What the agent sees, as arguments of bubblewrap: closed by default. System folders read-only; empty /tmp; a minimal
+ * /dev; a /proc with the container's own processes; its own home; what the spec lists. Everything else does not exist
+ * inside: the user's home, /run/user with the session bus, keyring and ssh-agent, /sys with the cgroup tree.
+ *
+ * Of two entries the deeper wins, for one path read-only wins, and what lies in `hidden` is not shown, whatever lists
+ * it, but for the agent's own home. Listed paths that do not exist are skipped, but for `.git/hooks`.
+ * Throws HoldfastError `container-unavailable` for what cannot be kept.
+ */
+export const viewArguments = (spec: ContainerSpec): string[] => {
+  for (const file of [...spec.writable, ...spec.readable]) {
+    if (NOT_MOUNTABLE.some((folder) => isWithin(file, folder) || isWithin(folder, file))) {
+      refuse(`${file} cannot be shown to an agent: it would open the system to it.`)
+    }
+  }
+  spec.readable.forEach(ensureHooksFolder)
+  const show = (access: Mount['access'], files: readonly string[]): Mount[] =>
+    files
+      .filter((file) => kindOf(file) !== null && !spec.hidden.some((folder) => isWithin(file, folder)))
+      .map((file) => ({ access, source: file, target: file }))
+  const shown: Mount[] = [
+    { access: 'read-write', source: spec.home, target: spec.homeAt },
+    ...show('read-write', spec.writable),
+    ...show('read-only', spec.readable),
+  ]
+  const visible = [...show('read-only', SYSTEM_FOLDERS), ...shown]
+  const hidden = [...spec.hidden, ...privateSystemFiles()]
+    .filter((file) => kindOf(file) !== null)
+    .flatMap((file) => placesOf(visible, file).map((target): Mount => ({ access: 'none', source: file, target })))
+  const wanted = [...shown, ...hidden]
+  refuseLinks(wanted)
+  return [...systemArguments(), ...orderMounts([...wanted, ...findFences(wanted)]).flatMap(mountArguments)]
+}
+
+const mountArguments = ({ access, source, target }: Mount): string[] => {
+  if (access === 'read-write') return ['--bind', source, target]
+  if (access === 'read-only') return ['--ro-bind', source, target]
+  // /dev/null on a mount without devices: opening it is refused.
+  return kindOf(source) === 'folder' ? ['--tmpfs', target, '--remount-ro', target] : ['--ro-bind', '/dev/null', target]
+}

@@ -1,0 +1,180 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { z } from 'zod'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { Container, ContainerExit, ContainerProvider, ContainerSpec } from '../ports.ts'
+import { createCgroup, removeCgroup } from './cgroup.ts'
+import { createContainer } from './container.ts'
+import { removeKillFile, writeKillFile, type KillFile } from './kill-file.ts'
+import { sealDescriptors } from './libc.ts'
+import { viewArguments } from './linux-view.ts'
+import { identify, readBootId, readProcesses, sendSignal, type ProcessIdentity } from './processes.ts'
+import { openPty } from './terminal.ts'
+import { findTool, tryTool } from './tools.ts'
+
+/**
+ * Runs before bubblewrap, never with the agent's data: joins the cgroup in $1, if there is one to join, reports, and
+ * goes on only at the host's word. When the host has gone there is no word, and nothing starts.
+ */
+const GATE = `
+test -n "$1" && echo $$ > "$1/cgroup.procs"
+shift
+echo ready >&4
+read -r word <&4 && test "$word" = go && exec "$@" 4<&-
+exit 125`
+
+const NAMESPACES = ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try']
+
+/** What bubblewrap writes to `--info-fd`. */
+const BubblewrapInfo = z.object({ 'child-pid': z.number().int().positive() })
+
+const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: Tools): string[] => [
+  ...NAMESPACES,
+  // No namespaces within: they hand out capabilities over mounts and put processes out of sight.
+  ...(canDisableUserNamespaces ? ['--disable-userns'] : []),
+  ...['--die-with-parent', '--cap-drop', 'ALL'],
+  ...viewArguments(spec),
+  '--clearenv',
+  ...Object.entries(spec.env).flatMap(([name, value]) => ['--setenv', name, value]),
+  ...['--chdir', spec.cwd, '--info-fd', '5'],
+]
+
+interface Tools {
+  readonly bwrap: string
+  readonly setpriv: string
+  readonly setsid: string
+  readonly sh: string
+  readonly canDisableUserNamespaces: boolean
+}
+
+/** What the container is made with, proven by making one; or, for a person, why it cannot be made. */
+const findTools = async (): Promise<Tools | string> => {
+  const [bwrap, setpriv, setsid, sh] = ['bwrap', 'setpriv', 'setsid', 'sh'].map(findTool)
+  if (!bwrap) return 'bubblewrap is not installed. Install it: apt-get install bubblewrap (or dnf, pacman, apk).'
+  if (!setpriv || !setsid || !sh) return 'setpriv or setsid is missing. Install them: apt-get install util-linux.'
+  const trial = [...NAMESPACES, '--die-with-parent', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']
+  const tools = { bwrap, setpriv, setsid, sh }
+  if ((await tryTool(bwrap, ['--disable-userns', ...trial])) === null) return { ...tools, canDisableUserNamespaces: true }
+  const problem = await tryTool(bwrap, trial)
+  if (problem === null) return { ...tools, canDisableUserNamespaces: false }
+  return (
+    `bubblewrap cannot make a container here (${problem}). Often user namespaces are switched off: allow them with ` +
+    'sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu with an AppArmor profile for bwrap that allows userns.'
+  )
+}
+
+/**
+ * Holds a session in namespaces of its own, made by bubblewrap: user, pid, ipc, uts and cgroup. Nothing inside sees,
+ * signals or traces a process outside; nothing inside outlives the first process in there, which dies with
+ * bubblewrap, which dies with this host, also when that is killed with SIGKILL (the thread that launches must be the
+ * main one: the kernel ties the death to it). Neither capabilities nor set-user-id files give rights inside.
+ *
+ * The network is shared with the host. A command ended by signal N reports code 128 + N. `launch` throws
+ * HoldfastError `container-unavailable` when it cannot hold what the spec asks.
+ */
+export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvider => {
+  let found: Promise<Tools | string> | undefined
+  const tools = (): Promise<Tools | string> => (found ??= findTools())
+
+  const launch = async (spec: ContainerSpec): Promise<Container> => {
+    const ready = await tools()
+    if (typeof ready === 'string') throw new HoldfastError('container-unavailable', ready)
+    const options = bubblewrapOptions(spec, ready)
+    const cgroup = makeCgroup(spec.sessionId)
+    const pty = spec.terminal === null ? null : openPty(spec.terminal)
+    const command = [...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
+    const gated = [ready.bwrap, '--args', '3', '--', ...command]
+    const end = pty?.agentEnd ?? 'pipe'
+    sealDescriptors()
+    const child = spawn(ready.setpriv, ['--pdeathsig', 'KILL', ready.sh, '-c', GATE, 'sh', cgroup ?? '', ...gated], {
+      cwd: '/',
+      env: {},
+      detached: true,
+      stdio: [end, end, end, 'pipe', 'pipe', 'pipe'],
+    })
+    pty?.closeAgentEnd()
+    const exited = new Promise<ContainerExit>((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }))
+      child.once('error', () => resolve({ code: null, signal: null }))
+    })
+    try {
+      const handle = await openGate(spec, child, cgroup, options)
+      const { init } = handle
+      return createContainer({
+        handle,
+        killFile: spec.killFile,
+        pid: init?.pid ?? handle.root.pid,
+        pipes: child.stdio,
+        pty,
+        exited,
+        endsWithCommand: true,
+        signal: (signal) => (init === null ? undefined : signalCommand(init, signal)),
+        release: () => undefined,
+      })
+    } catch (error) {
+      child.kill('SIGKILL')
+      await exited
+      pty?.destroy()
+      if (cgroup !== null) removeCgroup(cgroup)
+      removeKillFile(spec.killFile)
+      throw error
+    }
+  }
+
+  const unavailable = async (): Promise<string | null> => {
+    const ready = await tools()
+    return typeof ready === 'string' ? ready : null
+  }
+
+  return { kind: 'linux', unavailable, launch }
+}
+
+/** Writes the kill file while the gate holds everything back, lets it go on, and adds the namespace's first process. */
+const openGate = async (
+  spec: ContainerSpec,
+  child: ChildProcess,
+  cgroup: string | null,
+  options: readonly string[],
+): Promise<KillFile> => {
+  const [argumentsEnd, gate, info] = child.stdio.slice(3) as [Duplex, Duplex, Duplex]
+  for (const stream of [argumentsEnd, gate, info]) stream.on('error', () => undefined)
+  const reported = text(info)
+  await new Promise((resolve) => gate.once('data', resolve).once('close', resolve))
+  const root = child.pid === undefined ? null : identify(child.pid)
+  if (root === null) throw await startFailure(child)
+  const { sessionId, cwd } = spec
+  const early: KillFile = { version: 1, kind: 'linux', sessionId, cwd, bootId: readBootId(), cgroup, root, init: null }
+  writeKillFile(spec.killFile, early)
+  gate.end('go\n')
+  argumentsEnd.end(options.map((option) => `${option}\0`).join(''))
+  const answer = await reported
+  if (answer === '') throw await startFailure(child)
+  const init = identify(BubblewrapInfo.parse(JSON.parse(answer))['child-pid'])
+  const handle = { ...early, init }
+  if (init !== null) writeKillFile(spec.killFile, handle)
+  return handle
+}
+
+const startFailure = async (child: ChildProcess): Promise<HoldfastError> => {
+  child.kill('SIGKILL')
+  const said = child.stderr === null ? '' : (await text(child.stderr)).trim()
+  return new HoldfastError('container-unavailable', `The container did not start. ${said || 'It did not say why.'}`)
+}
+
+/** bubblewrap runs the command as the second process of the namespace. */
+const signalCommand = (init: ProcessIdentity, signal: NodeJS.Signals): void => {
+  for (const { pid, parent } of readProcesses()) {
+    if (parent === init.pid && pidInside(pid) === 2) sendSignal(pid, signal)
+  }
+}
+
+const pidInside = (pid: number): number | null => {
+  try {
+    const line = /^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))
+    return line === null ? null : Number(line[1])
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,36 @@
+import type { Policy, ProfileFile } from '../../contract/schemas/profile.ts'
+
+export interface ProfileLimits {
+  readonly spendUsd: number | null
+  readonly tokens: number | null
+  readonly toolCallsPerMinute: number | null
+  readonly modelRequestsPerMinute: number | null
+  readonly approvalTimeoutMs: number
+  readonly reviewEvery: NonNullable<ProfileFile['limits']>['reviewEvery'] | null
+}
+
+/** How one session is run: the user's profile, tightened by the project's file. */
+export interface AgentProfile {
+  readonly agent: string
+  readonly command: readonly string[]
+  /** Names of the variables that reach the agent. */
+  readonly envPass: readonly string[]
+  readonly identity: NonNullable<ProfileFile['identity']> | null
+  /** Secret reference. */
+  readonly modelKey: string
+  readonly modelBaseUrl: string | null
+  /** A path relative to `folder`, or the servers themselves; and whose word it is. */
+  readonly servers: {
+    readonly value: NonNullable<ProfileFile['servers']>
+    readonly origin: 'user' | 'project'
+    readonly folder: string
+  } | null
+  readonly policy: Policy
+  readonly limits: ProfileLimits
+  readonly sandbox: 'auto' | 'off'
+  /** What a project's file asks for and does not get, in words for the user. */
+  readonly notices: readonly string[]
+}
+
+/** The keychain item of the model's key, when no profile names another. */
+export const DEFAULT_MODEL_KEY = 'agent/anthropic'

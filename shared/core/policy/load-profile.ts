@@ -1,0 +1,122 @@
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { ProfileFile } from '../../contract/schemas/profile.ts'
+import { BUILT_IN_LAYER } from '../../domain/policy-evaluate.ts'
+import { type AgentProfile, DEFAULT_MODEL_KEY, type ProfileLimits } from './agent-profile.ts'
+import { type ReadProfile, readProfileFile } from './read-profile-file.ts'
+
+export interface LoadProfileParams {
+  /** The project's folder, absolute. */
+  readonly cwd: string
+  /** The user's config folder, which holds `profiles/`. */
+  readonly configFolder: string
+  /** The profile asked for by name; without it `default` is taken where there is one. */
+  readonly name?: string | undefined
+  /** The command to run; when empty, the profile's. */
+  readonly command: readonly string[]
+}
+
+const DEFAULT_COMMAND = ['claude']
+const DEFAULT_ENV_PASS = ['PATH', 'LANG', 'LANGUAGE', 'LC_*', 'TERM', 'COLORTERM', 'NO_COLOR', 'TZ']
+const DEFAULT_APPROVAL_TIMEOUT_MS = 600_000
+/** POSIX, and glibc's own. */
+const LOCALE_VARIABLES = ['ALL', 'ADDRESS', 'COLLATE', 'CTYPE', 'IDENTIFICATION', 'MEASUREMENT', 'MESSAGES', 'MONETARY', 'NAME', 'NUMERIC',
+  'PAPER', 'TELEPHONE', 'TIME'].map((name) => `LC_${name}`)
+const PROFILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
+
+const readNamed = async (folder: string, name: string | undefined): Promise<ReadProfile | null> => {
+  if (name === undefined) return readProfileFile(join(folder, 'default.yaml'), 'user')
+  if (!PROFILE_NAME.test(name)) {
+    throw new HoldfastError('profile-invalid', `"${name.slice(0, 100)}" is not a profile's name: letters, digits, . _ and - only.`)
+  }
+  const found = await readProfileFile(join(folder, `${name}.yaml`), 'user')
+  if (found !== null) return found
+  const names = (await readdir(folder).catch(() => [])).filter((file) => file.endsWith('.yaml')).map((file) => file.slice(0, -5))
+  const known = names.length === 0 ? `${folder} holds none` : `there are: ${names.sort().slice(0, 20).join(', ')}`
+  throw new HoldfastError('profile-invalid', `There is no profile "${name}"; ${known}.`, { at: { file: join(folder, `${name}.yaml`) } })
+}
+
+const slug = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '')
+
+const derivedName = (command: readonly string[], cwd: string): string => {
+  const name = `${slug(basename(command[0] ?? '')) || 'agent'}-${slug(basename(cwd)) || 'root'}`
+  return name.slice(0, 64).replace(/-+$/, '')
+}
+
+const expandNames = (names: readonly string[]): string[] => [
+  ...new Set(names.flatMap((name) => (name === 'LC_*' ? LOCALE_VARIABLES : [name]))),
+]
+
+const lower = (left: number | undefined, right: number | undefined): number | null => {
+  if (left === undefined) return right ?? null
+  return right === undefined ? left : Math.min(left, right)
+}
+
+const limitsOf = (user: ProfileFile['limits'], project: ProfileFile['limits']): ProfileLimits => ({
+  spendUsd: lower(user?.spendUsd, project?.spendUsd),
+  tokens: lower(user?.tokens, project?.tokens),
+  toolCallsPerMinute: lower(user?.toolCallsPerMinute, project?.toolCallsPerMinute),
+  modelRequestsPerMinute: lower(user?.modelRequestsPerMinute, project?.modelRequestsPerMinute),
+  approvalTimeoutMs: Math.min(user?.approvalTimeoutMs ?? DEFAULT_APPROVAL_TIMEOUT_MS, project?.approvalTimeoutMs ?? Infinity),
+  reviewEvery: reviewOf(user?.reviewEvery, project?.reviewEvery),
+})
+
+type Review = NonNullable<ProfileFile['limits']>['reviewEvery']
+
+const reviewOf = (user: Review, project: Review): ProfileLimits['reviewEvery'] => {
+  if (user === undefined || project === undefined) return user ?? project ?? null
+  return {
+    minutes: lower(user.minutes, project.minutes) ?? undefined,
+    calls: lower(user.calls, project.calls) ?? undefined,
+    usd: lower(user.usd, project.usd) ?? undefined,
+  }
+}
+
+/** What a project's file asks for that would loosen, which it may not. */
+const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: string, baseUrl: string | null): string[] => {
+  const { profile, path } = project
+  const notices: string[] = []
+  const refused = (field: string, hint: string) => notices.push(`${path}: ${field} does not count, as a project may only tighten; ${hint}`)
+  const extra = expandNames(profile.env?.pass ?? []).filter((name) => !envPass.includes(name))
+  if (extra.length > 0) refused(`env.pass (${extra.join(', ')})`, 'put it into a profile of your own')
+  if (profile.model?.key !== undefined && profile.model.key !== modelKey) refused('model.key', 'put it into a profile of your own')
+  if (profile.model?.baseUrl !== undefined && profile.model.baseUrl !== baseUrl) refused('model.baseUrl', 'put it into a profile of your own')
+  if (profile.sandbox === 'off') refused('sandbox: off', 'run with --sandbox off yourself')
+  if ((profile.policy?.allow?.length ?? 0) > 0) refused('policy.allow', 'its rules lift no question')
+  return notices
+}
+
+/**
+ * Reads the user's profile and the project's `holdfast.yaml`, and puts them together: the project's may only tighten.
+ * With neither file there is a built-in default. Throws HoldfastError `profile-invalid`, saying file, line, column,
+ * field and what would be valid; nothing of a broken file is used.
+ */
+export const loadProfile = async ({ cwd, configFolder, name, command }: LoadProfileParams): Promise<AgentProfile> => {
+  const user = await readNamed(join(configFolder, 'profiles'), name)
+  const project = await readProfileFile(join(cwd, 'holdfast.yaml'), 'project')
+  const mine = user?.profile ?? {}
+  const theirs = project?.profile ?? {}
+  const runs = command.length > 0 ? command : (mine.command ?? theirs.command ?? DEFAULT_COMMAND)
+  const allowed = expandNames(mine.env?.pass ?? DEFAULT_ENV_PASS)
+  const wanted = theirs.env?.pass
+  const modelKey = mine.model?.key ?? DEFAULT_MODEL_KEY
+  const modelBaseUrl = mine.model?.baseUrl ?? null
+  const serversFrom = mine.servers === undefined ? project : user
+  const servers = serversFrom?.profile.servers
+  return {
+    agent: mine.agent ?? theirs.agent ?? derivedName(runs, cwd),
+    command: runs,
+    envPass: wanted === undefined ? allowed : expandNames(wanted).filter((variable) => allowed.includes(variable)),
+    identity: mine.identity ?? theirs.identity ?? null,
+    modelKey,
+    modelBaseUrl,
+    servers: servers === undefined || serversFrom === null
+      ? null
+      : { value: servers, origin: serversFrom === user ? 'user' : 'project', folder: dirname(serversFrom.path) },
+    policy: { layers: [BUILT_IN_LAYER, ...(user === null ? [] : [user.layer]), ...(project === null ? [] : [project.layer])] },
+    limits: limitsOf(mine.limits, theirs.limits),
+    sandbox: mine.sandbox ?? 'auto',
+    notices: project === null ? [] : noticesOf(project, allowed, modelKey, modelBaseUrl),
+  }
+}

@@ -1,0 +1,36 @@
+import type { Family } from '../family.ts'
+
+/** Sources: docker, podman and compose reference pages. */
+export const containers: Family = {
+  programs: ['docker', 'podman', 'nerdctl', 'docker-compose', 'podman-compose', 'buildah'],
+  valueOptions: ['--context', '-H', '--host', '--config', '-l', '--log-level', '-f', '--file', '-p', '--project-name', '--profile', '--env-file',
+    '--project-directory'],
+  rules: [
+    { sub: 'rm|rmi|kill', class: 'destructive', reason: 'removes containers or images, or kills them', yes: ['docker rm -f c', 'podman rmi x'],
+      no: ['docker run --rm alpine', 'docker build .'] },
+    { sub: 'container|image|volume|network|config|secret|stack|service|node|context|plugin|buildx|builder|manifest|pod|machine|swarm|trust|checkpoint|system|compose rm|remove|prune|kill|leave|reset|revoke|down-all',
+      class: 'destructive', reason: 'removes or kills', yes: ['docker volume rm v', 'docker system prune -af', 'docker compose rm -f', 'docker --context x image prune'],
+      no: ['docker volume ls', 'docker compose run --rm web', 'docker image ls'] },
+    { sub: 'compose down', flags: ['-v', '--volumes', '--rmi'], class: 'destructive', reason: 'removes volumes or images',
+      yes: ['docker compose -f a.yml down -v'], no: ['docker compose down'] },
+    { sub: 'down', flags: ['-v', '--volumes', '--rmi'], class: 'destructive', reason: 'removes volumes or images', yes: ['docker-compose down -v'],
+      no: ['docker-compose down'] },
+    { sub: 'push', class: 'destructive', reason: 'publishes an image', yes: ['docker push o/i:1'],
+      no: ['docker pull o/i'] },
+    { sub: 'image|manifest|compose|stack push|deploy', class: 'destructive', reason: 'publishes or deploys',
+      yes: ['docker image push o/i', 'docker stack deploy -c a.yml s'], no: ['docker image ls'] },
+    { sub: 'build|buildx', flags: ['--push'], class: 'destructive', reason: 'publishes an image', yes: ['docker buildx build --push .'],
+      no: ['docker build -t x .'] },
+    { sub: 'run|create|exec|compose|container', flags: ['--privileged', '--cap-add', '--pid', '--ipc', '--userns', '--device', '--security-opt'],
+      class: 'destructive', reason: 'runs with powers over this machine', yes: ['docker run --privileged alpine', 'docker run --pid=host alpine'],
+      no: ['docker run alpine'] },
+    { sub: 'run|create|container', line: '(-v|--volume|source|src)[= ]?=?(/|~|/(etc|usr|var|home|root|bin|boot)[^: ]*|/var/run/docker\\.sock)(:|,)',
+      class: 'destructive', reason: 'opens this machine to the container', yes: ['docker run -v /:/host alpine', 'docker run -v /var/run/docker.sock:/s alpine'],
+      no: ['docker run -v ./x:/app alpine', 'docker run -v data:/var/lib alpine'] },
+    { sub: 'ps|images|logs|inspect|stats|top|version|info|port|diff|history|search|events|ls|config|help|container|image|volume|network|context|system|compose|service|stack|node',
+      line: '^((--context|-H|--host|-f|--file|-p|--project-name|--profile|--env-file)[= ]\\S+ |compose |container |image |volume |network |context |system |service |stack |node )*(ps|ls|list|logs|inspect|stats|top|version|info|port|diff|history|search|events|images|df|show|config|help)\\b',
+      class: 'read', reason: 'only looks', yes: ['docker ps -a', 'docker compose logs web', 'docker volume ls', 'docker system df'],
+      no: ['docker compose up -d', 'docker image build .'] },
+  ],
+  otherwise: { class: 'write', reason: 'changes containers or images' },
+}

@@ -1,0 +1,48 @@
+import type { Family } from '../family.ts'
+
+/** Sources: terraform, pulumi, cdk and ansible command references. */
+export const terraform: Family = {
+  programs: ['terraform', 'tofu', 'terragrunt', 'tf', 'cdktf', 'terramate'],
+  valueOptions: ['-var', '-var-file', '-target', '-out', '-state', '-backend-config'],
+  rules: [
+    { sub: '** apply|destroy|deploy', class: 'destructive', reason: 'changes or destroys real infrastructure',
+      yes: ['terraform apply', 'terraform -chdir=x destroy -auto-approve', 'terragrunt run-all apply'], no: ['terraform plan -destroy', 'terraform show'] },
+    { sub: 'state rm|push|mv|replace-provider', unless: ['-dry-run'], class: 'destructive', reason: 'rewrites the state', yes: ['terraform state rm x'], no: ['terraform state list'] },
+    { sub: 'force-unlock|taint|login|logout', class: 'destructive', reason: 'forces the state open, or marks for replacement', yes: ['terraform taint x'], no: ['terraform output'] },
+    { sub: 'workspace delete', class: 'destructive', reason: 'deletes a workspace', yes: ['terraform workspace delete x'], no: ['terraform workspace list'] },
+    { sub: 'plan|show|validate|output|providers|version|graph|fmt|get|help|metadata', unlessLine: '(^| )fmt(?!.*-check)|-out', class: 'read', reason: 'only looks',
+      yes: ['terraform plan', 'terraform plan -destroy', 'terraform fmt -check'], no: ['terraform fmt', 'terraform plan -out=p'] },
+    { sub: 'state|workspace list|show|pull', class: 'read', reason: 'only looks', yes: ['terraform state list'], no: ['terraform state rm a'] },
+  ],
+  otherwise: { class: 'write', reason: "changes the project's files or state" },
+}
+
+export const deploy: Family = {
+  programs: ['pulumi', 'cdk', 'serverless', 'sls', 'sam', 'sst', 'copilot', 'eb', 'vercel', 'now', 'netlify', 'fly', 'flyctl', 'railway', 'heroku',
+    'firebase', 'wrangler', 'surge', 'amplify', 'render', 'ansible-playbook', 'ansible', 'packer', 'nomad', 'consul', 'vault', 'cap', 'kamal', 'dokku',
+    'supabase', 'appwrite', 'pm2', 'waypoint', 'bosh', 'cf', 'salt', 'puppet', 'chef-client', 'fab', 'mup', 'gh-pages', 'deployctl', 'shopify', 'eas', 'turso', 'neonctl', 'pscale', 'railpack'],
+  valueOptions: ['-s', '--stack', '--stage', '-a', '--app', '--project', '-p', '-i', '--inventory', '-e', '--env', '-C', '--cwd', '--profile', '-m', '-t'],
+  guardsProduction: true,
+  rules: [
+    { sub: '** up|deploy|destroy|remove|rm|refresh|cancel|delete|terminate|kill|purge|rollback|promote|publish|release|unpublish|reset|disable|undeploy|teardown|repair|demote|restore|revoke|drop',
+      unlessLine: '(--dry-?run|--check|--preview-only|--noprod|(^| )preview|--(stage|env|environment|target)[= ](dev|development|staging|stage|test|preview|local)\\b)',
+      class: 'destructive', reason: 'deploys, or takes down what is deployed',
+      yes: ['pulumi up', 'cdk deploy --all', 'fly apps destroy x', 'vercel remove x', 'firebase deploy'],
+      no: ['pulumi preview', 'cdk diff', 'serverless deploy --stage dev', 'vercel ls', 'pulumi up --dry-run'] },
+    { sub: '*:destroy|*:delete|*:reset|*:remove|*:unset|*:rollback|*:promote|*:set|*:kill|*:disable|*:revoke|*:off|*:clear|*:scale', class: 'destructive', reason: 'changes what is deployed',
+      yes: ['heroku apps:destroy x', 'heroku pg:reset DATABASE', 'firebase functions:delete f'], no: ['heroku logs', 'firebase functions:log'] },
+    { flags: ['--prod', '--production'], class: 'destructive', reason: 'deploys to production', yes: ['vercel --prod', 'netlify deploy --prod'], no: ['vercel build'] },
+    { sub: 'secrets|secret|config|vars|env|tokens|policy|auth|token|acl set|put|add|rm|remove|unset|delete|import|write|revoke|create|enable', class: 'destructive', reason: 'changes secrets or permissions',
+      yes: ['fly secrets set A=b', 'wrangler secret put X', 'vault policy write p f'], no: ['fly secrets list'] },
+    { sub: 'db reset|push|drop', class: 'destructive', reason: 'changes a database', yes: ['supabase db reset'], no: ['supabase db diff'] },
+    { sub: 'stack|state|kv|lease|operator|job|d1 rm|delete|unprotect|destroy|stop|revoke|seal|import|execute', class: 'destructive', reason: 'removes or stops',
+      yes: ['pulumi stack rm dev', 'vault kv delete a/b'], no: ['pulumi stack ls'] },
+    { line: '^(?!.*(--check|--syntax-check|--list-|-C( |$)|--version|-m (ping|setup|debug))).*\\.ya?ml', class: 'destructive', reason: 'changes other machines',
+      yes: ['ansible-playbook site.yml'], no: ['ansible-playbook --check site.yml', 'ansible-playbook site.yml --syntax-check'] },
+    { line: '(-m|--module-name)[= ]?(shell|command|raw|file|apt|yum|service|user|copy|script)|( -a )', class: 'destructive', reason: 'runs on other machines',
+      yes: ["ansible all -m shell -a 'rm x'"], no: ['ansible all -m ping'] },
+    { sub: '** list|ls|logs|log|status|preview|diff|whoami|version|info|describe|show|inspect|help|synth|validate|synthesize|output|events|ps|tail|about|doctor|history|jlist|read|get', class: 'read', reason: 'only looks',
+      yes: ['pulumi preview', 'fly status', 'cdk diff', 'pm2 logs'], no: ['fly launch'] },
+  ],
+  otherwise: { class: 'write', reason: 'changes what is deployed, or the project' },
+}

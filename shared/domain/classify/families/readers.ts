@@ -1,0 +1,34 @@
+import type { Family } from '../family.ts'
+
+/** Programs that only look, or change nothing but their own shell. */
+export const readers: Family = {
+  programs: ('ls cat bat head tail less more grep egrep fgrep rg ag ack ugrep zgrep wc nl cut tr paste join comm diff colordiff sdiff cmp tree exa eza lsd stat file du df '
+    + 'ps pgrep pstree echo printf pwd whoami id groups users who w last which whereis type uname arch uptime free vmstat iostat lsof ss netstat ping ping6 dig nslookup '
+    + 'host whois traceroute mtr man info apropos whatis help tldr jq gron jo fx basename dirname realpath readlink md5sum sha1sum sha256sum sha512sum shasum md5 cksum b2sum '
+    + 'base64 base32 xxd od hexdump strings nm objdump readelf ldd otool size true false test [ [[ : sleep seq yes expr bc dc factor cal locale tty column fmt fold expand '
+    + 'unexpand rev tac look cowsay figlet nproc lscpu lsblk lsusb lspci lsmod blkid findmnt getent getconf sw_vers system_profiler htop top btop glances '
+    + 'export unset set shift return exit break continue local declare typeset readonly umask ulimit shopt wait jobs fg bg disown getopts let hash times logout complete compgen '
+    + 'bind mapfile readarray printenv pidof suspend caller dirs numfmt shuf ts pv zcat bzcat xzcat zless clear tput stty zipinfo delta difft nvidia-smi '
+    + 'lsattr getfacl getcap namei locate mlocate fzf glow ccze sha224sum sha384sum sum tsort ptx pr uuidgen '
+    + 'gls ghead gtail gstat gwc gdate gcat ggrep zdiff codesign xcode-select pbpaste xclip say afplay cscope ctags rga sad sk lsb_release inxi neofetch fastfetch '
+    + 'ipcs tasklist where findstr dir ver Get-ChildItem Get-Content Get-Process Select-String jc dot '
+  ).trim().split(/\s+/),
+  rules: [],
+  otherwise: { class: 'read', reason: 'only looks' },
+}
+
+/** Programs that look, unless told to write. */
+export const mostlyReaders: Family = {
+  programs: ['find', 'gfind', 'fd', 'fdfind', 'sort', 'gsort', 'uniq', 'date', 'hostname', 'yq', 'xmllint', 'tidy', 'gitk', 'tig', 'dasel', 'mlr', 'tcpdump', 'read'],
+  valueOptions: ['-k', '-t', '-d', '-S', '-T', '-name', '-type'],
+  outputOptions: ['-o', '--output', '-fprint', '-fprintf', '-fls', '-w'],
+  rules: [
+    { line: '(^| )-delete( |$)', class: 'destructive', reason: 'deletes files', yes: ["find . -name '*.o' -delete"], no: ['find . -name delete'] },
+    { line: '(^| )(-fprint0?|-fprintf|-fls) ', class: 'write', reason: 'writes a file', yes: ['find . -fprint x'], no: ['find . -print'] },
+    { line: '^(-s|--set)[= ]', unlessLine: '^-s \\S*\\.', class: 'destructive', reason: "sets the machine's clock", yes: ["date -s '2020-01-01'"], no: ['date +%s'] },
+    { line: '(^| )(-i|--inplace|--in-place)( |$)', unlessLine: 'name', class: 'write', reason: 'rewrites files', yes: ['yq -i .a=1 f.yaml'], no: ['yq .a f.yaml', 'find . -iname x'] },
+    { line: '(^| )(-o|--output)[= ]?\\S', unlessLine: '(^| )-(name|iname|path|type|size|prune|not|newer|print|maxdepth|mindepth|perm|regex|e)\\b|\\(', class: 'write', reason: 'writes a file', yes: ['sort -o a b'], no: ["find . -name a -o -name b", 'sort a'] },
+    { sub: '* *', line: '^[^-]\\S* [^-]\\S*$', unlessLine: '[\\\'"{}()|+*/]|^[.~]', class: 'write', reason: 'may write the second file', yes: ['uniq a b'], no: ['uniq a', 'date +%F'] },
+  ],
+  otherwise: { class: 'read', reason: 'only looks' },
+}

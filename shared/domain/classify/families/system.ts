@@ -1,0 +1,65 @@
+import type { Family } from '../family.ts'
+
+/** Sources: util-linux, systemd, shadow-utils, iproute2 and macOS manual pages. */
+export const disks: Family = {
+  programs: ['mkfs', 'fdisk', 'sfdisk', 'cfdisk', 'gdisk', 'sgdisk', 'parted', 'wipefs', 'blkdiscard', 'mount', 'swapoff', 'swapon', 'mkswap', 'lvremove', 'vgremove', 'pvremove', 'lvreduce', 'lvm', 'mdadm', 'cryptsetup',
+    'zfs', 'zpool', 'btrfs', 'losetup', 'hdparm', 'fsck', 'e2fsck', 'tune2fs', 'resize2fs', 'debugfs', 'badblocks', 'diskutil', 'diskpart', 'format', 'fstrim', 'partprobe', 'dmsetup', 'nvme', 'smartctl', 'newfs', 'hdiutil',
+    'cipher', 'vssadmin', 'bcdedit', 'tmutil', 'fusermount', 'quotacheck', 'grub-install', 'update-grub', 'efibootmgr', 'ddrescue', 'eject'],
+  rules: [
+    { line: '^$|(^| )(-l|--list|list|status|print|info|get|show|--detail|isLuksd?|luksDump|apfs list|id-ctrl|smart-log|df|usage|verify\\w*|--help)( |$)', unlessLine: '(destroy|rollback|delete|create|--zero|erase|remove|format|wipe|mklabel|mkpart|rm )', class: 'read', reason: 'only looks',
+      yes: ['fdisk -l', 'mount', 'zfs list', 'diskutil list'], no: ['mount /dev/sda1 /mnt', 'zfs destroy a'] },
+  ],
+  otherwise: { class: 'destructive', reason: 'changes disks or file systems' },
+}
+
+export const settings: Family = {
+  programs: ['hostnamectl', 'loginctl', 'timedatectl', 'localectl', 'resolvectl', 'journalctl', 'dmesg', 'history', 'fc'],
+  rules: [
+    { line: '^(set-|kill|terminate|lock|disable|enable|flush|reset|revert)\\S* \\S|^--(vacuum|rotate|flush)|^(-C|--clear)$', class: 'destructive',
+      reason: "changes the machine's state", yes: ['hostnamectl set-hostname x', 'journalctl --vacuum-size=1M', 'dmesg -C'], no: ['journalctl -u x', 'dmesg -T'] },
+    { line: '^(-c|-d \\S+|-cw|-w)$', class: 'destructive', reason: 'clears history', yes: ['history -c'], no: ['history', 'history 20'] },
+  ],
+  otherwise: { class: 'read', reason: 'only looks' },
+}
+
+export const services: Family = {
+  programs: ['systemctl', 'service', 'launchctl', 'rc-service', 'initctl', 'sv', 'supervisorctl', 'chkconfig', 'update-rc.d', 'rc-update', 'sc', 'net', 'monit', 'svcadm', 'nssm', 'networksetup', 'pmset', 'scutil'],
+  valueOptions: ['-H', '-M', '-t', '--type', '-n', '-p', '--property'],
+  rules: [
+    { line: '(^| )(status|list-\\S+|is-active|is-enabled|is-failed|show|cat|list|print|help|--list|--status-all|get-\\S+|query|-g \\S+|--get \\S+|blame|list)( |$)', unlessLine: '(^| )(stop|restart|start|disable|enable|mask|kill|delete|unload|load|remove|set-\\S+|isolate|bootout|bootstrap|edit|revert)( |$)', class: 'read', reason: 'only looks',
+      yes: ['systemctl status x', 'service x status', 'launchctl list'], no: ['systemctl stop x'] },
+    { line: '^(--user )?(start|daemon-reload)( |$)', class: 'write', reason: 'starts a service', yes: ['systemctl start x'], no: ['systemctl restart x'] },
+  ],
+  otherwise: { class: 'destructive', reason: 'stops or changes services' },
+}
+
+export const processes: Family = {
+  programs: ['kill', 'pkill', 'killall', 'xkill', 'skill', 'snice', 'fuser', 'shutdown', 'reboot', 'halt', 'poweroff', 'init', 'telinit', 'taskkill', 'fkill', 'kill-port', 'renice', 'systemd-cgls', 'Stop-Process', 'killall5', 'logoff'],
+  rules: [
+    { line: '^(-0|-l|-L|--list|-s 0|-ls|--table)( |$)', class: 'read', reason: 'only asks', yes: ['kill -0 12', 'kill -l'], no: ['kill -9 12'] },
+    { line: '^(-\\w+ )?(%\\d*|%!|%%)( (%\\d*|%!))*$', class: 'write', reason: 'ends a job of this shell', yes: ['kill %1'], no: ['kill 1'] },
+    { line: '^(?!.*-k)(-[vnu]+ )?\\S+$', unlessLine: '^(-?\\d+|-[a-z0-9]+|now|[a-z][\\w.-]*|%.*|.*[^\\d/a-z.].*)$|^-', class: 'read', reason: 'only looks', yes: ['fuser 8080/tcp'], no: ['kill 1', 'pkill node', 'fuser -k 8080/tcp'] },
+  ],
+  otherwise: { class: 'destructive', reason: 'ends processes, or this machine' },
+}
+
+export const users: Family = {
+  programs: ['useradd', 'userdel', 'usermod', 'adduser', 'deluser', 'groupadd', 'groupdel', 'groupmod', 'gpasswd', 'passwd', 'chpasswd', 'visudo', 'chsh', 'chfn', 'crontab', 'dscl', 'security', 'csrutil', 'spctl', 'newgrp', 'vipw', 'faillock',
+    'secret-tool', 'pass', 'keyctl', 'kadmin', 'ssh-copy-id', 'ssh-add', 'loginctl-user', 'realm', 'samba-tool', 'dseditgroup', 'sysadminctl', 'reg', 'schtasks', 'wmic', 'defaults', 'gsettings', 'dconf', 'systemd-tmpfiles', 'update-alternatives', 'holdfast'],
+  rules: [
+    { line: '^(-l|-L|--list|list\\S*|status|read|query|ls|show|get|dump|--status|-S|find-\\w+|find|--check|/query|--display \\S+|sessions|usage|doctor|classify|policy|--version)( |$)', unlessLine: '-w( |$)|(^| )-g( |$)|dump-keychain', class: 'read', reason: 'only looks',
+      yes: ['crontab -l', 'defaults read x', 'reg query x'], no: ['crontab -r', 'security find-generic-password -w', 'defaults write x y z'] },
+  ],
+  otherwise: { class: 'destructive', reason: 'changes users, credentials or what runs by itself' },
+}
+
+export const network: Family = {
+  programs: ['iptables', 'ip6tables', 'nft', 'ufw', 'firewall-cmd', 'ip', 'route', 'ifconfig', 'sysctl', 'modprobe', 'rmmod', 'insmod', 'tc', 'nmcli', 'iw', 'ethtool', 'brctl', 'wg', 'wg-quick', 'arp', 'pfctl', 'ipset', 'ipvsadm', 'conntrack', 'setsebool',
+    'iptables-save', 'iptables-restore', 'netsh', 'ebtables', 'tailscale', 'zerotier-cli', 'hciconfig', 'rfkill'],
+  valueOptions: ['-t', '-f', '-n'],
+  rules: [
+    { line: '^$|(^| )(-L\\w*|-S|--list\\S*|list|status|show|dump|-n|-a|-s|-r|-an|--state|--get-\\S+|--query-\\S+|-br|ls|addr|a|r|neigh|monitor|ping|version|netcheck|get|device|connection|dev|-brief)( |$)|^[\\w.]+$', unlessLine: '(^| )(add|del|delete|set|flush|up|down|replace|change|-A|-D|-F|-I|-X|-P|-w|-p|disable|enable|reset|allow|deny|modify|logout|off|reload|restore)( |$)|=', class: 'read', reason: 'only looks',
+      yes: ['ip addr show', 'iptables -L -n', 'ufw status', 'sysctl kernel.pid_max'], no: ['ip link set eth0 down', 'iptables -F', 'sysctl -w a=1'] },
+  ],
+  otherwise: { class: 'destructive', reason: "changes this machine's network or kernel" },
+}

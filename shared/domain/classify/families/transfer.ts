@@ -1,0 +1,49 @@
+import type { Family } from '../family.ts'
+
+const curlValues = ['-X', '--request', '-H', '--header', '-d', '--data', '--data-raw', '--data-binary', '-o', '--output', '-u', '--user', '-A', '-e', '-F', '--form', '-T', '-b', '-c', '-m', '-w', '-x', '-K', '--json',
+  '--max-time', '--retry', '--url', '--cacert', '--cert', '--key', '--connect-timeout', '--resolve']
+
+/** Sources: manual pages of curl, wget, rsync, scp and netcat. */
+export const web: Family = {
+  programs: ['curl', 'http', 'https', 'xh', 'httpie', 'curlie'],
+  valueOptions: curlValues,
+  outputOptions: ['-o', '--output'],
+  rules: [
+    { line: '(?i:(^| )(-X ?|--request[= ]))(?i:delete)( |$)|^(?i:delete) ', class: 'destructive', reason: 'asks a server to delete', yes: ['curl -X DELETE http://x/1', 'curl -XDELETE x', 'http DELETE x/1'], no: ['curl http://x/delete'] },
+    { line: '/_(delete_by_query|shutdown|close|forcemerge)|mutation[^a-z].*(?i:delete|remove)|(?i:(drop|truncate) (table|database))', class: 'destructive', reason: 'asks a server to delete',
+      yes: ['curl -X POST http://x/i/_delete_by_query'], no: ['curl -X POST http://x/i/_search'] },
+    { line: '(?i:(-X ?|--request[= ])(post|put|patch)( |$).*/(deploy|releases?/publish|terminate|shutdown|delete|destroy|purge)|/(terminate|shutdown|destroy|purge)\\b.*(-X ?|--request[= ])post)', class: 'destructive', reason: 'asks a server to deploy or destroy',
+      yes: ['curl -X POST http://x/api/destroy'], no: ['curl -X POST http://x/api/items'] },
+    { flags: ['-K', '--config'], class: 'destructive', reason: 'takes its arguments from a file that cannot be seen here', yes: ['curl -K x'], no: ['curl -k x'] },
+    { flags: ['-T', '--upload-file', '-d', '--data', '--data-raw', '--data-binary', '--data-urlencode', '-F', '--form', '--json', '-X', '--request', '-o', '--output', '-O', '--remote-name', '-c', '--cookie-jar', '-D', '--dump-header'],
+      unlessLine: '^(?=.*(-X ?|--request[= ])(?i:get|head|options)( |$))(?!.* (-d|-F|-T|--data\\S*|-o|-O|--json)( |$))|(-o ?|--output[= ])/dev/null(?!.* (-d|-X|-F|-T|--data))', class: 'write', reason: 'sends data, or writes a file',
+      yes: ['curl -d a=b x', 'curl -o f x', 'curl -X POST x'], no: ['curl -fsSL x', 'curl -X GET x', 'curl -s -o /dev/null x'] },
+    { sub: 'POST|PUT|PATCH', class: 'write', reason: 'sends data', yes: ['http POST x a=b'], no: ['http GET x'] },
+    { line: '^', unlessLine: '(^| )(-[a-zA-Z]*[dFToOXcK]|--(data|form|json|upload|output|request|remote-name|cookie-jar|config)\\S*|POST|PUT|PATCH|DELETE)( |=|$|[A-Z])', class: 'read', reason: 'fetches', yes: ['curl -fsSL https://x', 'curl -I x'], no: ['curl -d a x'] },
+  ],
+  otherwise: { class: 'read', reason: 'fetches' },
+}
+
+export const transfer: Family = {
+  programs: ['wget', 'scp', 'sftp', 'ftp', 'lftp', 'rsync', 'aria2c', 'ngrok', 'magic-wormhole', 'croc', 'unison', 'rdiff-backup', 'sshfs', 'youtube-dl', 'yt-dlp'],
+  valueOptions: ['-e', '--rsh', '-P', '-i', '-F', '-o', '-O', '-p', '--exclude', '--include', '-f', '--filter', '-l', '-T'],
+  outputOptions: ['-O', '--output-document'],
+  rules: [
+    { line: '(^| )--(delete|del|remove)', unless: ['-n', '--dry-run'], class: 'destructive', reason: 'deletes files', yes: ['rsync -a --delete a/ b/', 'rsync --remove-source-files a b'], no: ['rsync -an --delete a/ b/', 'rsync -a a b'] },
+    { line: '(^| )--(post-data|post-file|body-data|method=(?i:post|put|patch))', class: 'write', reason: 'sends data', yes: ['wget --post-data a x'], no: ['wget x'] },
+    { line: '--method[= ](?i:delete)', class: 'destructive', reason: 'asks a server to delete', yes: ['wget --method=DELETE x'], no: ['wget x'] },
+    { line: '(^| )(-qO-|-O-|-O -|-nv -O -|--spider|-q -O -|-qO -|--output-document=-)( |$)', class: 'read', reason: 'only fetches', yes: ['wget -qO- x', 'wget --spider x'], no: ['wget x'] },
+  ],
+  otherwise: { class: 'write', reason: 'copies files or data' },
+}
+
+export const netcat: Family = {
+  programs: ['nc', 'ncat', 'netcat', 'socat', 'telnet'],
+  valueOptions: ['-p', '-w', '-s', '-e', '-c', '--exec', '--sh-exec'],
+  rules: [
+    { line: '(^| )(-[a-z]*[ec] |--(sh-)?exec[= ])|(?i:exec:|system:)', class: 'destructive', reason: 'gives a program to the other end',
+      yes: ['nc -e /bin/sh h 1', 'socat TCP:h:1 EXEC:sh'], no: ['nc -z h 80'] },
+    { line: '(^| )-[a-y]*z', class: 'read', reason: 'only looks whether a port answers', yes: ['nc -zv h 80'], no: ['nc h 80'] },
+  ],
+  otherwise: { class: 'write', reason: 'exchanges data over the network' },
+}

@@ -1,0 +1,41 @@
+import { parse, type ParsedScript, type SyntaxNode } from 'unbash'
+import type { Finding } from './finding.ts'
+import type { Place } from './paths.ts'
+import type { Variables } from './words.ts'
+
+/** One simple command found in a line: its name and arguments, as the program will get them. */
+export interface SimpleCommand {
+  readonly argv: readonly string[]
+  /** False when it stands inside another one's arguments, as after sudo or in `sh -c`. */
+  readonly written: boolean
+}
+
+/** What a command reads: text that is known, text that is not, or nothing in particular. */
+export type Input = { readonly text: string } | 'unknown' | 'none'
+
+/** What is learnt while one command line is read. */
+export interface ShellState {
+  readonly findings: Finding[]
+  readonly commands: SimpleCommand[]
+  readonly variables: Variables
+  readonly functions: Map<string, SyntaxNode | null>
+  readonly aliases: Map<string, string>
+  /** The function whose body is being read. */
+  readingFunction: string | null
+  /** Variables that named a program: one given another value later may name another program the next time round. */
+  readonly namedPrograms: Set<string>
+  place: Place
+  /** How deep inside other commands' arguments. */
+  depth: number
+  /** Characters that may still be parsed again as nested scripts. Keeps the whole linear. */
+  parseBudget: number
+  understood: boolean
+}
+
+export const MAX_DEPTH = 8
+
+/** Parses a nested script, or returns null when it is nested too deep or the budget is spent. */
+export const parseNested = (script: string, state: ShellState): ParsedScript | null => {
+  state.parseBudget -= script.length
+  return state.depth >= MAX_DEPTH || state.parseBudget < 0 ? null : parse(script)
+}

@@ -1,0 +1,96 @@
+/**
+ * Checkpoints of generated repositories beside what people use today, in one run on one disk.
+ *
+ *   node test/bench/checkpoint.ts [files …]        default: 1000 10000; add 100000 for the large one
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import { createScratch, gitIn, openStore, SESSION } from '../integration/checkpoint-fixture.ts'
+
+const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1_000, 10_000]
+const ROUNDS = 5
+/** A file is trusted by its times only once they are this old: warm means older. */
+const SETTLE_MS = 2_500
+
+const generate = (root: string, count: number): void => {
+  for (let index = 0; index < count; index += 1) {
+    const folder = join(root, `p${index % 20}`, `m${Math.floor(index / 20) % 50}`)
+    if (index < 1_000) mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, `f${index}.ts`), `export const value${index} = ${index}\n`.repeat(1 + (index % 60)))
+  }
+}
+
+const median = (times: number[]): number => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? NaN
+const timed = async (work: () => unknown): Promise<number> => {
+  const begun = performance.now()
+  await work()
+  return performance.now() - begun
+}
+const several = async (work: () => unknown, between: () => unknown = () => undefined): Promise<number> => {
+  const times: number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await between()
+    times.push(await timed(work))
+  }
+  return median(times)
+}
+const diskKiB = (folder: string): number => Number(execFileSync('du', ['-sk', folder], { encoding: 'utf8' }).split('\t')[0])
+
+for (const count of sizes) {
+  const scratch = createScratch()
+  try {
+    const root = join(scratch.folder, 'project')
+    mkdirSync(root)
+    gitIn(root, 'init', '-q', '--initial-branch=main')
+    generate(root, count)
+    gitIn(root, 'add', '-A')
+    gitIn(root, 'commit', '-q', '-m', 'generated')
+    gitIn(root, 'gc', '-q')
+    await after(SETTLE_MS)
+    gitIn(root, 'update-index', '--refresh')
+    const file = (index: number): string => join(root, `p${index % 20}`, `m${Math.floor(index / 20) % 50}`, `f${index}.ts`)
+    const edit = (many: number, text: string): void => {
+      for (let index = 0; index < many; index += 1) writeFileSync(file(index), `${text} ${index} ${Math.random()}\n`)
+    }
+
+    const folder = join(scratch.folder, 'store')
+    const store = openStore(folder)
+    const create = () => store.create({ sessionId: SESSION, root, reason: 'on-demand' })
+    // The repository's own objects count once: the store's hard links to them take no room.
+    const before = diskKiB(scratch.folder)
+    const rows: [string, number][] = [['checkpoint, first', await timed(create)]]
+    const stored = diskKiB(scratch.folder) - before
+    rows.push(['git status', await several(() => gitIn(root, 'status', '--porcelain'))])
+    rows.push(['checkpoint, unchanged', await several(create)])
+    rows.push(['checkpoint, unchanged, host just started', await timed(() => openStore(folder).create({ sessionId: SESSION, root, reason: 'on-demand' }))])
+    rows.push(['checkpoint, one file changed', await several(create, () => edit(1, 'one'))])
+    gitIn(root, 'checkout', '-q', '.')
+    const target = (await create()).id
+    rows.push([
+      'revert of 100 files',
+      await several(
+        () => store.revert({ sessionId: SESSION, target }),
+        async () => {
+          edit(100, 'agent')
+          await create()
+        },
+      ),
+    ])
+    rows.push(['git stash -u of 100 files', await several(() => gitIn(root, 'stash', '-q', '-u'), () => edit(100, 'stash'))])
+    const copy = join(scratch.folder, 'copy')
+    rows.push([
+      'cp -a --reflink=auto',
+      await several(
+        () => execFileSync('cp', ['-a', '--reflink=auto', root, copy]),
+        () => rmSync(copy, { recursive: true, force: true }),
+      ),
+    ])
+    const status = rows[1]?.[1] ?? NaN
+    console.log(`\n${count} files; median of ${ROUNDS}; the first checkpoint took ${stored} KiB, cp -a ${diskKiB(copy)} KiB`)
+    for (const [what, ms] of rows) console.log(`${what.padEnd(42)} ${ms.toFixed(0).padStart(7)} ms   ${(ms / status).toFixed(1).padStart(6)} × git status`)
+  } finally {
+    scratch.remove()
+  }
+}

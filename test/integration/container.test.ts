@@ -1,0 +1,268 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import { chooseContainer } from '../../shared/core/containers/choose.ts'
+import { freezeByFile, killByFile } from '../../shared/core/containers/grip.ts'
+import { KillFile } from '../../shared/core/containers/kill-file.ts'
+import type { Container, ContainerProvider, ContainerSpec } from '../../shared/core/ports.ts'
+import { aliveWith, makeScene, printed, PROVIDERS, runToEnd } from '../fixtures/containers.ts'
+
+const HOST = fileURLToPath(new URL('../fixtures/container-host.ts', import.meta.url))
+const scene = makeScene()
+afterAll(() => rmSync(scene.folder, { recursive: true, force: true }))
+
+const SIZE = { columns: 90, rows: 30 }
+let markers = 0
+const newMarker = (): string => `100000.${process.pid}${(markers += 1)}`
+
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await delay(2)
+}
+
+/** Everything a terminal shows until it closes. */
+const shownBy = async (container: Container): Promise<string> => {
+  const chunks: Buffer[] = []
+  container.terminal?.onData((chunk) => chunks.push(chunk))
+  await container.exited
+  return Buffer.concat(chunks).toString()
+}
+
+const readKillFile = (spec: ContainerSpec): KillFile => KillFile.parse(JSON.parse(readFileSync(spec.killFile, 'utf8')))
+
+describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
+  const held = test.skipIf(missing !== null)
+  const launchSleepers = async (more: Partial<ContainerSpec> = {}) => {
+    const marker = newMarker()
+    const script = `(setsid sleep ${marker} & ) & echo up; exec sleep ${marker}`
+    const spec = scene.spec(script, more)
+    const container = await provider.launch(spec)
+    await printed(container, 'up')
+    await until(() => aliveWith(marker).length >= 2)
+    return { container, spec, marker }
+  }
+
+  held('gives the command just the environment of the spec', async () => {
+    const env = { PATH: '/usr/bin:/bin', HOME: '/home/agent', 'odd-name.x': '1', SPACED: ' a  b\n c' }
+    const { stdout } = await runToEnd(provider, scene.spec('', { file: '/usr/bin/env', args: ['-0'], env }))
+    const seen = stdout.split('\0').filter((entry) => entry !== '' && !entry.startsWith('PWD='))
+    expect(seen.sort()).toEqual(Object.entries(env).map(([key, value]) => `${key}=${value}`).sort())
+  })
+
+  held('keeps standard input, output and error apart, and bytes as they are', async () => {
+    const container = await provider.launch(scene.spec('cat; echo problem >&2; exit 7'))
+    const out: Buffer[] = []
+    const err: Buffer[] = []
+    container.pipes?.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+    container.pipes?.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+    container.pipes?.stdin.end(Buffer.from([0, 255, 10, 13, 128]))
+    expect(await container.exited).toEqual({ code: 7, signal: null })
+    expect([...Buffer.concat(out)]).toEqual([0, 255, 10, 13, 128])
+    expect(Buffer.concat(err).toString()).toBe('problem\n')
+  })
+
+  held('sends a signal to the command alone', async () => {
+    const script = `trap 'echo caught; exit 5' USR1; sh -c 'trap "" USR1; echo up; exec sleep 60' & while :; do wait; done`
+    const container = await provider.launch(scene.spec(script))
+    await printed(container, 'up')
+    container.signal('SIGUSR1')
+    expect(await container.exited).toEqual({ code: 5, signal: null })
+    await container.kill()
+  })
+
+  held('hands on no file that the host has open but the three the command needs', async () => {
+    const { stdout } = await runToEnd(provider, scene.spec('ls /proc/$$/fd'))
+    expect(stdout.split('\n').filter(Boolean)).toEqual(['0', '1', '2'])
+  })
+
+  held('gives a terminal of the size asked for, and tells of a change', async () => {
+    const script = `trap 'stty size; exit 3' WINCH; stty size; echo ready; while :; do sleep 0.01; done`
+    const container = await provider.launch(scene.spec(script, { terminal: SIZE }))
+    const shown = shownBy(container)
+    await printed(container, 'ready')
+    container.terminal?.resize({ columns: 100, rows: 40 })
+    expect(await shown).toBe('30 90\r\nready\r\n40 100\r\n')
+    expect(await container.exited).toEqual({ code: 3, signal: null })
+  })
+
+  held('lets Ctrl-C reach the foreground job, and the command go on', async () => {
+    const script = `trap 'echo interrupted' INT; echo ready; sleep 60; echo on; exit 4`
+    const container = await provider.launch(scene.spec(script, { terminal: SIZE }))
+    const shown = shownBy(container)
+    await printed(container, 'ready')
+    await until(() => aliveWith('sleep\x0060\x00').length > 0)
+    container.terminal?.write(Buffer.from([3]))
+    expect(await shown).toContain('interrupted\r\non\r\n')
+    expect(await container.exited).toEqual({ code: 4, signal: null })
+  })
+
+  held('gives the shell in its terminal job control', async () => {
+    const args = ['-c', 'set -m; sleep 60 & jobs; kill -STOP %1; wait %1; jobs; kill -KILL %1; echo end; exit 0']
+    const container = await provider.launch(scene.spec('', { file: '/bin/bash', args, terminal: SIZE }))
+    const shown = await shownBy(container)
+    expect(shown).not.toMatch(/no job control|cannot set terminal/)
+    expect(shown).toMatch(/Running[^]*Stopped[^]*end/)
+  })
+
+  held('runs nothing from the moment freeze resolves until thaw', async () => {
+    const script = 'for i in 1 2 3; do (while :; do echo x >> "ticks$i"; done) & done; echo up; wait'
+    const container = await provider.launch(scene.spec(`rm -f ticks*; ${script}`))
+    await printed(container, 'up')
+    const sizes = () => [1, 2, 3].map((i) => statSync(path.join(scene.project, `ticks${i}`), { throwIfNoEntry: false })?.size ?? 0)
+    await until(() => sizes().every((size) => size > 0))
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all([container.freeze(), container.freeze()])
+      const before = sizes()
+      await delay(50)
+      expect(sizes()).toEqual(before)
+      await container.thaw()
+      await until(() => sizes().every((size, i) => size > (before[i] ?? 0)))
+    }
+    await container.freeze()
+    expect((await container.kill()).survivors).toEqual([])
+  })
+
+  held('knows its own processes, and no other', async () => {
+    const { container, marker } = await launchSleepers()
+    const other = await launchSleepers()
+    const inside = await container.processes()
+    expect(inside).toEqual(expect.arrayContaining(aliveWith(`sleep\0${marker}`)))
+    for (const pid of inside) expect(await container.contains(pid)).toBe(true)
+    for (const pid of [process.pid, ...(await other.container.processes())]) {
+      expect(inside).not.toContain(pid)
+      expect(await container.contains(pid)).toBe(false)
+    }
+    await container.kill()
+    await other.container.kill()
+  })
+
+  held('is quiet after the end: freeze, thaw and kill do nothing, at once or twice', async () => {
+    const { container, spec, marker } = await launchSleepers({ terminal: SIZE })
+    await Promise.all([container.freeze(), container.kill(), container.thaw(), container.kill(), killByFile(spec.killFile)])
+    expect(aliveWith(marker)).toEqual([])
+    await Promise.all([container.freeze(), container.thaw()])
+    container.terminal?.write(Buffer.from('x'))
+    container.terminal?.resize(SIZE)
+    expect(await container.kill()).toMatchObject({ killed: 0, survivors: [] })
+    expect(existsSync(spec.killFile)).toBe(false)
+  })
+
+  held('keeps a kill file for the user alone, and removes it once empty', async () => {
+    const { container, spec } = await launchSleepers()
+    expect(statSync(spec.killFile).mode & 0o777).toBe(0o600)
+    expect(readKillFile(spec)).toMatchObject({ sessionId: spec.sessionId, cwd: scene.project, kind: provider.kind })
+    await container.kill()
+    expect(existsSync(spec.killFile)).toBe(false)
+
+    const short = scene.spec('exit 0')
+    await (await provider.launch(short)).exited
+    await until(() => !existsSync(short.killFile))
+  })
+
+  held('is frozen and killed by its file alone', async () => {
+    const { spec, marker, container } = await launchSleepers()
+    await freezeByFile(spec.killFile)
+    const proof = await killByFile(spec.killFile)
+    expect(proof.survivors).toEqual([])
+    expect(proof.killed).toBeGreaterThanOrEqual(2)
+    expect(aliveWith(marker)).toEqual([])
+    expect((await killByFile(spec.killFile)).survivors).toEqual([])
+    await container.kill()
+  })
+
+  held('dies, daemons too, when its host is killed with SIGKILL', async () => {
+    const marker = newMarker()
+    for (const terminal of [null, SIZE]) {
+      const script = `(env -i setsid /bin/sleep ${marker} & ) & echo up; exec sleep ${marker}`
+      const host = spawn(process.execPath, [HOST], { stdio: ['pipe', 'pipe', 'inherit'] })
+      host.stdin.end(JSON.stringify({ kind: name, spec: scene.spec(script, { terminal }) }))
+      await once(createInterface(host.stdout), 'line')
+      await until(() => aliveWith(marker).length >= 2)
+      host.kill('SIGKILL')
+      await until(() => aliveWith(marker).length === 0)
+    }
+  })
+
+  held('says what is wrong when the command cannot start, and leaves nothing behind', async () => {
+    const spec = scene.spec('', { file: '/bin/no-such-agent' })
+    const ended = await provider.launch(spec).then(
+      async (container) => (await container.exited).code,
+      (error: { code: string }) => error.code,
+    )
+    expect(ended).toBe(provider.kind === 'linux' ? 1 : 'container-unavailable')
+    await until(() => !existsSync(spec.killFile))
+  })
+})
+
+describe('a kill file', () => {
+  const [usable] = PROVIDERS.filter(({ missing }) => missing === null)
+  const withVictim = async (change: (content: KillFile) => unknown, check: (file: string) => Promise<void>) => {
+    const spec = scene.spec('echo up; exec sleep 60')
+    const container = await (usable as { provider: ContainerProvider }).provider.launch(spec)
+    await printed(container, 'up')
+    const bystander = spawn('sleep', ['60'])
+    const file = path.join(scene.folder, 'changed.json')
+    writeFileSync(file, JSON.stringify(change({ ...readKillFile(spec), root: { pid: bystander.pid ?? 0, startTime: 1 } })))
+    await check(file)
+    expect(bystander.signalCode).toBe(null)
+    expect(bystander.kill('SIGKILL')).toBe(true)
+    await container.kill()
+  }
+  const gone = test.skipIf(usable === undefined)
+
+  gone('names no process by a bare id: another start time is another process', () =>
+    withVictim(
+      (content) => ({ ...content, cgroup: null, init: null }),
+      async (file) => expect(await killByFile(file)).toMatchObject({ killed: 0, survivors: [] }),
+    ),
+  )
+
+  gone('of another run of the machine kills nothing', () =>
+    withVictim(
+      (content) => ({ ...content, bootId: 'another' }),
+      async (file) => expect(await killByFile(file)).toMatchObject({ killed: 0, survivors: [] }),
+    ),
+  )
+
+  gone('that names another cgroup than its session’s own leaves that alone', () =>
+    withVictim(
+      (content) => ({ ...content, init: null, cgroup: path.dirname(content.cgroup ?? '/sys/fs/cgroup/x') }),
+      async (file) => expect(await killByFile(file)).toMatchObject({ killed: 0, survivors: [] }),
+    ),
+  )
+
+  gone('that is damaged is refused with its name', () =>
+    withVictim(
+      () => ({ pid: 1 }),
+      async (file) => {
+        await expect(killByFile(file)).rejects.toMatchObject({ code: 'illegal-state' })
+      },
+    ),
+  )
+
+  test('that does not exist is an ended session', async () => {
+    expect(await killByFile(path.join(scene.folder, 'none.json'))).toEqual({ killed: 0, survivors: [], durationMs: 0 })
+  })
+})
+
+describe('chooseContainer', () => {
+  const fake = (kind: 'linux' | 'plain', problem: string | null) =>
+    ({ kind, unavailable: async () => problem, launch: async () => Promise.reject(new Error('unused')) }) as const
+
+  test('takes the first that works, and says why not the others', async () => {
+    const chosen = await chooseContainer([fake('linux', 'no bubblewrap'), fake('plain', null)])
+    expect(chosen.provider.kind).toBe('plain')
+    expect(chosen.passedOver).toEqual(['linux: no bubblewrap'])
+  })
+
+  test('never goes without: it names what is missing', async () => {
+    await expect(chooseContainer([fake('linux', 'no bubblewrap'), fake('plain', 'no setsid')])).rejects.toMatchObject({
+      code: 'container-unavailable',
+      message: expect.stringContaining('no bubblewrap') as string,
+    })
+  })
+})
