@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { Trouble } from './say.mjs'
 
 /** Packages with machine code: loaded from node_modules at run time. The shim must run without any. */
-const NATIVE = ['better-sqlite3', '@napi-rs/keyring', '@lydell/node-pty', 'koffi']
+const NATIVE = ['better-sqlite3', '@napi-rs/keyring', 'koffi']
 const ALONE = 'stdio-shim'
 
 /** Packages in CommonJS call `require` for Node's own modules. */

@@ -149,4 +149,4 @@ export const createCheckpointStore = (deps: {
 }
 
 const nothingToUndo = (sessionId: SessionId): HoldfastError =>
-  new HoldfastError('nothing-to-undo', `Session ${sessionId} has no revert left to undo.`)
+  new HoldfastError('nothing-to-undo', `Session ${sessionId} has nothing to undo.`)
