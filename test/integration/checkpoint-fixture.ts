@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CheckpointId, SessionId, formatId } from '../../shared/contract/ids.ts'
@@ -92,3 +92,26 @@ const gitView = (folder: string): string =>
 
 /** Files byte for byte (refs and index among them) and what git makes of them. */
 export const stateOf = (folder: string, skip: readonly string[] = []) => ({ files: filesBelow(folder, skip), git: gitView(folder) })
+
+/** A repository with a first commit, its store, and short ways to work on it. */
+export const createProject = () => {
+  const scratch = createScratch()
+  const root = join(scratch.folder, 'project')
+  const store = openStore(join(scratch.folder, 'store'))
+  const file = (path: string): string => join(root, path)
+  const write = (path: string, text: string | Buffer): void => {
+    mkdirSync(join(file(path), '..'), { recursive: true })
+    writeFileSync(file(path), text)
+  }
+  const start = () => store.create({ sessionId: SESSION, root, reason: 'start' })
+  const commit = (message: string): void => {
+    gitIn(root, 'add', '-A')
+    gitIn(root, 'commit', '-q', '-m', message)
+  }
+  createRepository(root)
+  write('tracked.txt', 'tracked\n')
+  write('src/deep/code.ts', 'code\n')
+  write('.gitignore', 'node_modules\nbuild\n.env\n*.log\n')
+  commit('first')
+  return { scratch, root, store, file, write, start, commit }
+}

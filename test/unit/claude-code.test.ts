@@ -157,7 +157,7 @@ describe('the hooks of Claude Code', () => {
 
   it('fail, so that the call is blocked, on what they cannot read', async () => {
     const { call } = setUp({ allowed: true })
-    await expect(call('pre-tool-use', '', {})).rejects.toThrow()
-    await expect(call('no-such-hook', 'Bash', {})).rejects.toThrow()
+    await expect(call('pre-tool-use', '', {})).rejects.toThrow('tool_name')
+    await expect(call('no-such-hook', 'Bash', {})).rejects.toThrow('no such hook')
   })
 })

@@ -15,6 +15,8 @@ export interface LaunchContext {
   readonly baseUrl: string
   /** True when the gateway puts in a key; false when the agent signs in with a subscription of its own. */
   readonly hasModelKey: boolean
+  /** Whether a cap stops the session: then a request's worst case must stay small. */
+  readonly isCapped: boolean
   /** The agent's home, where it is on this machine and where the agent sees it. */
   readonly home: string
   readonly homeAt: string

@@ -39,6 +39,8 @@ export const restore = async (project: Project, from: CheckpointRecord, to: Chec
   const others: OtherWorktrees = homes === null ? { folders: [], branches: [] } : findOtherWorktrees(areas, homes.refs)
   const theirs = new Set([...others.folders, ...others.branches.flatMap((name) => [`${homes?.refs}/${name}`, `${homes?.refs}/logs/${name}`])])
   const notKept = new Set(to.leftOut)
+  // Seen as ordinary files when the git folder around them was damaged: still never to be removed one by one.
+  const objectFolders = new Set(Object.keys(objects.to).flatMap((folder) => [`${folder}/objects/pack`, ...FAN_OUT.map((name) => `${folder}/objects/${name}`)]))
   const isAmong = (paths: ReadonlySet<string>, path: string): boolean => [path, ...foldersAbove(path)].some((one) => paths.has(one))
   const plan = planRestore({
     changes: await differences(project, from.tree, to.tree),
@@ -46,7 +48,7 @@ export const restore = async (project: Project, from: CheckpointRecord, to: Chec
     to: wanted,
     stays: (step) =>
       isAmong(theirs, step.path) ||
-      (step.to === null && isAmong(notKept, step.path)) ||
+      (step.to === null && (isAmong(notKept, step.path) || isAmong(objectFolders, step.path))) ||
       // A lock of git's may be removed, being left by a process that was killed, but never comes back.
       (step.to !== null && isGitPath(step.path) && step.path.endsWith('.lock')),
   })
@@ -88,9 +90,8 @@ export const restore = async (project: Project, from: CheckpointRecord, to: Chec
   }
   plan.removals.forEach(remove)
   for (const folder of plan.folders) placer.makeFolder(top(`${folder}/`), real(folder))
-  for (const folder of Object.keys(objects.from)) {
-    const gone = objects.to[folder] === undefined && !existsSync(toNative(`${real(folder)}/HEAD`))
-    if (gone && existsSync(toNative(`${real(folder)}/objects`))) project.mirror.clear(folder, real(folder))
+  for (const folder of await vanishing(project, to.tree, objects)) {
+    if (!existsSync(toNative(`${real(folder)}/HEAD`)) && existsSync(toNative(`${real(folder)}/objects`))) project.mirror.clear(folder, real(folder))
   }
   plan.emptied.forEach((folder) => removeFolder(real(folder)))
   for (const step of plan.permissions) setPermissions(real(step.path), step.from, step.to)
@@ -115,6 +116,16 @@ export interface Restored {
   readonly report: RestoreReport
   /** False when the two states are one. */
   readonly changed: boolean
+}
+
+const FAN_OUT = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'))
+
+/** Git folders that the state to restore knows nothing of. */
+const vanishing = async (project: Project, tree: string, objects: { from: ObjectLists; to: ObjectLists }): Promise<string[]> => {
+  const folders = Object.keys(objects.from).filter((folder) => objects.to[folder] === undefined)
+  if (folders.length === 0) return []
+  const held = (await project.run({ args: ['ls-tree', '-z', '--name-only', tree, '--', ...folders.map((folder) => toText(`${folder}/objects`))] })).split('\0')
+  return folders.filter((folder) => !held.includes(`${folder}/objects`))
 }
 
 const relative = (work: string, at: string): string => toText(at.startsWith(`${work}/`) ? posix.relative(work, at) : at)

@@ -100,8 +100,11 @@ interface Context {
 const readFolder = (folder: Folder, context: Context): void => {
   const { found, folders } = context
   const names = namesIn(folder.real)
-  const hasObjects = names.includes('objects') && names.includes('HEAD') && names.includes('refs')
   const shared = folder.path === 'common'
+  // A git folder stays one with its HEAD or refs torn out, so that its objects are never taken for ordinary files.
+  const isGitFolder = folder.path === 'git' || shared || folder.path.endsWith('/.git~')
+  const marks = Number(names.includes('HEAD')) + Number(names.includes('refs'))
+  const hasObjects = names.includes('objects') && (isGitFolder || marks === 2 || (folder.inGit && marks === 1))
   if (hasObjects || shared) found.gitFolders.set(folder.path, folder.real)
   const inGit = folder.inGit || hasObjects
   const tree = names.includes('.git') ? folder.real : folder.tree

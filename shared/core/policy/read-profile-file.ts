@@ -28,7 +28,7 @@ const invalid = (path: string, place: Place | null, field: string, problem: stri
   const where = place === null ? path : `${path}:${place.line}:${place.column}`
   const message = `${where}: ${field === '' ? '' : `${field}: `}${problem}`
   return new HoldfastError('profile-invalid', message.slice(0, 4_000), {
-    at: { file: path, ...(place ?? {}), ...(field === '' ? {} : { field }) },
+    at: { file: path, ...place, ...(field === '' ? {} : { field }) },
   })
 }
 

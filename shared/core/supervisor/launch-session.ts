@@ -168,6 +168,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         interactive: params.terminal !== null,
         baseUrl,
         hasModelKey,
+        isCapped: profile.limits.spendUsd !== null || profile.limits.tokens !== null,
         home,
         homeAt,
         folder,

@@ -70,7 +70,7 @@ export const claudeCode: AgentAdapter = {
     await requireVersion(file, path)
     await seedHome(context.home, context.cwd)
     const { plugin, mcpConfig } = await writeSessionFiles(context)
-    const { baseUrl, hasModelKey } = context
+    const { baseUrl, hasModelKey, isCapped } = context
     const held =
       check.subcommand === null
         ? [
@@ -85,7 +85,7 @@ export const claudeCode: AgentAdapter = {
     return {
       file,
       args: [...held, ...args],
-      env: claudeEnvironment({ baseUrl, configFolder: join(context.homeAt, '.claude'), hasModelKey }),
+      env: claudeEnvironment({ baseUrl, configFolder: join(context.homeAt, '.claude'), hasModelKey, isCapped }),
       readable: await filesBehind(file),
       writable: check.extraFolders.map((folder) => resolve(context.cwd, folder)),
     }

@@ -4,6 +4,12 @@ const HOOK_TIMEOUT_SECONDS = 86_400
 /** Milliseconds a held model stream may stay silent before Claude Code gives it up. */
 const STREAM_IDLE_MS = 86_400_000
 
+/**
+ * Longest answer under a cap. The gateway reserves it for each request, and by default it is 128,000: at the price of a
+ * large model, a cap of $5 would stop the session before $2 were spent.
+ */
+const CAPPED_OUTPUT_TOKENS = 16_000
+
 /** Restrictions a person, a project or the agent cannot lift: passed as managed settings, which take restrictive keys only. */
 export const managedSettings = {
   allowManagedPermissionRulesOnly: true,
@@ -50,7 +56,7 @@ export const pluginHooks = (baseUrl: string) => {
 }
 
 /** What Claude Code's own process gets beside the passed variables. */
-export const claudeEnvironment = (params: { baseUrl: string; configFolder: string; hasModelKey: boolean }): Record<string, string> => ({
+export const claudeEnvironment = (params: { baseUrl: string; configFolder: string; hasModelKey: boolean; isCapped: boolean }): Record<string, string> => ({
   CLAUDE_CONFIG_DIR: params.configFolder,
   ANTHROPIC_BASE_URL: params.baseUrl,
   CLAUDE_CODE_DISABLE_AGENT_VIEW: '1',
@@ -58,6 +64,7 @@ export const claudeEnvironment = (params: { baseUrl: string; configFolder: strin
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
   DISABLE_AUTOUPDATER: '1',
   CLAUDE_STREAM_IDLE_TIMEOUT_MS: String(STREAM_IDLE_MS),
+  ...(params.isCapped ? { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(CAPPED_OUTPUT_TOKENS) } : {}),
   // The second of these stops a settings file from moving the endpoint, and also stops a subscription's login: so only
   // with a key; the pinned settings hold the endpoint in both cases. The token is a word, not a credential.
   ...(params.hasModelKey ? { ANTHROPIC_AUTH_TOKEN: 'held-by-holdfast', CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1' } : {}),
