@@ -99,6 +99,8 @@ describe.skipIf(missing !== null)(`bad input${missing === null ? '' : ` (missing
     expect(result.code).toBe(1)
     expect(result.stderr).toMatch(/is full\. Free some space/)
     expect(result.stderr).toContain(small)
+    expect(spawnSync('umount', [small]).status, 'nothing holds the full disk any more').toBe(0)
+    mounts.length = 0
     expect(result.stderr).not.toMatch(/\n\s+at /)
   })
 

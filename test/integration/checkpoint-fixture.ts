@@ -103,7 +103,6 @@ export const createProject = () => {
     mkdirSync(join(file(path), '..'), { recursive: true })
     writeFileSync(file(path), text)
   }
-  const start = () => store.create({ sessionId: SESSION, root, reason: 'start' })
   const commit = (message: string): void => {
     gitIn(root, 'add', '-A')
     gitIn(root, 'commit', '-q', '-m', message)
@@ -113,5 +112,5 @@ export const createProject = () => {
   write('src/deep/code.ts', 'code\n')
   write('.gitignore', 'node_modules\nbuild\n.env\n*.log\n')
   commit('first')
-  return { scratch, root, store, file, write, start, commit }
+  return { scratch, root, store, file, write, commit }
 }

@@ -13,10 +13,11 @@ let root: Project['root']
 let store: Project['store']
 let file: Project['file']
 let write: Project['write']
-let start: Project['start']
 let commit: Project['commit']
-beforeEach(() => void ({ scratch, root, store, file, write, start, commit } = createProject()))
+beforeEach(() => void ({ scratch, root, store, file, write, commit } = createProject()))
 afterEach(() => scratch.remove())
+
+const start = () => store.create({ sessionId: SESSION, root, reason: 'start' })
 
 test('a folder without git is kept the same way, and a git made in it is taken away again', async () => {
   rmSync(file('.git'), { recursive: true })

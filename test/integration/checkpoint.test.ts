@@ -12,10 +12,11 @@ let root: Project['root']
 let store: Project['store']
 let file: Project['file']
 let write: Project['write']
-let start: Project['start']
 let commit: Project['commit']
-beforeEach(() => void ({ scratch, root, store, file, write, start, commit } = createProject()))
+beforeEach(() => void ({ scratch, root, store, file, write, commit } = createProject()))
 afterEach(() => scratch.remove())
+
+const start = () => store.create({ sessionId: SESSION, root, reason: 'start' })
 
 test('revert brings back every file, the index bytes, refs and stash; undo brings back the killed state', async () => {
   write('tracked.txt', 'stashed\n')

@@ -39,16 +39,17 @@ export const restore = async (project: Project, from: CheckpointRecord, to: Chec
   const others: OtherWorktrees = homes === null ? { folders: [], branches: [] } : findOtherWorktrees(areas, homes.refs)
   const theirs = new Set([...others.folders, ...others.branches.flatMap((name) => [`${homes?.refs}/${name}`, `${homes?.refs}/logs/${name}`])])
   const notKept = new Set(to.leftOut)
-  // Seen as ordinary files when the git folder around them was damaged: still never to be removed one by one.
-  const objectFolders = new Set(Object.keys(objects.to).flatMap((folder) => [`${folder}/objects/pack`, ...FAN_OUT.map((name) => `${folder}/objects/${name}`)]))
   const isAmong = (paths: ReadonlySet<string>, path: string): boolean => [path, ...foldersAbove(path)].some((one) => paths.has(one))
+  // Objects look like ordinary files when the git folder around them was damaged: still never to be removed one by one.
+  const objectFolders = new Set(Object.keys(objects.to).map((folder) => `${folder}/objects`))
+  const isObject = (path: string): boolean => isAmong(objectFolders, path) && !path.endsWith('/info/alternates')
   const plan = planRestore({
     changes: await differences(project, from.tree, to.tree),
     from: project.manifest<Extras>(from.extras),
     to: wanted,
     stays: (step) =>
       isAmong(theirs, step.path) ||
-      (step.to === null && (isAmong(notKept, step.path) || isAmong(objectFolders, step.path))) ||
+      (step.to === null && (isAmong(notKept, step.path) || isObject(step.path))) ||
       // A lock of git's may be removed, being left by a process that was killed, but never comes back.
       (step.to !== null && isGitPath(step.path) && step.path.endsWith('.lock')),
   })
@@ -93,7 +94,7 @@ export const restore = async (project: Project, from: CheckpointRecord, to: Chec
   for (const folder of await vanishing(project, to.tree, objects)) {
     if (!existsSync(toNative(`${real(folder)}/HEAD`)) && existsSync(toNative(`${real(folder)}/objects`))) project.mirror.clear(folder, real(folder))
   }
-  plan.emptied.forEach((folder) => removeFolder(real(folder)))
+  for (const folder of plan.emptied) if (!isObject(folder)) removeFolder(real(folder))
   for (const step of plan.permissions) setPermissions(real(step.path), step.from, step.to)
 
   const done = (step: FileStep): boolean => verdicts.get(step.path) !== 'conflict' && !conflicts.has(step.path)
@@ -117,8 +118,6 @@ export interface Restored {
   /** False when the two states are one. */
   readonly changed: boolean
 }
-
-const FAN_OUT = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'))
 
 /** Git folders that the state to restore knows nothing of. */
 const vanishing = async (project: Project, tree: string, objects: { from: ObjectLists; to: ObjectLists }): Promise<string[]> => {

@@ -55,12 +55,14 @@ const startHost = async (paths: Paths): Promise<void> => {
         else reject(fault)
       }
       child.once('error', (error) => settle(new HoldfastError('no-host', `The host could not be started: ${error.message}`)))
-      child.once('exit', (code) => settle(new HoldfastError('no-host', `The host ended while it started (exit code ${String(code)}). Its log: ${paths.log}`)))
+      const ended = (code: number | null): void => settle(new HoldfastError('no-host', `The host ended while it started (exit code ${String(code)}). Its log: ${paths.log}`))
+      child.once('exit', ended)
       child.once('message', (message) => {
+        child.off('exit', ended)
         const told = message as { ready?: true; error?: ConstructorParameters<typeof HoldfastError>[0]; message?: string }
         // Another host was quicker: that one serves as well.
         if (told.ready === true || told.error === 'host-busy') settle(null)
-        else settle(new HoldfastError(told.error ?? 'no-host', told.message ?? 'The host did not start.'))
+        else child.once('exit', () => settle(new HoldfastError(told.error ?? 'no-host', told.message ?? 'The host did not start.')))
       })
     })
   } finally {
