@@ -6,7 +6,8 @@ import {
   type Usage,
 } from '../contract/schemas/usage.ts'
 import type { MessageUsage } from './message-usage.ts'
-import { addTokens, costMicroUsd, formatUsd, type PriceTable, totalTokens } from './price.ts'
+import { formatUsd } from './format.ts'
+import { addTokens, costMicroUsd, type PriceTable, totalTokens } from './price.ts'
 import type { RequestBound, Unbounded } from './request-bound.ts'
 
 /** Limits of one session; null is no limit. On a subscription dollars are the API equivalent. */

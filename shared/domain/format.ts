@@ -1,7 +1,8 @@
-/** Micro-dollars as dollars with the digits that matter: `$1.24`, and `$0.0031` below ten cents. */
+/** Micro-dollars as dollars with the digits that matter: `$1.24`, and below ten cents up to four, `$0.0031`. */
 export const formatUsd = (microUsd: number): string => {
-  const digits = microUsd !== 0 && microUsd < 100_000 ? 4 : 2
-  return `$${(microUsd / 1_000_000).toFixed(digits)}`
+  if (microUsd > 0 && microUsd < 100) return '<$0.0001'
+  const dollars = microUsd / 1_000_000
+  return `$${microUsd < 100_000 ? dollars.toFixed(4).replace(/0{1,2}$/, '') : dollars.toFixed(2)}`
 }
 
 /** A duration in words as short as they stay exact enough: `340 ms`, `12 s`, `3 min`, `2 h 5 min`, `4 d`. */

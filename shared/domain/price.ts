@@ -98,7 +98,3 @@ export const costMicroUsd = (
   pico += BigInt(terms.webSearches) * picoPerToken((found.webSearch ?? 0) * 1e6)
   return Number((pico + PICO_PER_MICRO - 1n) / PICO_PER_MICRO)
 }
-
-/** Micro-dollars as dollars with at least two decimals, at most four: `$1.00`, `$0.0312`. Rounded to the nearest. */
-export const formatUsd = (microUsd: number): string =>
-  `$${(microUsd / 1e6).toFixed(4).replace(/0{1,2}$/, '')}`

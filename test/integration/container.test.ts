@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { buffer, text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -55,14 +56,13 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
 
   held('keeps standard input, output and error apart, and bytes as they are', async () => {
     const container = await provider.launch(scene.spec('cat; echo problem >&2; exit 7'))
-    const out: Buffer[] = []
-    const err: Buffer[] = []
-    container.pipes?.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-    container.pipes?.stderr.on('data', (chunk: Buffer) => err.push(chunk))
-    container.pipes?.stdin.end(Buffer.from([0, 255, 10, 13, 128]))
+    const { stdin, stdout, stderr } = container.pipes ?? expect.fail('has no pipes')
+    const said = Promise.all([buffer(stdout), text(stderr)])
+    stdin.end(Buffer.from([0, 255, 10, 13, 128]))
     expect(await container.exited).toEqual({ code: 7, signal: null })
-    expect([...Buffer.concat(out)]).toEqual([0, 255, 10, 13, 128])
-    expect(Buffer.concat(err).toString()).toBe('problem\n')
+    const [out, err] = await said
+    expect([...out]).toEqual([0, 255, 10, 13, 128])
+    expect(err).toBe('problem\n')
   })
 
   held('sends a signal to the command alone', async () => {
@@ -90,11 +90,12 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
   })
 
   held('lets Ctrl-C reach the foreground job, and the command go on', async () => {
-    const script = `trap 'echo interrupted' INT; echo ready; sleep 60; echo on; exit 4`
+    const marker = newMarker()
+    const script = `trap 'echo interrupted' INT; echo ready; sleep ${marker}; echo on; exit 4`
     const container = await provider.launch(scene.spec(script, { terminal: SIZE }))
     const shown = shownBy(container)
     await printed(container, 'ready')
-    await until(() => aliveWith('sleep\x0060\x00').length > 0)
+    await until(() => aliveWith(`sleep\0${marker}`).length > 0)
     container.terminal?.write(Buffer.from([3]))
     expect(await shown).toContain('interrupted\r\non\r\n')
     expect(await container.exited).toEqual({ code: 4, signal: null })
@@ -110,12 +111,15 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
 
   held('runs nothing from the moment freeze resolves until thaw', async () => {
     const script = 'for i in 1 2 3; do (while :; do echo x >> "ticks$i"; done) & done; echo up; wait'
-    const container = await provider.launch(scene.spec(`rm -f ticks*; ${script}`))
+    const spec = scene.spec(`rm -f ticks*; ${script}`)
+    const container = await provider.launch(spec)
+    const { cgroup } = readKillFile(spec)
     await printed(container, 'up')
     const sizes = () => [1, 2, 3].map((i) => statSync(path.join(scene.project, `ticks${i}`), { throwIfNoEntry: false })?.size ?? 0)
     await until(() => sizes().every((size) => size > 0))
     for (let round = 0; round < 3; round += 1) {
       await Promise.all([container.freeze(), container.freeze()])
+      if (cgroup !== null) expect(readFileSync(path.join(cgroup, 'cgroup.events'), 'utf8')).toContain('frozen 1')
       const before = sizes()
       await delay(50)
       expect(sizes()).toEqual(before)
@@ -158,9 +162,11 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
     await container.kill()
     expect(existsSync(spec.killFile)).toBe(false)
 
-    const short = scene.spec('exit 0')
-    await (await provider.launch(short)).exited
-    await until(() => !existsSync(short.killFile))
+    const short = scene.spec('read line')
+    const brief = await provider.launch(short)
+    const { cgroup } = readKillFile(short)
+    brief.pipes?.stdin.end('\n')
+    await until(() => !existsSync(short.killFile) && !(cgroup !== null && existsSync(cgroup)))
   })
 
   held('is frozen and killed by its file alone', async () => {
@@ -174,17 +180,37 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
     await container.kill()
   })
 
+  const launchByHost = async (marker: string, terminal: ContainerSpec['terminal']) => {
+    const script = `(env -i setsid /bin/sleep ${marker} & ) & echo up; exec sleep ${marker}`
+    const spec = scene.spec(script, { terminal })
+    const host = spawn(process.execPath, [HOST], { stdio: ['pipe', 'pipe', 'inherit'] })
+    host.stdin.end(JSON.stringify({ kind: name, spec }))
+    await once(createInterface(host.stdout), 'line')
+    await until(() => aliveWith(marker).length >= 2)
+    return { host, spec, cgroup: readKillFile(spec).cgroup }
+  }
+
   held('dies, daemons too, when its host is killed with SIGKILL', async () => {
     const marker = newMarker()
     for (const terminal of [null, SIZE]) {
-      const script = `(env -i setsid /bin/sleep ${marker} & ) & echo up; exec sleep ${marker}`
-      const host = spawn(process.execPath, [HOST], { stdio: ['pipe', 'pipe', 'inherit'] })
-      host.stdin.end(JSON.stringify({ kind: name, spec: scene.spec(script, { terminal }) }))
-      await once(createInterface(host.stdout), 'line')
-      await until(() => aliveWith(marker).length >= 2)
+      const { host, spec, cgroup } = await launchByHost(marker, terminal)
       host.kill('SIGKILL')
       await until(() => aliveWith(marker).length === 0)
+      expect((await killByFile(spec.killFile)).survivors).toEqual([])
+      expect(cgroup !== null && existsSync(cgroup)).toBe(false)
     }
+  })
+
+  held('is killed by its file while its host hangs', async () => {
+    const marker = newMarker()
+    const { host, spec, cgroup } = await launchByHost(marker, SIZE)
+    host.kill('SIGSTOP')
+    expect((await killByFile(spec.killFile)).survivors).toEqual([])
+    expect(aliveWith(marker)).toEqual([])
+    expect(cgroup !== null && existsSync(cgroup)).toBe(false)
+    host.kill('SIGCONT')
+    await once(host, 'exit')
+    expect(existsSync(spec.killFile)).toBe(false)
   })
 
   held('says what is wrong when the command cannot start, and leaves nothing behind', async () => {

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
+import { lstatSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { createBlobStream } from '../../shared/core/checkpoints/blob-stream.ts'
 import { quoteLine } from '../../shared/core/checkpoints/byte-path.ts'
+import { foundFile } from '../../shared/core/checkpoints/walk.ts'
 import {
   decide, momentOf, parsePackedRefs, plainPath, planRestore, recoveryPath, toStoredName, type Entry, type Extras, type TreeChange,
 } from '../../shared/domain/checkpoint-plan.ts'
@@ -111,4 +113,12 @@ test('a batch of objects is cut apart the same however its bytes arrive', () => 
       expect(got).toEqual(contents.map((text) => `${text}.`))
     }),
   )
+})
+
+test('a file is read again when any of size, times, inode or mode differs', () => {
+  const stat = lstatSync(import.meta.filename)
+  const signature = (change: object) => foundFile('work/a', '/a', Object.assign(lstatSync(import.meta.filename), change)).signature
+  expect(signature({})).toBe(signature({}))
+  const changes = [{ size: stat.size + 1 }, { mtimeMs: stat.mtimeMs + 1 }, { ctimeMs: stat.ctimeMs + 1 }, { ino: stat.ino + 1 }, { mode: stat.mode ^ 0o111 }]
+  for (const change of changes) expect(signature(change)).not.toBe(signature({}))
 })

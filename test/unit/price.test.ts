@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { NO_TOKENS } from '../../shared/contract/schemas/usage.ts'
-import { costMicroUsd, findPrice, formatUsd, type PriceTable } from '../../shared/domain/price.ts'
+import { costMicroUsd, findPrice, type PriceTable } from '../../shared/domain/price.ts'
 import { PRICE_TABLE } from '../../shared/domain/price-table.ts'
 
 const STANDARD = { webSearches: 0, standard: true, usOnly: false }
@@ -97,8 +97,4 @@ test('every price has a dated source and no kind of token without a price', () =
       expect(price[kind], `${model} ${kind}`).toBeGreaterThan(0)
     }
   }
-})
-
-test('dollars are shown with two to four decimals', () => {
-  expect([0, 1_000_000, 31_200, 1_234_567].map(formatUsd)).toEqual(['$0.00', '$1.00', '$0.0312', '$1.2346'])
 })

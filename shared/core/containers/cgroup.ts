@@ -142,12 +142,13 @@ export const isInCgroup = (folder: string, pid: number): boolean => {
   }
 }
 
-/** Removes an empty cgroup with those below it. One that is gone, or still in use, is left as it is. */
-export const removeCgroup = (folder: string): void => {
+/** Removes an empty cgroup with those below it. True once it is gone; one still in use is left as it is. */
+export const removeCgroup = (folder: string): boolean => {
   for (const below of subfolders(folder)) removeCgroup(below)
   try {
     rmdirSync(folder)
-  } catch {
-    // Gone, or not empty.
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
   }
 }

@@ -82,6 +82,7 @@ export const createGrip = (handle: KillFile): Grip => {
 
   const kill = async (): Promise<KillProof> => {
     const startedAt = performance.now()
+    const inTime = (): boolean => performance.now() - startedAt < KILL_TIMEOUT_MS
     await hold(FREEZE_BEFORE_KILL_MS)
     const killed = new Set<number>()
     let survivors: number[] = []
@@ -93,15 +94,16 @@ export const createGrip = (handle: KillFile): Grip => {
         sendSignal(pid, 'SIGKILL')
       }
       empty = survivors.length === 0 ? empty + 1 : 0
-      if (performance.now() - startedAt > KILL_TIMEOUT_MS) break
+      if (!inTime()) break
       if (empty === 0) await delay(1)
     }
     if (survivors.length === 0) {
-      while (sameBoot && isSameAlive(handle.root) && performance.now() - startedAt < KILL_TIMEOUT_MS) {
+      // The root last: in a plain container it may be the process that runs this.
+      while (cgroup !== null && !removeCgroup(cgroup) && inTime()) await delay(1)
+      while (sameBoot && isSameAlive(handle.root) && inTime()) {
         sendSignal(handle.root.pid, 'SIGKILL')
         await delay(1)
       }
-      if (cgroup !== null) removeCgroup(cgroup)
     }
     return { killed: killed.size, survivors, durationMs: performance.now() - startedAt }
   }

@@ -12,6 +12,8 @@ export interface ProfileLimits {
 /** How one session is run: the user's profile, tightened by the project's file. */
 export interface AgentProfile {
   readonly agent: string
+  /** Whose word the name is. One that the user did not give is good in this folder alone. */
+  readonly agentOrigin: 'user' | 'project'
   readonly command: readonly string[]
   /** Names of the variables that reach the agent. */
   readonly envPass: readonly string[]

@@ -106,6 +106,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command }: LoadProf
   const servers = serversFrom?.profile.servers
   return {
     agent: mine.agent ?? theirs.agent ?? derivedName(runs, cwd),
+    agentOrigin: mine.agent === undefined ? 'project' : 'user',
     command: runs,
     envPass: wanted === undefined ? allowed : expandNames(wanted).filter((variable) => allowed.includes(variable)),
     identity: mine.identity ?? theirs.identity ?? null,

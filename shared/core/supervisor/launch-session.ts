@@ -20,7 +20,7 @@ import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts
 import type { CheckpointStore, Clock, Container, ContainerProvider, IdSource, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import type { AgentServer } from '../transports/agent-server.ts'
 import { loadServers } from './load-servers.ts'
-import { createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
+import { agentHome, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
 import type { SessionRegistry } from './session-registry.ts'
 
 /** A session from the moment it has an id until nothing of it is left. */
@@ -154,7 +154,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const resolveKey = await keyResolver(profile)
       const hasModelKey = (await resolveKey()) !== null
       const env = Object.fromEntries(Object.entries(params.env).filter(([name]) => passesEnv(profile.envPass, name)))
-      const home = join(deps.paths.agents, profile.agent, 'home')
+      const home = agentHome(deps.paths, profile, cwd)
       folder = await createSessionFolder(deps.paths, id)
       const brokerSocket = join(folder, 'broker.sock')
       const baseUrl = deps.agentServer.baseUrlFor(token)

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, realpath, rm, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import { asFileFault } from '../file-fault.ts'
 import type { Paths } from '../paths.ts'
+import type { AgentProfile } from '../policy/agent-profile.ts'
 
 /** A new unguessable token: 256 bits, URL-safe. */
 export const createToken = (): string => randomBytes(32).toString('base64url')
@@ -45,3 +46,13 @@ export const createSessionFolder = async (paths: Paths, sessionId: SessionId): P
 }
 
 export const removeSessionFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true })
+
+/**
+ * The agent's own home. A name that the user's profile gives is the agent's everywhere; any other, from a project's
+ * file or made up from the folder, is bound to that folder: else a cloned project could name another project's agent
+ * and start with its login. `@` is in no agent's name.
+ */
+export const agentHome = (paths: Paths, { agent, agentOrigin }: Pick<AgentProfile, 'agent' | 'agentOrigin'>, cwd: string): string => {
+  const bound = createHash('sha256').update(cwd).digest('hex').slice(0, 16)
+  return join(paths.agents, agentOrigin === 'user' ? agent : `${agent}@${bound}`, 'home')
+}
