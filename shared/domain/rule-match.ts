@@ -2,7 +2,7 @@ import type { PolicyRule } from '../contract/schemas/profile.ts'
 import type { PolicyEffect } from '../contract/schemas/tool-call.ts'
 import { familyOf } from './classify/families/index.ts'
 import { resolvePath } from './classify/paths.ts'
-import { programOf } from './classify/commands.ts'
+import { programOf } from './classify/call.ts'
 import { readShell, type ShellReading } from './classify/classify-shell.ts'
 import { KNOWN_TOOLS } from './classify/classify-tool.ts'
 import { nearestName } from './nearest-name.ts'
@@ -127,9 +127,12 @@ const matchesPath = (specifier: string, subject: RuleSubject, effect: PolicyEffe
   return globToRegExp(pattern, effect === 'allow' ? '' : 'i').test(path)
 }
 
+/** As web addresses are read today: `\\` ends a host as `/` does, and any number of either may stand before it. */
+const HOST = /^\s*https?:[/\\]*(?:[^/?#\\]*@)?([^/?#:\\]+)/i
+
 const matchesDomain = (specifier: string, subject: RuleSubject, effect: PolicyEffect): boolean => {
   const { url } = subject.fields
-  const host = typeof url === 'string' ? /^https?:\/\/(?:[^/?#]*@)?([^/?#:]+)/i.exec(url)?.[1]?.toLowerCase() : undefined
+  const host = typeof url === 'string' ? HOST.exec(url)?.[1]?.toLowerCase().replace(/\.$/, '') : undefined
   const wanted = specifier.slice('domain:'.length).toLowerCase()
   if (host === undefined) return false
   return host === wanted || matchesWildcard(wanted, host) || (effect !== 'allow' && host.endsWith(`.${wanted}`))

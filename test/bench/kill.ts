@@ -18,7 +18,9 @@ let count = 0
 
 const scriptOf = (marker: string): string => `
 for i in $(seq ${Math.ceil(PROCESSES / 3)}); do
-  /bin/sleep ${marker} & ( /usr/bin/setsid /bin/sleep ${marker} & ) & ( env -i /usr/bin/setsid /bin/sleep ${marker} & ) &
+  /bin/sleep ${marker} &
+  ( /usr/bin/setsid /bin/sleep ${marker} & ) &
+  ( env -i /usr/bin/setsid /bin/sleep ${marker} & ) &
 done; echo up; exec sleep ${marker}`
 
 const started = async (marker: string): Promise<void> => {
@@ -36,7 +38,13 @@ const percentile = (times: readonly number[], share: number): string =>
 
 const print = (title: string, rows: readonly Row[]): void => {
   console.log(`\n${title} (${rounds} rounds)`)
-  console.table(rows.map(({ name, times, survivors }) => ({ way: name, 'p50 ms': percentile(times, 0.5), 'p99 ms': percentile(times, 0.99), survivors })))
+  const cells = rows.map(({ name, times, survivors }) => ({
+    way: name,
+    'p50 ms': percentile(times, 0.5),
+    'p99 ms': percentile(times, 0.99),
+    survivors,
+  }))
+  console.table(cells)
 }
 
 const killRows: Row[] = []
@@ -81,7 +89,7 @@ for (const [name, kill] of Object.entries(peers)) {
   }
   killRows.push(row)
 }
-print(`Kill ${PROCESSES} processes, to proven empty; survivors over all rounds. Target: p99 <= 100 ms, 0 survivors`, killRows)
+print(`Kill ${PROCESSES} processes, to proven empty. Target: p99 <= 100 ms, 0 survivors in all rounds`, killRows)
 
 const startRows: Row[] = []
 const measureStart = async (name: string, run: () => Promise<() => Promise<unknown>>): Promise<void> => {

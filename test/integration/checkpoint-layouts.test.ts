@@ -112,7 +112,7 @@ test('a session in the main worktree leaves the branch and the files of a linked
 })
 
 test('a racily clean file still shows as changed after a revert', async () => {
-  const when = Math.floor(Date.now() / 1000) + 0
+  const when = Math.floor(Date.now() / 1000) - 10
   write('racy.txt', 'one\n')
   utimesSync(file('racy.txt'), when, when)
   commit('racy')
@@ -166,15 +166,19 @@ test('a socket and a pipe in the tree are named, and neither read nor removed', 
   }
 })
 
-test('a broken object in the repository is not relied upon', async () => {
-  const oid = gitIn(root, 'rev-parse', 'HEAD:tracked.txt').trim()
-  const object = file(`.git/objects/${oid.slice(0, 2)}/${oid.slice(2)}`)
-  chmodSync(object, 0o644)
-  truncateSync(object, 0)
+test('an object of the repository that is empty, or holds other bytes than its name says, is not relied upon', async () => {
+  const objectOf = (path: string): string => {
+    const oid = gitIn(root, 'rev-parse', `HEAD:${path}`).trim()
+    return file(`.git/objects/${oid.slice(0, 2)}/${oid.slice(2)}`)
+  }
+  const broken = ['tracked.txt', 'src/deep/code.ts'] as const
+  for (const path of broken) chmodSync(objectOf(path), 0o644)
+  truncateSync(objectOf(broken[0]), 0)
+  copyFileSync(objectOf('.gitignore'), objectOf(broken[1]))
   const checkpoint = await start()
-  unlinkSync(file('tracked.txt'))
+  for (const path of broken) unlinkSync(file(path))
   await store.revert({ sessionId: SESSION, target: checkpoint.id })
-  expect(readFileSync(file('tracked.txt'), 'utf8')).toBe('tracked\n')
+  expect(broken.map((path) => readFileSync(file(path), 'utf8'))).toEqual(['tracked\n', 'code\n'])
 })
 
 test('contents the store has lost are named before anything is touched', async () => {

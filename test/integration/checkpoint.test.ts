@@ -304,6 +304,24 @@ test('git status between revert and undo, which rewrites the index, is no confli
   expect(stateOf(root)).toEqual(killed)
 })
 
+test('undo does not put a merge of the agent\'s on top of what the user has staged since', async () => {
+  gitIn(root, 'checkout', '-q', '-b', 'side')
+  write('side.txt', 'side\n')
+  commit('side')
+  gitIn(root, 'checkout', '-q', 'main')
+  write('users.txt', 'before\n')
+  const checkpoint = await start()
+  gitIn(root, 'merge', '-q', '--no-ff', '--no-commit', 'side')
+  await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  write('users.txt', 'staged\n')
+  gitIn(root, 'add', 'users.txt')
+  const index = readFileSync(file('.git/index'))
+  const report = await store.undo({ sessionId: SESSION })
+  expect(readFileSync(file('.git/index')).equals(index)).toBe(true)
+  expect(existsSync(file('.git/MERGE_HEAD'))).toBe(false)
+  expect(report.conflicts.map((conflict) => conflict.path)).toContain('.git/MERGE_HEAD')
+})
+
 test('refs packed between revert and undo are no conflict', async () => {
   const checkpoint = await start()
   write('tracked.txt', 'agent\n')

@@ -51,7 +51,9 @@ const plant = (folder: string, marker: string, plan: readonly Planned[]): string
   const script = (index: number): string => path.join(folder, `${marker}-${index}.sh`)
   const parentOf = ({ parent }: Planned, index: number): number => Math.floor(parent * (index + 1)) - 1
   const starts = (parent: number): string =>
-    plan.flatMap((one, index) => (parentOf(one, index) === parent ? [LAUNCH[one.launch](script(index))] : [])).join('\n')
+    plan
+      .flatMap((one, index) => (parentOf(one, index) === parent ? [LAUNCH[one.launch](script(index))] : []))
+      .join('\n')
   plan.forEach((one, index) => {
     writeFileSync(script(index), `${starts(index)}\necho up\n${BEHAVE[one.behave](marker)}\n`)
   })

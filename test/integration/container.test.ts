@@ -66,7 +66,8 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
   })
 
   held('sends a signal to the command alone', async () => {
-    const script = `trap 'echo caught; exit 5' USR1; sh -c 'trap "" USR1; echo up; exec sleep 60' & while :; do wait; done`
+    const child = `sh -c 'trap "" USR1; echo up; exec sleep 60'`
+    const script = `trap 'echo caught; exit 5' USR1; ${child} & while :; do wait; done`
     const container = await provider.launch(scene.spec(script))
     await printed(container, 'up')
     container.signal('SIGUSR1')
@@ -115,7 +116,8 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
     const container = await provider.launch(spec)
     const { cgroup } = readKillFile(spec)
     await printed(container, 'up')
-    const sizes = () => [1, 2, 3].map((i) => statSync(path.join(scene.project, `ticks${i}`), { throwIfNoEntry: false })?.size ?? 0)
+    const sizeOf = (file: string) => statSync(path.join(scene.project, file), { throwIfNoEntry: false })?.size ?? 0
+    const sizes = () => ['ticks1', 'ticks2', 'ticks3'].map(sizeOf)
     await until(() => sizes().every((size) => size > 0))
     for (let round = 0; round < 3; round += 1) {
       await Promise.all([container.freeze(), container.freeze()])
@@ -146,7 +148,8 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
 
   held('is quiet after the end: freeze, thaw and kill do nothing, at once or twice', async () => {
     const { container, spec, marker } = await launchSleepers({ terminal: SIZE })
-    await Promise.all([container.freeze(), container.kill(), container.thaw(), container.kill(), killByFile(spec.killFile)])
+    const { freeze, thaw, kill } = container
+    await Promise.all([freeze(), kill(), thaw(), kill(), killByFile(spec.killFile)])
     expect(aliveWith(marker)).toEqual([])
     await Promise.all([container.freeze(), container.thaw()])
     container.terminal?.write(Buffer.from('x'))
@@ -232,7 +235,8 @@ describe('a kill file', () => {
     await printed(container, 'up')
     const bystander = spawn('sleep', ['60'])
     const file = path.join(scene.folder, 'changed.json')
-    writeFileSync(file, JSON.stringify(change({ ...readKillFile(spec), root: { pid: bystander.pid ?? 0, startTime: 1 } })))
+    const stranger = { pid: bystander.pid ?? 0, startTime: 1 }
+    writeFileSync(file, JSON.stringify(change({ ...readKillFile(spec), root: stranger })))
     await check(file)
     expect(bystander.signalCode).toBe(null)
     expect(bystander.kill('SIGKILL')).toBe(true)

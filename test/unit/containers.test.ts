@@ -1,8 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { findFences, holderOf, isWithin, orderMounts, placesOf, type Mount } from '../../shared/core/containers/mount-plan.ts'
 import {
-  descendantsOf, parseCgroupEvent, parseCgroupMounts, parseCgroupPath, parseStat,
+  findFences,
+  holderOf,
+  isWithin,
+  orderMounts,
+  placesOf,
+  type Mount,
+} from '../../shared/core/containers/mount-plan.ts'
+import {
+  descendantsOf,
+  parseCgroupEvent,
+  parseCgroupMounts,
+  parseCgroupPath,
+  parseStat,
 } from '../../shared/core/containers/proc-parse.ts'
 
 const STAT = '77 (a (b) c) S 12 77 77 0 -1 4194560 1 0 0 0 3 1 0 0 20 0 1 0 9001 2560000 199 18446744073709551615 1 1'
@@ -15,13 +26,15 @@ describe('parseStat', () => {
   test('finds them whatever a process calls itself', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 15 }), (name) => {
-        expect(parseStat(STAT.replace('a (b) c', () => name))).toEqual({ pid: 77, state: 'S', parent: 12, startTime: 9001 })
+        const stat = parseStat(STAT.replace('a (b) c', () => name))
+        expect(stat).toEqual({ pid: 77, state: 'S', parent: 12, startTime: 9001 })
       }),
     )
   })
 
   test('takes nothing else for one', () => {
-    for (const text of ['', 'x', '77 (a', '77 (a) S', '0 (a) S 1 2', ') (', STAT.replace('9001', 'x')]) expect(parseStat(text)).toBe(null)
+    const others = ['', 'x', '77 (a', '77 (a) S', '0 (a) S 1 2', ') (', STAT.replace('9001', 'x')]
+    expect(others.map(parseStat)).toEqual(others.map(() => null))
     fc.assert(fc.property(fc.string(), (text) => void parseStat(text)))
   })
 })
@@ -92,7 +105,7 @@ describe('the mount plan', () => {
   })
 
   test('finds where a file of the host shows, also under another name, and not where something covers it', () => {
-    const plan = [mount('read-write', '/home/u', '/data/home'), mount('read-write', '/home/u/project', '/home/u/project')]
+    const plan = [mount('read-write', '/home/u', '/data/home'), mount('read-write', '/home/u/project')]
     expect(placesOf(plan, '/home/u/project/.env')).toEqual(['/home/u/project/.env'])
     expect(placesOf(plan, '/data/home/.ssh')).toEqual(['/home/u/.ssh'])
     expect(placesOf(plan, '/data/home/project/x')).toEqual([])

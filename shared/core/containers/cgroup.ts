@@ -1,4 +1,13 @@
-import { accessSync, constants, mkdirSync, readFileSync, readdirSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
 import { totalmem } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -88,7 +97,7 @@ export const joinCgroup = (folder: string): void => {
   write(folder, 'cgroup.procs', String(process.pid))
 }
 
-/** Resolves true once nothing in it runs, false when that took longer than `timeoutMs`. A cgroup that is gone is still. */
+/** Resolves true once nothing in it runs, or it is gone; false when that took longer than `timeoutMs`. */
 export const freezeCgroup = async (folder: string, timeoutMs: number): Promise<boolean> => {
   const deadline = performance.now() + timeoutMs
   if (!write(folder, 'cgroup.freeze', '1')) return true

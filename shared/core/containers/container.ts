@@ -1,6 +1,8 @@
+import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Container, ContainerExit, KillProof } from '../ports.ts'
+import { removeCgroup } from './cgroup.ts'
 import { createGrip } from './grip.ts'
 import { removeKillFile, type KillFile } from './kill-file.ts'
 import type { Pty } from './terminal.ts'
@@ -83,6 +85,21 @@ export const createContainer = (launched: LaunchedProcess): Container => {
     contains: async (pid) => grip.contains(pid),
     processes: async () => grip.processes(),
   }
+}
+
+/** Takes back what a launch that failed had begun. */
+export const abandonLaunch = async (begun: {
+  readonly child: ChildProcess
+  readonly exited: Promise<ContainerExit>
+  readonly pty: Pty | null
+  readonly cgroup: string | null
+  readonly killFile: string
+}): Promise<void> => {
+  begun.child.kill('SIGKILL')
+  await begun.exited
+  begun.pty?.destroy()
+  if (begun.cgroup !== null) removeCgroup(begun.cgroup)
+  removeKillFile(begun.killFile)
 }
 
 const pipesOf = (pipes: LaunchedProcess['pipes']): NonNullable<Container['pipes']> => {

@@ -1,7 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { KillProof } from '../ports.ts'
-import { cgroupProcesses, freezeCgroup, isCgroupOf, isInCgroup, killCgroup, removeCgroup, thawCgroup } from './cgroup.ts'
+import {
+  cgroupProcesses,
+  freezeCgroup,
+  isCgroupOf,
+  isInCgroup,
+  killCgroup,
+  removeCgroup,
+  thawCgroup,
+} from './cgroup.ts'
 import { readKillFile, type KillFile } from './kill-file.ts'
 import { descendantsOf, type ProcessStat } from './proc-parse.ts'
 import { isAlive, isHeld, isSameAlive, readBootId, readProcess, readProcesses, sendSignal } from './processes.ts'
@@ -36,7 +44,8 @@ export const createGrip = (handle: KillFile): Grip => {
   /** Whether the cgroup alone holds everything: what is born in it inside a `linux` container finds no way to leave. */
   let sealed = false
   const isSealed = (): boolean => {
-    sealed ||= handle.kind === 'linux' && cgroup !== null && isSameAlive(handle.root) && isInCgroup(cgroup, handle.root.pid)
+    const { kind, root } = handle
+    sealed ||= kind === 'linux' && cgroup !== null && isSameAlive(root) && isInCgroup(cgroup, root.pid)
     return sealed
   }
 

@@ -47,7 +47,8 @@ export const readKillFile = (file: string): KillFile | null => {
     if (text.length > MAX_BYTES) throw new Error('too long')
     return KillFile.parse(JSON.parse(text))
   } catch (cause) {
-    throw new HoldfastError('illegal-state', `The kill file ${file} is damaged, so nothing was killed by it.`, { cause })
+    const message = `The kill file ${file} is damaged, so nothing was killed by it.`
+    throw new HoldfastError('illegal-state', message, { cause })
   }
 }
 

@@ -5,9 +5,9 @@ import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { Container, ContainerExit, ContainerProvider, ContainerSpec } from '../ports.ts'
-import { createCgroup, removeCgroup } from './cgroup.ts'
-import { createContainer } from './container.ts'
-import { removeKillFile, writeKillFile, type KillFile } from './kill-file.ts'
+import { createCgroup } from './cgroup.ts'
+import { abandonLaunch, createContainer } from './container.ts'
+import { writeKillFile, type KillFile } from './kill-file.ts'
 import { sealDescriptors } from './libc.ts'
 import { viewArguments } from './linux-view.ts'
 import { identify, readBootId, readProcesses, sendSignal, type ProcessIdentity } from './processes.ts'
@@ -56,9 +56,9 @@ const findTools = async (): Promise<Tools | string> => {
   if (!setpriv || !setsid || !sh) return 'setpriv or setsid is missing. Install them: apt-get install util-linux.'
   const trial = [...NAMESPACES, '--die-with-parent', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']
   const tools = { bwrap, setpriv, setsid, sh }
-  if ((await tryTool(bwrap, ['--disable-userns', ...trial])) === null) return { ...tools, canDisableUserNamespaces: true }
-  const problem = await tryTool(bwrap, trial)
-  if (problem === null) return { ...tools, canDisableUserNamespaces: false }
+  const canDisableUserNamespaces = (await tryTool(bwrap, ['--disable-userns', ...trial])) === null
+  const problem = canDisableUserNamespaces ? null : await tryTool(bwrap, trial)
+  if (problem === null) return { ...tools, canDisableUserNamespaces }
   return (
     `bubblewrap cannot make a container here (${problem}). Often user namespaces are switched off: allow them with ` +
     'sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu with an AppArmor profile for bwrap that allows userns.'
@@ -114,11 +114,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvide
         release: () => undefined,
       })
     } catch (error) {
-      child.kill('SIGKILL')
-      await exited
-      pty?.destroy()
-      if (cgroup !== null) removeCgroup(cgroup)
-      removeKillFile(spec.killFile)
+      await abandonLaunch({ child, exited, pty, cgroup, killFile: spec.killFile })
       throw error
     }
   }

@@ -56,6 +56,7 @@ export const findFences = (mounts: readonly Mount[]): Mount[] =>
     const between = path.dirname(path.relative(holder.target, kept.target)).split('/').filter((part) => part !== '.')
     return between.map((_, index): Mount => {
       const inside = between.slice(0, index + 1).join('/')
-      return { access: 'read-write', source: path.join(holder.source, inside), target: path.join(holder.target, inside) }
+      const [source, target] = [path.join(holder.source, inside), path.join(holder.target, inside)]
+      return { access: 'read-write', source, target }
     })
   })

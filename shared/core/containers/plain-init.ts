@@ -20,8 +20,11 @@ const buryOrphans = (command: number | undefined): void => {
   for (const pid of children) if (pid > 0 && pid !== command) reap(pid)
 }
 
+/** Until the command runs there is nothing to kill. */
+const leave = (): void => process.exit()
+
 const run = ({ handle, command: [file, ...args], cwd, env, hasTerminal }: PlainLaunch): void => {
-  process.on('disconnect', () => void createGrip(handle).kill())
+  process.off('disconnect', leave).on('disconnect', () => void createGrip(handle).kill())
   // A child is born into its parent's cgroup: step in, spawn, and out again, so that a freeze spares this process.
   const own = findOwnCgroup()
   if (handle.cgroup !== null) joinCgroup(handle.cgroup)
@@ -40,5 +43,4 @@ becomeSubreaper()
 forbidNewPrivileges()
 sealDescriptors()
 process.once('message', (message) => run(message as PlainLaunch))
-// Until the command runs there is nothing to kill.
-process.once('disconnect', () => process.listenerCount('disconnect') === 0 && process.exit())
+process.on('disconnect', leave)

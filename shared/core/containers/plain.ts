@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { Container, ContainerExit, ContainerProvider, ContainerSpec } from '../ports.ts'
-import { createCgroup, removeCgroup } from './cgroup.ts'
-import { createContainer } from './container.ts'
-import { removeKillFile, writeKillFile, type KillFile } from './kill-file.ts'
+import { createCgroup } from './cgroup.ts'
+import { abandonLaunch, createContainer } from './container.ts'
+import { writeKillFile, type KillFile } from './kill-file.ts'
 import { sealDescriptors } from './libc.ts'
 import type { PlainLaunch, PlainReport } from './plain-channel.ts'
 import { identify, isSameAlive, readBootId, sendSignal } from './processes.ts'
@@ -71,11 +71,7 @@ export const createPlainProvider = (initFile = INIT_FILE, makeCgroup = createCgr
         release: () => child.connected && child.disconnect(),
       })
     } catch (error) {
-      child.kill('SIGKILL')
-      await exited
-      pty?.destroy()
-      if (cgroup !== null) removeCgroup(cgroup)
-      removeKillFile(spec.killFile)
+      await abandonLaunch({ child, exited, pty, cgroup, killFile: spec.killFile })
       throw error
     }
   }
@@ -95,7 +91,8 @@ const exitOf = (child: ChildProcess): Promise<ContainerExit> =>
 
 const start = (child: ChildProcess, launch: PlainLaunch): Promise<number> =>
   new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new HoldfastError('container-unavailable', `The container did not start: ${why}`))
+    const fail = (why: string): void =>
+      reject(new HoldfastError('container-unavailable', `The container did not start: ${why}`))
     child.on('message', (message: PlainReport) => {
       if (message.kind === 'started') resolve(message.pid)
       if (message.kind === 'failed') fail(message.message)

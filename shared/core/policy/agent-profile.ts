@@ -17,6 +17,7 @@ export interface AgentProfile {
   readonly command: readonly string[]
   /** Names of the variables that reach the agent. */
   readonly envPass: readonly string[]
+  /** The user's word alone: with a project's, an agent could commit under another's name. */
   readonly identity: NonNullable<ProfileFile['identity']> | null
   /** Secret reference. */
   readonly modelKey: string

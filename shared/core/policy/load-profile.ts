@@ -73,15 +73,23 @@ const reviewOf = (user: Review, project: Review): ProfileLimits['reviewEvery'] =
   }
 }
 
-/** What a project's file asks for that would loosen, which it may not. */
+const YOURS = 'put it into a profile of your own'
+
+/** What a project's file asks for and does not get. */
 const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: string, baseUrl: string | null): string[] => {
   const { profile, path } = project
   const notices: string[] = []
   const refused = (field: string, hint: string) => notices.push(`${path}: ${field} does not count, as a project may only tighten; ${hint}`)
   const extra = expandNames(profile.env?.pass ?? []).filter((name) => !envPass.includes(name))
-  if (extra.length > 0) refused(`env.pass (${extra.join(', ')})`, 'put it into a profile of your own')
-  if (profile.model?.key !== undefined && profile.model.key !== modelKey) refused('model.key', 'put it into a profile of your own')
-  if (profile.model?.baseUrl !== undefined && profile.model.baseUrl !== baseUrl) refused('model.baseUrl', 'put it into a profile of your own')
+  if (extra.length > 0) refused(`env.pass (${extra.join(', ')})`, YOURS)
+  if (profile.model?.key !== undefined && profile.model.key !== modelKey) refused('model.key', YOURS)
+  if (profile.model?.baseUrl !== undefined && profile.model.baseUrl !== baseUrl) refused('model.baseUrl', YOURS)
+  if (profile.identity?.git !== undefined) {
+    notices.push(`${path}: identity.git does not count, as a project may not say who its agent is; ${YOURS}`)
+  }
+  if (profile.servers !== undefined) {
+    notices.push(`${path}: servers are not used, as they would run outside every container; ${YOURS}`)
+  }
   if (profile.sandbox === 'off') refused('sandbox: off', 'run with --sandbox off yourself')
   if ((profile.policy?.allow?.length ?? 0) > 0) refused('policy.allow', 'its rules lift no question')
   return notices
@@ -109,7 +117,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command }: LoadProf
     agentOrigin: mine.agent === undefined ? 'project' : 'user',
     command: runs,
     envPass: wanted === undefined ? allowed : expandNames(wanted).filter((variable) => allowed.includes(variable)),
-    identity: mine.identity ?? theirs.identity ?? null,
+    identity: mine.identity ?? null,
     modelKey,
     modelBaseUrl,
     servers: servers === undefined || serversFrom === null

@@ -1,9 +1,9 @@
-import { type Command, forEachChild, parse, type Pipeline, type Redirect, type Redirection, type SyntaxNode } from 'unbash'
+import { type Command, forEachChild, type Pipeline, type Redirect, type Redirection, type SyntaxNode } from 'unbash'
 import type { Classification } from '../../contract/schemas/tool-call.ts'
 import { judgeCommand } from './commands.ts'
 import { destructive, shown, summarize, write } from './finding.ts'
 import { judgeWrittenPath } from './paths.ts'
-import { type Input, parseNested, type ShellState, type SimpleCommand } from './shell-state.ts'
+import { type Input, parseNested, parseScript, type ShellState, type SimpleCommand } from './shell-state.ts'
 import {
   createVariables, expandArgument, expandWord, isGlob, isKnown, textOfParts, UNKNOWN, valueOfAssignment, valueOfWord,
 } from './words.ts'
@@ -231,8 +231,10 @@ export const readShell = (command: string, context: ShellContext = {}): ShellRea
     understood: true,
   }
   try {
+    const parsed = parseScript(command)
+    if (parsed === null) return refusal('more heredocs than can be judged')
     const reader = createReader(state)
-    reader.visit(parse(command), 'none')
+    reader.visit(parsed, 'none')
     reader.readFunctions()
   } catch {
     return refusal('cannot be parsed')

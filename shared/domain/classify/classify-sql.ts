@@ -56,7 +56,7 @@ const CODE_IN_STRINGS = new Set(['exec', 'execute', 'prepare', 'call', 'do', 'sp
 const DANGEROUS_CALLS =
   /^(pg_terminate_backend|pg_cancel_backend|pg_read_file|pg_write_file|pg_file_unlink|lo_import|lo_export|lo_unlink|xp_cmdshell|load_extension|pg_reload_conf|pg_switch_wal|dblink_exec|sys_exec|sys_eval|writefile|query_to_xml)$/
 
-const isIdentifier = (text: string): boolean => /^[a-z_"`[]/.test(text) && !/^(true|not|and|or|null|is|exists|like|between|in)$/.test(text)
+const isIdentifier = (text: string): boolean => /^[a-z_"`[]/.test(text) && !/^(true|false|not|and|or|null|is|exists|like|between|in)$/.test(text)
 
 /** Whether a condition holds for every row, as far as its words tell: `1=1`, `true`, `id = id`, `… OR 1`. */
 const isAlwaysTrue = (condition: readonly Token[]): boolean => {
@@ -138,7 +138,7 @@ const judgeStatement = (tokens: readonly Token[], label: string, level: number):
         if (heads > MAX_HEADS) return [destructive(`${label}: too tangled to judge`)]
       }
     }
-    if (DANGEROUS_CALLS.test(text) && tokens[i + 1]?.text === '(') found.push(destructive(`${label}: calls ${text}`))
+    if (DANGEROUS_CALLS.test(text) && (tokens[i + 1]?.text === '(' || CODE_IN_STRINGS.has(first))) found.push(destructive(`${label}: calls ${text}`))
     if (text === 'program' && /^(to|from)$/.test(tokens[i - 1]?.text ?? '')) found.push(destructive(`${label}: runs a program`))
     if (text === 'outfile' || text === 'dumpfile') found.push(write(`${label}: writes a file`))
   }

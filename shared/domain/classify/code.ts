@@ -30,7 +30,7 @@ const REMOVES = new RegExp(
   + String.raw`Format-Volume|dropDatabase|dropTables?|drop_all|drop_table|delete_all|destroy_all|deleteMany|deleteFile|`
   + String.raw`FLUSHALL|flushall|flushdb|rmall|erase)\b`
   + String.raw`|\b(os|fs|fsp|fsPromises|promises|Deno|File|Dir|FileUtils|FileSystem|io|shutil|file)\s*\.\s*(rm|rm\w*|remove\w*|delete\w*)\b`
-  + String.raw`|\.(delete|rm|remove_dir|rmtree|drop)\s*\(\s*\)|\b(requests|axios|http|httpx|client|session)\.delete\s*\(`
+  + String.raw`|\.(delete|remove_dir|rmtree|drop)\s*\(\s*\)|\.rm\s*\(|\b(requests|axios|http|httpx|client|session)\.delete\s*\(`
   + String.raw`|method\s*[:=]\s*['"]DELETE|Net::HTTP::Delete|(^|[;|(]\s*)(ri|del|rd|erase)\s|file\.remove|(^|\W)delete\s+file`, 'm')
 
 const RUNS = new RegExp(

@@ -37,6 +37,8 @@ export interface Family {
   readonly valueOptions?: readonly string[]
   /** Options whose value is a file that it writes. */
   readonly outputOptions?: readonly string[]
+  /** A last word that asks for help, as `--help` does elsewhere. */
+  readonly helpWord?: string
   /** A write that names production becomes destructive. */
   readonly guardsProduction?: true
   readonly rules: readonly Rule[]
@@ -199,6 +201,7 @@ export const matchingRules = (compiled: CompiledFamily, args: Arguments): readon
 /** `--help` or `--version` after nothing but plain words: prints and ends. */
 const onlyAsksForHelp = (family: Family, args: Arguments): boolean => {
   const last = args.all.at(-1)
+  if (last !== undefined && last === family.helpWord) return true
   if (last !== '--help' && last !== '--version' && last !== '-help') return false
   if (args.options.length !== 1) return false
   return args.words.length === 0 || (family.rules.some((rule) => rule.sub !== undefined) && args.all.length <= 6)

@@ -34,8 +34,14 @@ export interface ShellState {
 
 export const MAX_DEPTH = 8
 
-/** Parses a nested script, or returns null when it is nested too deep or the budget is spent. */
+const MAX_HEREDOCS = 100
+
+/** Parses a script, or returns null when it has more heredocs than the parser takes in linear time. */
+export const parseScript = (script: string): ParsedScript | null =>
+  script.split('<<', MAX_HEREDOCS + 2).length > MAX_HEREDOCS + 1 ? null : parse(script)
+
+/** Parses a nested script, or returns null when it is nested too deep, the budget is spent, or parseScript refuses it. */
 export const parseNested = (script: string, state: ShellState): ParsedScript | null => {
   state.parseBudget -= script.length
-  return state.depth >= MAX_DEPTH || state.parseBudget < 0 ? null : parse(script)
+  return state.depth >= MAX_DEPTH || state.parseBudget < 0 ? null : parseScript(script)
 }

@@ -3,6 +3,8 @@ export interface SqlClient {
   readonly names: readonly string[]
   /** Options whose value is SQL. */
   readonly sqlOptions: readonly string[]
+  /** Single letters joined, of which the last takes SQL, as in `-qAtc`. */
+  readonly cluster?: RegExp
   /** Options whose value is a file of SQL. */
   readonly fileOptions?: readonly string[]
   readonly valueOptions?: readonly string[]
@@ -13,9 +15,9 @@ export interface SqlClient {
 }
 
 export const SQL_CLIENTS: readonly SqlClient[] = [
-  { names: ['psql', 'pgcli', 'vsql', 'gsql'], sqlOptions: ['-c', '--command'], fileOptions: ['-f', '--file'],
+  { names: ['psql', 'pgcli', 'vsql', 'gsql'], sqlOptions: ['-c', '--command'], cluster: /^-[qAtxXnSsaebwE1]+c$/, fileOptions: ['-f', '--file'],
     valueOptions: ['-h', '-p', '-U', '-d', '-v', '-P', '-F', '-o', '-L', '--host', '--port', '--username', '--dbname'] },
-  { names: ['mysql', 'mariadb', 'mycli'], sqlOptions: ['-e', '--execute', '--init-command'], valueOptions: ['-h', '-u', '-P', '-D'] },
+  { names: ['mysql', 'mariadb', 'mycli'], sqlOptions: ['-e', '--execute', '--init-command'], cluster: /^-[NBsvtrqnfbCGEHX]+e$/, valueOptions: ['-h', '-u', '-P', '-D'] },
   { names: ['sqlite3', 'sqlite', 'litecli'], sqlOptions: ['-cmd'], fileOptions: ['-init'], sqlFromWord: 1,
     valueOptions: ['-separator', '-newline', '-nullvalue', '-init', '-cmd', '-mode'] },
   { names: ['duckdb'], sqlOptions: ['-c', '-s', '-cmd'], fileOptions: ['-f', '-init'], sqlFromWord: 1 },

@@ -83,11 +83,12 @@ const partText = (part: WordPart | DoubleQuotedChild, variables: Variables): str
 }
 
 const piecesOf = (parts: readonly WordPart[], variables: Variables): Piece[] =>
-  parts.map((part) => ({
-    text: partText(part, variables),
-    splits: part.type === 'SimpleExpansion' || part.type === 'ParameterExpansion',
-    braces: part.type === 'BraceExpansion',
-  }))
+  parts.map((part) => {
+    const text = partText(part, variables)
+    const splits = part.type === 'SimpleExpansion' || part.type === 'ParameterExpansion'
+    const unclear = splits && variables.get('IFS') !== WELL_KNOWN['IFS'] && /\W/.test(text)
+    return { text: unclear ? UNKNOWN : text, splits, braces: part.type === 'BraceExpansion' }
+  })
 
 /** `a{b,c}d` → `abd`, `acd`. Anything nested or too long is left unknown. */
 const expandBraces = (pieces: readonly Piece[]): Piece[][] => {

@@ -42,7 +42,7 @@ export const WRAPPERS: readonly Wrapper[] = [
   { names: ['taskset'], skip: 1 },
   { names: ['stdbuf'], valueOptions: ['-i', '-o', '-e', '--input', '--output', '--error'] },
   { names: ['nohup', 'setsid', 'unbuffer', 'chronic', 'builtin', 'noglob', 'nocorrect', 'busybox', 'toybox', 'entr',
-    'coproc', 'proxychains', 'proxychains4', 'torsocks', 'fakeroot', 'setarch', 'linux64', 'eatmydata', 'rtk'] },
+    'coproc', 'proxychains', 'proxychains4', 'torsocks', 'fakeroot', 'spawn', 'setarch', 'linux64', 'eatmydata', 'rtk'] },
   { names: ['command'], harmless: ['-v', '-V'] },
   { names: ['exec'], valueOptions: ['-a'], bare: read('changes where the shell writes') },
   { names: ['time', 'gtime'], valueOptions: ['-f', '-o', '--format', '--output'] },

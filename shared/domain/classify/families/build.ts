@@ -4,6 +4,8 @@ export const taskRunners: Family = {
   programs: ['make', 'gmake', 'just', 'task', 'invoke', 'inv', 'nox', 'tox', 'ninja', 'bazel', 'buck', 'earthly', 'mage', 'ant', 'scons', 'meson', 'cmake', 'gulp', 'grunt', 'dagger', 'tilt', 'dobi', 'pants'],
   valueOptions: ['-C', '-f', '--file', '--directory', '-I', '-j', '-d', '--justfile', '-B', '-S', '-G'],
   rules: [
+    { line: '(^| )(-f ?|--(make)?file[= ])(-|/dev/(stdin|fd/.*))( |$)', class: 'destructive', reason: 'runs targets that cannot be seen here',
+      yes: ['make -f - all'], no: ['make -f Makefile all'] },
     { sub: '** *deploy*|*publish*|*release*|*destroy*|*teardown*|*nuke*|*wipe*|drop*|*-drop|*_drop|db-reset|reset-db|*reset*|prod|production|*-prod|*_prod|*:prod|*purge*|*uninstall*|*distclean*|*rollback*',
       unless: ['-n', '--dry-run', '--just-print', '--recon', '-q'], unlessLine: '(lint|test|build|check)[-_:]?(release|deploy|prod)|(release|deploy)[-_](build|test|check|notes|dry)|CMAKE_BUILD_TYPE|--build|=Release( |$)|(-|:|_)(dev|staging|local)( |$)', class: 'destructive', reason: 'runs a target whose name says that it deploys, publishes or wipes',
       yes: ['make deploy', 'just release 1.2', 'make -C infra destroy'], no: ['make -n deploy', 'make build', 'make test-deploy'] },

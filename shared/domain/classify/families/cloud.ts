@@ -3,6 +3,7 @@ import type { Family } from '../family.ts'
 /** Sources: AWS CLI, gcloud, az and other providers' command references: their verbs follow one pattern each. */
 export const aws: Family = {
   programs: ['aws', 'awslocal', 'aws2'],
+  helpWord: 'help',
   valueOptions: ['--profile', '--region', '--output', '--query', '--endpoint-url', '--filters', '--bucket', '--key', '--name'],
   guardsProduction: true,
   rules: [
@@ -26,7 +27,6 @@ export const aws: Family = {
       yes: ['aws deploy create-deployment --application-name a'], no: ['aws deploy list-deployments'] },
     { sub: '* describe-*|list-*|get-*|head-*|ls|wait|search-*|lookup-*|batch-get-*|filter-*|query|scan|tail|help|estimate-*|validate-*|simulate-*|preview-*|view-*|select-*|test-*', class: 'read', reason: 'only looks',
       yes: ['aws s3 ls', 'aws ec2 describe-instances', 'aws logs tail g'], no: ['aws s3 cp a b'] },
-    { sub: 'help', class: 'read', reason: 'prints help', yes: ['aws help'], no: ['aws s3 cp a b'] },
     { flags: ['--dryrun', '--dry-run'], class: 'read', reason: 'only shows what it would do', yes: ['aws s3 sync a b --dryrun'], no: ['aws s3 cp a b'] },
   ],
   otherwise: { class: 'write', reason: 'changes something at the cloud provider' },
@@ -34,7 +34,7 @@ export const aws: Family = {
 
 export const cloud: Family = {
   programs: ['gcloud', 'az', 'doctl', 'linode-cli', 'hcloud', 'oci', 'ibmcloud', 'scw', 'openstack', 'exo', 'vultr', 'civo', 'gsutil', 'aliyun', 'tccli',
-    'cloudflared', 'flarectl', 'mc', 's3cmd', 'rclone', 'azcopy', 'b2', 'govc', 'upctl', 'okta', 'auth0', 'stripe', 'twilio', 'sentry-cli', 'datadog-ci'],
+    'bq', 'cloudflared', 'flarectl', 'mc', 's3cmd', 'rclone', 'azcopy', 'b2', 'govc', 'upctl', 'okta', 'auth0', 'stripe', 'twilio', 'sentry-cli', 'datadog-ci'],
   valueOptions: ['--project', '--zone', '--region', '--subscription', '-g', '--resource-group', '-n', '--name', '--profile', '--format', '--account', '-o', '--output', '--config'],
   guardsProduction: true,
   rules: [

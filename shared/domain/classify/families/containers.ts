@@ -24,7 +24,7 @@ export const containers: Family = {
     { sub: 'run|create|exec|compose|container', flags: ['--privileged', '--cap-add', '--pid', '--ipc', '--userns', '--device', '--security-opt'],
       class: 'destructive', reason: 'runs with powers over this machine', yes: ['docker run --privileged alpine', 'docker run --pid=host alpine'],
       no: ['docker run alpine'] },
-    { sub: 'run|create|container', line: '(-v|--volume|source|src)[= ]?=?(/|~|/(etc|usr|var|home|root|bin|boot)[^: ]*|/var/run/docker\\.sock)(:|,)',
+    { sub: 'run|create|container', line: '(-v|--volume|source|src)[= ]?=?(/|~|\\S*/\\.(ssh|aws|gnupg|kube|docker|config)(/[^: ]*)?|/(etc|usr|var|home|root|bin|boot)[^: ]*|/var/run/docker\\.sock)(:|,)',
       class: 'destructive', reason: 'opens this machine to the container', yes: ['docker run -v /:/host alpine', 'docker run -v /var/run/docker.sock:/s alpine'],
       no: ['docker run -v ./x:/app alpine', 'docker run -v data:/var/lib alpine'] },
     { sub: 'ps|images|logs|inspect|stats|top|version|info|port|diff|history|search|events|ls|config|help|container|image|volume|network|context|system|compose|service|stack|node',

@@ -25,21 +25,33 @@ export const fileChanges: Family = {
 }
 
 export const fileMoves: Family = {
-  programs: ['cp', 'mv', 'ln', 'install', 'gcp', 'gmv', 'xcopy', 'robocopy', 'copy', 'move'],
+  programs: ['cp', 'ln', 'install', 'gcp', 'xcopy', 'robocopy', 'copy'],
   valueOptions: ['-t', '-m', '-o', '-g', '-S', '--target-directory'],
   outputOptions: ['-t', '--target-directory'],
   rules: [
-    { line: '/dev/null$|(?i:/mir( |$)|/purge)', class: 'destructive', reason: 'throws files away', yes: ['mv a /dev/null'], no: ['cp /dev/null a'] },
+    { line: '/dev/null$|(?i:/mir( |$)|/purge)', class: 'destructive', reason: 'throws files away', yes: ['cp a /dev/null'], no: ['cp /dev/null a'] },
     { line: '^(-\\S+ )*/dev/(null|zero) \\S', class: 'destructive', reason: 'empties a file', yes: ['cp /dev/null a'], no: ['cp a b'] },
-    { line: '.', writes: 'last', class: 'write', reason: 'copies, links or moves files', yes: ['cp a b', 'mv a b', 'ln -sf a b'], no: [] },
+    { line: '.', writes: 'last', class: 'write', reason: 'copies or links files', yes: ['cp a b', 'ln -sf a b'], no: [] },
   ],
-  otherwise: { class: 'write', reason: 'copies, links or moves files' },
+  otherwise: { class: 'write', reason: 'copies or links files' },
+}
+
+/** What moves a file takes it away from where it was. */
+export const fileRenames: Family = {
+  programs: ['mv', 'gmv', 'move'],
+  valueOptions: ['-S'],
+  outputOptions: ['-t', '--target-directory'],
+  rules: [
+    { line: '/dev/null$', class: 'destructive', reason: 'throws files away', yes: ['mv a /dev/null'], no: ['mv a b'] },
+    { line: '.', writes: 'all', class: 'write', reason: 'moves files', yes: ['mv a b'], no: [] },
+  ],
+  otherwise: { class: 'write', reason: 'moves files' },
 }
 
 export const archives: Family = {
   programs: ['tar', 'bsdtar', 'zip', 'unzip', '7z', '7za', '7zz', 'cpio', 'ar', 'unrar', 'rar', 'jar', 'gtar'],
   valueOptions: ['-C', '-f', '--file', '-d', '--directory', '-T', '-X', '--exclude', '--strip-components'],
-  outputOptions: ['-C', '--directory'],
+  outputOptions: ['-C', '--directory', '-d'],
   rules: [
     { line: '--remove-files|--checkpoint-action|--recursive-unlink|--delete|-sdel', class: 'destructive', reason: 'deletes files, or runs another program', yes: ['tar czf a.tgz --remove-files b'], no: ['tar czf a.tgz b'] },
     { line: '^d |^(-[a-z]*m[a-z]*|--move)( |$).*\\.zip', class: 'destructive', reason: 'deletes what it packs, or parts of an archive', yes: ['zip -m a.zip b', '7z d a.7z b'], no: ['zip -r a.zip b', 'tar xmf a'] },
@@ -51,7 +63,7 @@ export const archives: Family = {
 export const permissions: Family = {
   programs: ['chmod', 'chown', 'chgrp', 'setfacl', 'chattr', 'setcap', 'chcon', 'restorecon', 'icacls', 'takeown', 'attrib', 'chflags', 'xattr', 'umount', 'setfattr', 'semanage', 'setenforce'],
   rules: [
-    { line: '^([ugoa]*[-+=][rwxX]+|0?[0-7]{3})( [^-/~][^ ]*)+$', unlessLine: '^0?(777|666|[0-7]?[0-7]?[2367])( |$)|^[oa]+\\+\\S*w|^([-/~.]|.* (/|~|\\.{1,2}/?$|\\.\\./))', class: 'write', reason: 'changes the mode of files', yes: ['chmod +x a.sh', 'chmod 644 a', 'chmod u+x ./a'],
+    { line: '^([ugoa]*[-+=][rwxX]+|0?[0-7]{3})( [^-/~][^ ]*)+$', unlessLine: '^0?(777|666|[0-7]?[0-7]?[2367])( |$)|^[oa]+\\+\\S*w|^(-[^rwxX]|[/~.]|.* (/|~|\\.{1,2}/?$|\\.\\./))', class: 'write', reason: 'changes the mode of files', yes: ['chmod +x a.sh', 'chmod 644 a', 'chmod u+x ./a'],
       no: ['chmod -R 755 .', 'chmod 777 a', 'chmod u+s a', 'chown a b', 'chmod o+w a'] },
     { line: '^(\\+x|u\\+x|a\\+x|[57]55|7[05]0|6[04][04]) /(tmp|var/tmp)/\\S+$', class: 'write', reason: 'changes the mode of files', yes: ['chmod +x /tmp/a'], no: ['chmod +x /etc/a'] },
     { line: '^(-l|--list|-p( |$)|--version)', class: 'read', reason: 'only looks', yes: ['xattr -l a'], no: ['xattr -c a'] },

@@ -8,6 +8,7 @@ export const hosting: Family = {
   programs: ['gh', 'glab', 'hub', 'tea'],
   valueOptions,
   rules: [
+    { sub: 'delete', class: 'destructive', reason: 'deletes a repository', yes: ['hub delete o/r'], no: ['hub create'] },
     { sub: '* delete|delete-asset|remove|archive|unarchive|rename|transfer|purge', class: 'destructive', reason: 'deletes or takes away',
       yes: ['gh repo delete o/r --yes', 'gh release delete v1', 'glab issue delete 3', 'gh -R o/r repo archive'], no: ['gh pr list --label delete'] },
     { sub: 'secret|variable|ssh-key|gpg-key|deploy-key|token|org|ruleset|collaborator set|add|create|remove|import', class: 'destructive',

@@ -3,21 +3,21 @@ import { checkers, compilers, taskRunners } from './build.ts'
 import { aws, cloud } from './cloud.ts'
 import { containers } from './containers.ts'
 import { databaseDroppers, databases, migrations } from './databases.ts'
-import { archives, fileChanges, fileMoves, permissions, removers } from './files.ts'
+import { archives, fileChanges, fileMoves, fileRenames, permissions, removers } from './files.ts'
 import { git } from './git.ts'
 import { hosting } from './hosting.ts'
 import { deploy, terraform } from './infrastructure.ts'
 import { helm, kubectl } from './kubernetes.ts'
 import { packages, registries, systemPackages } from './packages.ts'
-import { mostlyReaders, readers } from './readers.ts'
+import { finders, mostlyReaders, readers } from './readers.ts'
 import { disks, network, processes, services, settings, users } from './system.ts'
-import { netcat, transfer, web } from './transfer.ts'
+import { netcat, remoteCopies, transfer, web } from './transfer.ts'
 
 /** All that is known about programs. No program is in two families. */
 export const FAMILIES: readonly Family[] = [
-  readers, mostlyReaders, removers, fileChanges, fileMoves, archives, permissions, git, hosting, containers, kubectl, helm,
+  readers, mostlyReaders, finders, removers, fileChanges, fileMoves, fileRenames, archives, permissions, git, hosting, containers, kubectl, helm,
   terraform, deploy, aws, cloud, packages, registries, systemPackages, databases, databaseDroppers, migrations, taskRunners,
-  checkers, compilers, web, transfer, netcat, disks, services, settings, processes, users, network,
+  checkers, compilers, web, transfer, remoteCopies, netcat, disks, services, settings, processes, users, network,
 ]
 
 const FAMILY_OF = new Map<string, CompiledFamily>()

@@ -31,7 +31,7 @@ export const packages: Family = {
 }
 
 export const registries: Family = {
-  programs: ['cargo', 'twine', 'poetry', 'uv', 'pip', 'pipx', 'pdm', 'hatch', 'flit', 'gem', 'bundle', 'rake', 'mvn', 'mvnw', 'gradle', 'gradlew', 'sbt', 'dotnet', 'nuget', 'pub',
+  programs: ['cargo', 'setup.py', 'twine', 'poetry', 'uv', 'pip', 'pipx', 'pdm', 'hatch', 'flit', 'gem', 'bundle', 'rake', 'mvn', 'mvnw', 'gradle', 'gradlew', 'sbt', 'dotnet', 'nuget', 'pub',
     'dart', 'flutter', 'mix', 'composer', 'conda', 'mamba', 'stack', 'cabal', 'opam', 'luarocks', 'cpan', 'go', 'pod', 'swift', 'fastlane', 'goreleaser', 'conan', 'vcpkg', 'ko', 'oras', 'crane', 'skopeo', 'snapcraft'],
   valueOptions: ['-p', '--package', '--manifest-path', '-C', '--directory', '-f', '--file', '-r', '-D'],
   rules: [

@@ -19,16 +19,23 @@ export const readers: Family = {
 
 /** Programs that look, unless told to write. */
 export const mostlyReaders: Family = {
-  programs: ['find', 'gfind', 'fd', 'fdfind', 'sort', 'gsort', 'uniq', 'date', 'hostname', 'yq', 'xmllint', 'tidy', 'gitk', 'tig', 'dasel', 'mlr', 'tcpdump', 'read'],
-  valueOptions: ['-k', '-t', '-d', '-S', '-T', '-name', '-type'],
-  outputOptions: ['-o', '--output', '-fprint', '-fprintf', '-fls', '-w'],
+  programs: ['sort', 'gsort', 'uniq', 'date', 'hostname', 'yq', 'xmllint', 'tidy', 'gitk', 'tig', 'dasel', 'mlr', 'tcpdump', 'read'],
+  valueOptions: ['-k', '-t', '-d', '-S', '-T'],
+  outputOptions: ['-o', '--output'],
+  rules: [
+    { line: '^(-s|--set)[= ]', unlessLine: '^-s \\S*\\.', class: 'destructive', reason: "sets the machine's clock", yes: ["date -s '2020-01-01'"], no: ['date +%s'] },
+    { line: '(^| )(-i|--inplace|--in-place)( |$)', writes: 'last', class: 'write', reason: 'rewrites files', yes: ['yq -i .a=1 f.yaml'], no: ['yq .a f.yaml'] },
+    { line: '(^| )(-o|--output)[= ]?\\S', class: 'write', reason: 'writes a file', yes: ['sort -o a b'], no: ['sort a'] },
+    { sub: '* *', line: '^[^-]\\S* [^-]\\S*$', unlessLine: '[\\\'"{}()|+*/]|^[.~]', class: 'write', reason: 'may write the second file', yes: ['uniq a b'], no: ['uniq a', 'date +%F'] },
+  ],
+  otherwise: { class: 'read', reason: 'only looks' },
+}
+
+export const finders: Family = {
+  programs: ['find', 'gfind', 'fd', 'fdfind'],
+  outputOptions: ['-fprint', '-fprint0', '-fprintf', '-fls'],
   rules: [
     { line: '(^| )-delete( |$)', class: 'destructive', reason: 'deletes files', yes: ["find . -name '*.o' -delete"], no: ['find . -name delete'] },
-    { line: '(^| )(-fprint0?|-fprintf|-fls) ', class: 'write', reason: 'writes a file', yes: ['find . -fprint x'], no: ['find . -print'] },
-    { line: '^(-s|--set)[= ]', unlessLine: '^-s \\S*\\.', class: 'destructive', reason: "sets the machine's clock", yes: ["date -s '2020-01-01'"], no: ['date +%s'] },
-    { line: '(^| )(-i|--inplace|--in-place)( |$)', unlessLine: 'name', class: 'write', reason: 'rewrites files', yes: ['yq -i .a=1 f.yaml'], no: ['yq .a f.yaml', 'find . -iname x'] },
-    { line: '(^| )(-o|--output)[= ]?\\S', unlessLine: '(^| )-(name|iname|path|type|size|prune|not|newer|print|maxdepth|mindepth|perm|regex|e)\\b|\\(', class: 'write', reason: 'writes a file', yes: ['sort -o a b'], no: ["find . -name a -o -name b", 'sort a'] },
-    { sub: '* *', line: '^[^-]\\S* [^-]\\S*$', unlessLine: '[\\\'"{}()|+*/]|^[.~]', class: 'write', reason: 'may write the second file', yes: ['uniq a b'], no: ['uniq a', 'date +%F'] },
   ],
   otherwise: { class: 'read', reason: 'only looks' },
 }

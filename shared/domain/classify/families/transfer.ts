@@ -7,7 +7,7 @@ const curlValues = ['-X', '--request', '-H', '--header', '-d', '--data', '--data
 export const web: Family = {
   programs: ['curl', 'http', 'https', 'xh', 'httpie', 'curlie'],
   valueOptions: curlValues,
-  outputOptions: ['-o', '--output'],
+  outputOptions: ['-o', '--output', '--output-dir'],
   rules: [
     { line: '(?i:(^| )(-X ?|--request[= ]))(?i:delete)( |$)|^(?i:delete) ', class: 'destructive', reason: 'asks a server to delete', yes: ['curl -X DELETE http://x/1', 'curl -XDELETE x', 'http DELETE x/1'], no: ['curl http://x/delete'] },
     { line: '/_(delete_by_query|shutdown|close|forcemerge)|mutation[^a-z].*(?i:delete|remove)|(?i:(drop|truncate) (table|database))', class: 'destructive', reason: 'asks a server to delete',
@@ -25,16 +25,26 @@ export const web: Family = {
 }
 
 export const transfer: Family = {
-  programs: ['wget', 'scp', 'sftp', 'ftp', 'lftp', 'rsync', 'aria2c', 'ngrok', 'magic-wormhole', 'croc', 'unison', 'rdiff-backup', 'sshfs', 'youtube-dl', 'yt-dlp'],
+  programs: ['wget', 'sftp', 'ftp', 'lftp', 'aria2c', 'ngrok', 'magic-wormhole', 'croc', 'unison', 'rdiff-backup', 'sshfs', 'youtube-dl', 'yt-dlp'],
   valueOptions: ['-e', '--rsh', '-P', '-i', '-F', '-o', '-O', '-p', '--exclude', '--include', '-f', '--filter', '-l', '-T'],
-  outputOptions: ['-O', '--output-document'],
+  outputOptions: ['-O', '--output-document', '-P', '--directory-prefix'],
   rules: [
-    { line: '(^| )--(delete|del|remove)', unless: ['-n', '--dry-run'], class: 'destructive', reason: 'deletes files', yes: ['rsync -a --delete a/ b/', 'rsync --remove-source-files a b'], no: ['rsync -an --delete a/ b/', 'rsync -a a b'] },
     { line: '(^| )--(post-data|post-file|body-data|method=(?i:post|put|patch))', class: 'write', reason: 'sends data', yes: ['wget --post-data a x'], no: ['wget x'] },
     { line: '--method[= ](?i:delete)', class: 'destructive', reason: 'asks a server to delete', yes: ['wget --method=DELETE x'], no: ['wget x'] },
     { line: '(^| )(-qO-|-O-|-O -|-nv -O -|--spider|-q -O -|-qO -|--output-document=-)( |$)', class: 'read', reason: 'only fetches', yes: ['wget -qO- x', 'wget --spider x'], no: ['wget x'] },
   ],
   otherwise: { class: 'write', reason: 'copies files or data' },
+}
+
+export const remoteCopies: Family = {
+  programs: ['scp', 'rsync'],
+  valueOptions: ['-e', '--rsh', '-P', '-i', '-F', '-o', '--exclude', '--include', '-f', '--filter', '-l', '-T'],
+  rules: [
+    { line: '(^| )--(delete|del|remove)', unless: ['-n', '--dry-run'], class: 'destructive', reason: 'deletes files',
+      yes: ['rsync -a --delete a/ b/', 'rsync --remove-source-files a b'], no: ['rsync -an --delete a/ b/', 'rsync -a a b'] },
+    { line: '.', unless: ['-n', '--dry-run'], writes: 'last', class: 'write', reason: 'copies files', yes: ['scp a h:b', 'rsync -a a b'], no: ['rsync -n a b'] },
+  ],
+  otherwise: { class: 'read', reason: 'only shows what it would copy' },
 }
 
 export const netcat: Family = {
