@@ -85,7 +85,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     if (registry.get(session.id).state === 'killing') return
     session.revoke()
     const proof = await container.kill()
-    await session.close('gently')
+    await session.close('gently').catch(() => undefined)
     const exitCode = code ?? (signal === null ? null : 128)
     record('session/ended', registry.get(session.id), { exitCode, signal, leftBehind: proof.killed, survivors: proof.survivors })
     forget(session.id)
@@ -102,7 +102,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     await session?.launched.catch(() => undefined)
     const container = session?.container ?? null
     const proof = (await container?.kill().catch(() => null)) ?? { killed: 0, survivors: container === null ? [] : await container.processes() }
-    await session?.close('at-once')
+    await session?.close('at-once').catch(() => undefined)
     const durationMs = performance.now() - startedAt
     let restore: RestoreReport | null = null
     let restoreProblem: string | null = null
@@ -127,7 +127,10 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   const hangUp = async (session: LiveSession): Promise<void> => {
     const { container } = session
     if (container === null || isOver(registry.get(session.id).state)) return
-    if (registry.get(session.id).state === 'paused') await container.thaw()
+    if (registry.get(session.id).state === 'paused') {
+      await container.kill()
+      return
+    }
     container.signal('SIGHUP')
     const grace = new Promise((resolve) => setTimeout(resolve, HANGUP_GRACE_MS).unref())
     await Promise.race([container.exited, grace])
@@ -143,7 +146,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
         throw error
       })
       const shown = showOutput(container, session.id, viewer)
-      viewer.onClose(() => void hangUp(session))
+      viewer.onClose(() => void hangUp(session).catch(() => undefined))
       void finish(session, container, shown)
       return registry.get(session.id)
     },

@@ -53,8 +53,7 @@ const addRun = (program: Command): void => {
         if (output.json) output.result(ended, [])
         else if (ended.state !== 'ended') output.note(`session ${ended.id} was ${ended.state}${ended.reason === null ? '' : `: ${ended.reason}`}`)
         process.exitCode = ended.exitCode ?? 1
-      })
-      process.stdin.destroy()
+      }).finally(() => process.stdin.destroy())
     })
 }
 
