@@ -8,7 +8,8 @@ interface Token {
 }
 
 const MAX_TOKENS = 400_000
-const MAX_HEADS = 200
+const MAX_HEADS = 32
+const MAX_CONDITION = 20_000
 const MAX_LEVEL = 3
 
 const TOKEN =
@@ -76,12 +77,13 @@ const isAlwaysTrue = (condition: readonly Token[]): boolean => {
   })
 }
 
-/** From `start`, whether a WHERE that means something follows before the statement, or its parenthesis, ends. */
+/** From `start`, whether a WHERE that means something follows before the statement, or its parenthesis, ends. Too far off counts as none. */
 const hasRealWhere = (tokens: readonly Token[], start: number): boolean => {
   const depth = tokens[start]?.depth ?? 0
   let where = -1
   for (let i = start; i < tokens.length; i += 1) {
     const token = tokens[i]
+    if (i - start > MAX_CONDITION) return false
     if (token === undefined || token.depth < depth) return where >= 0 && !isAlwaysTrue(tokens.slice(where + 1, i))
     if (token.depth === depth && token.text === 'where') where = i
     else if (token.depth === depth && where >= 0 && /^(returning|limit|order)$/.test(token.text)) {

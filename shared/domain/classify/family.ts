@@ -50,6 +50,8 @@ export interface Family {
 export interface Arguments {
   readonly all: readonly string[]
   readonly options: readonly string[]
+  /** All arguments joined by single spaces, in overlapping pieces: one piece unless they are very long. */
+  readonly pieces: readonly string[]
   readonly words: readonly string[]
   /** Options before the first plain word which may or may not have taken the next argument as their value. */
   readonly slack: number
@@ -70,6 +72,9 @@ export interface CompiledFamily {
   readonly rules: ReadonlyMap<string, readonly CompiledRule[]>
 }
 
+/** A piece is kept short, as the time of a regular expression may grow with its square. */
+const PIECE = 4_096
+const OVERLAP = 1_024
 const SEPARATOR = '\x1f'
 const MAX_SUB_WORDS = 8
 const PRODUCTION = /(^|[^a-z])(prod|production)($|[^a-z])/i
@@ -106,6 +111,13 @@ export const compileFamily = (family: Family): CompiledFamily => {
   return { family, valueOptions: new Set(family.valueOptions), rules }
 }
 
+const piecesOf = (line: string): string[] => {
+  if (line.length <= PIECE) return [line]
+  const pieces: string[] = []
+  for (let at = 0; at < line.length; at += PIECE - OVERLAP) pieces.push(line.slice(at, at + PIECE))
+  return pieces
+}
+
 /** Takes apart the arguments after a program's name. Promises linear time. */
 export const readArguments = (all: readonly string[], valueOptions: ReadonlySet<string>): Arguments => {
   const options: string[] = []
@@ -123,7 +135,7 @@ export const readArguments = (all: readonly string[], valueOptions: ReadonlySet<
       else if (words.length === 0 && !argument.includes('=')) slack += 1
     } else words.push(argument)
   }
-  return { all, options, words, slack }
+  return { all, options, pieces: piecesOf(all.join(' ')), words, slack }
 }
 
 const isOff = (value: string): boolean => /^(none|false|no|off|0)$/i.test(value)
@@ -175,12 +187,12 @@ const matches = (compiled: CompiledRule, args: Arguments, valueOptions: Readonly
     const { arg } = compiled
     if (!args.words.slice(after).some((word) => arg.test(word))) return false
   }
-  if (compiled.line !== null || compiled.unlessLine !== null) {
-    const line = args.all.join(' ')
-    if (compiled.line !== null && !compiled.line.test(line)) return false
-    if (compiled.unlessLine?.test(line)) return false
-  }
-  return true
+  const { line, unlessLine } = compiled
+  const { pieces } = args
+  // What lowers a class has to be seen whole; what raises it may be found in any piece.
+  if (pieces.length > 1) return rule.class !== 'read' && (line === null || pieces.some((piece) => line.test(piece)))
+  const [whole = ''] = pieces
+  return (line === null || line.test(whole)) && unlessLine?.test(whole) !== true
 }
 
 /** The rules of a family that match these arguments. */
@@ -241,7 +253,7 @@ export const judgeFamily = (compiled: CompiledFamily, argv: readonly string[]): 
   }
   if (findings.length === 0) findings.push({ class: family.otherwise.class, reason: `${label}: ${family.otherwise.reason}` })
   for (const option of family.outputOptions ?? []) written.push(...valuesOfOption(args.all, option))
-  if (family.guardsProduction && findings.some((finding) => finding.class === 'write') && PRODUCTION.test(args.all.join(' '))) {
+  if (family.guardsProduction && findings.some((finding) => finding.class === 'write') && args.pieces.some((piece) => PRODUCTION.test(piece))) {
     findings.push({ class: 'destructive', reason: `${label}: changes something in production` })
   }
   return { findings, written }

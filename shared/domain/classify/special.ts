@@ -42,6 +42,9 @@ const judgeConsole = ({ program, args, input, state }: Call): boolean => {
 const PLACEHOLDER_OPTIONS = new Set(['-exec', '-execdir', '-ok', '-okdir'])
 const FD_OPTIONS = new Set(['-x', '-X', '--exec', '--exec-batch'])
 
+/** As long as a path may be on Linux. */
+const MAX_FOLDER = 4_096
+
 /** Commands whose meaning takes more than a table. False when what else is known of them holds as well. */
 const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
   eval: ({ args, hooks }) => {
@@ -64,8 +67,8 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
   },
   cd: ({ args, state }) => {
     const target = args.find((argument) => !argument.startsWith('-') || argument === '-') ?? '~'
-    const known = isKnown(target) && target !== '-'
-    state.place = { ...state.place, folder: known ? resolvePath(target, state.place) || '.' : null }
+    const folder = isKnown(target) && target !== '-' ? resolvePath(target, state.place) || '.' : null
+    state.place = { ...state.place, folder: folder !== null && folder.length <= MAX_FOLDER ? folder : null }
     return true
   },
   pushd: (call) => SPECIAL['cd']?.(call) ?? true,
