@@ -64,7 +64,7 @@ describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing =
     const client = await world.client()
     const killed = nextEvent(client, 'session/changed', ({ state }) => state === 'killed')
     await pressUntil(screen, 'k', killed)
-    await screen.shows('Pane is dead (status 137')
+    await screen.shows('ended with 137')
     expect(existsSync(join(world.project, 'made.txt'))).toBe(false)
     expect(existsSync(join(world.project, 'build', 'out.txt'))).toBe(true)
     client.close()

@@ -22,9 +22,9 @@ export const startInTerminal = (name: string, command: readonly string[], option
     return stdout
   }
   const environment = Object.entries(options.env).map(([key, value]) => `${key}=${value}`)
-  // tmux runs one argument as a shell line and several as they are.
-  tmux('new-session', '-d', '-x', '120', '-y', '40', '-c', options.cwd, 'env', '-i', ...environment, ...command)
-  tmux('set-option', '-g', 'remain-on-exit', 'on')
+  // tmux may miss the end of its child (3.3a): so the pane itself says with what the command ended, and stays.
+  const sayEnd = '"$@"; printf "\\nended with %s\\n" $?; exec cat'
+  tmux('new-session', '-d', '-x', '120', '-y', '40', '-c', options.cwd, 'sh', '-c', sayEnd, 'sh', 'env', '-i', ...environment, ...command)
   const screen = (): string => tmux('capture-pane', '-p')
   return {
     screen,
