@@ -74,6 +74,17 @@ export interface TerminalSize {
   readonly rows: number
 }
 
+/**
+ * No network but one loopback port, which a program of ours inside passes on to a unix socket of the host. The program
+ * gets port and socket as its last arguments, and says that it listens by writing a line to its standard output.
+ */
+export interface ClosedNetwork {
+  readonly relay: { readonly file: string; readonly program: string }
+  readonly port: number
+  /** Must be shown to the container. */
+  readonly socketPath: string
+}
+
 /** What to run, and what it may see. All paths absolute and resolved. */
 export interface ContainerSpec {
   readonly sessionId: SessionId
@@ -91,6 +102,8 @@ export interface ContainerSpec {
   readonly readable: readonly string[]
   /** Folders and files that it must not see at all, whatever else says so. */
   readonly hidden: readonly string[]
+  /** `open` is the machine's own network. */
+  readonly network: 'open' | ClosedNetwork
   /** The agent's own home, shown to it at `homeAt`. */
   readonly home: string
   readonly homeAt: string

@@ -25,6 +25,19 @@ echo ready >&4
 read -r word <&4 && test "$word" = go && exec "$@" 4<&-
 exit 125`
 
+/**
+ * Runs first inside, where the network is closed: starts the relay as a child of nobody's, and goes on when the host has
+ * heard that it listens.
+ */
+const RELAY_GATE = `
+( { "$1" "$2" "$3" "$4" </dev/null 2>/dev/null >&6; echo ended >&6; } & )
+shift 4
+read -r word <&6 && test "$word" = go && exec "$@" 6<&-
+exit 125`
+
+/** How long the relay may take to listen, in ms. */
+const RELAY_TIMEOUT_MS = 20_000
+
 const NAMESPACES = ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try']
 
 /** What bubblewrap writes to `--info-fd`. */
@@ -32,6 +45,7 @@ const BubblewrapInfo = z.object({ 'child-pid': z.number().int().positive() })
 
 const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: Tools): string[] => [
   ...NAMESPACES,
+  ...(spec.network === 'open' ? [] : ['--unshare-net']),
   // No namespaces within: they hand out capabilities over mounts and put processes out of sight.
   ...(canDisableUserNamespaces ? ['--disable-userns'] : []),
   ...['--die-with-parent', '--cap-drop', 'ALL'],
@@ -71,8 +85,9 @@ const findTools = async (): Promise<Tools | string> => {
  * bubblewrap, which dies with this host, also when that is killed with SIGKILL (the thread that launches must be the
  * main one: the kernel ties the death to it). Neither capabilities nor set-user-id files give rights inside.
  *
- * The network is shared with the host. A command ended by signal N reports code 128 + N. `launch` throws
- * HoldfastError `container-unavailable` when it cannot hold what the spec asks.
+ * A closed network is a namespace of its own too, with a loopback device and nothing else: no address, no name server,
+ * no abstract unix socket of the machine can be reached. A command ended by signal N reports code 128 + N. `launch`
+ * throws HoldfastError `container-unavailable` when it cannot hold what the spec asks.
  */
 export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvider => {
   let found: Promise<Tools | string> | undefined
@@ -84,7 +99,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvide
     const options = bubblewrapOptions(spec, ready)
     const cgroup = makeCgroup(spec.sessionId)
     const pty = spec.terminal === null ? null : openPty(spec.terminal)
-    const command = [...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
+    const command = [...relayArguments(spec, ready), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
     const gated = [ready.bwrap, '--args', '3', '--', ...command]
     const end = pty?.agentEnd ?? 'pipe'
     sealDescriptors()
@@ -92,7 +107,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvide
       cwd: '/',
       env: {},
       detached: true,
-      stdio: [end, end, end, 'pipe', 'pipe', 'pipe'],
+      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', spec.network === 'open' ? 'ignore' : 'pipe'],
     })
     pty?.closeAgentEnd()
     const exited = new Promise<ContainerExit>((resolve) => {
@@ -134,9 +149,10 @@ const openGate = async (
   cgroup: string | null,
   options: readonly string[],
 ): Promise<KillFile> => {
-  const [argumentsEnd, gate, info] = child.stdio.slice(3) as [Duplex, Duplex, Duplex]
-  for (const stream of [argumentsEnd, gate, info]) stream.on('error', () => undefined)
+  const [argumentsEnd, gate, info, relay] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null]
+  for (const stream of [argumentsEnd, gate, info, relay]) stream?.on('error', () => undefined)
   const reported = text(info)
+  const relaying = relay === null ? Promise.resolve(true) : saysReady(relay)
   await new Promise((resolve) => gate.once('data', resolve).once('close', resolve))
   const root = child.pid === undefined ? null : identify(child.pid)
   if (root === null) throw await startFailure(child)
@@ -150,7 +166,20 @@ const openGate = async (
   const init = identify(BubblewrapInfo.parse(JSON.parse(answer))['child-pid'])
   const handle = { ...early, init }
   if (init !== null) writeKillFile(spec.killFile, handle)
+  if (!(await relaying)) throw await startFailure(child)
+  relay?.end('go\n')
   return handle
+}
+
+const relayArguments = ({ network }: ContainerSpec, { sh }: Tools): string[] =>
+  network === 'open' ? [] : [sh, '-c', RELAY_GATE, 'sh', network.relay.file, network.relay.program, String(network.port), network.socketPath]
+
+const saysReady = async (relay: Duplex): Promise<boolean> => {
+  const late = AbortSignal.timeout(RELAY_TIMEOUT_MS)
+  return new Promise((resolve) => {
+    relay.once('data', (said: Buffer) => resolve(said.toString() === 'ready\n')).once('close', () => resolve(false))
+    late.addEventListener('abort', () => resolve(false))
+  })
 }
 
 const startFailure = async (child: ChildProcess): Promise<HoldfastError> => {

@@ -34,6 +34,7 @@ export const createPlainProvider = (initFile = INIT_FILE, makeCgroup = createCgr
     const setsid = findTool('setsid')
     const problem = await unavailable()
     if (problem !== null || setsid === null) throw new HoldfastError('container-unavailable', String(problem))
+    if (spec.network !== 'open') throw new HoldfastError('container-unavailable', 'A plain container cannot close the network. Say network: { mode: open } in your profile, or get bubblewrap.')
     const cgroup = makeCgroup(spec.sessionId)
     const pty = spec.terminal === null ? null : openPty(spec.terminal)
     const end = pty?.agentEnd ?? 'pipe'

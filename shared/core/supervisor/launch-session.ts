@@ -224,6 +224,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         terminal: params.terminal,
         writable: [cwd, ...prepared.writable],
         readable: [folder, process.execPath, deps.shimFile, ...prepared.readable, ...guardedFiles(cwd)],
+        network: 'open',
         hidden: [deps.paths.config, deps.paths.data, deps.paths.killFiles],
         home,
         homeAt,
