@@ -9,6 +9,8 @@ export interface TerminalProgram {
   type(text: string): void
   /** Resolves with the screen once it shows the text; throws with the screen after 40 s. */
   shows(text: string | RegExp): Promise<string>
+  /** What tmux knows of the terminal, by its own formats: `#{alternate_on}`. */
+  state(format: string): string
   end(): void
 }
 
@@ -39,6 +41,7 @@ export const startInTerminal = (name: string, command: readonly string[], option
         await delay(SCREEN_POLL_MS)
       }
     },
+    state: (format) => tmux('display-message', '-p', format).trim(),
     end: () => void tmux('kill-server'),
   }
 }

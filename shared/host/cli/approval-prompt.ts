@@ -1,42 +1,95 @@
 import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
+import type { TerminalSize } from '../../core/ports.ts'
 import { approvalLines } from './render.ts'
+import { wrapText } from './wrap-text.ts'
 
 export type PromptAnswer = 'approve' | 'approve-session' | 'deny' | 'kill'
 
-const KEYS: Readonly<Record<string, PromptAnswer>> = { a: 'approve', s: 'approve-session', d: 'deny', k: 'kill' }
+const REFUSALS: Readonly<Record<string, PromptAnswer>> = { d: 'deny', k: 'kill' }
+const APPROVALS: Readonly<Record<string, PromptAnswer>> = { a: 'approve', s: 'approve-session' }
+/** Space and Page Down; b and Page Up. */
+const NEXT_PAGE = [' ', '\x1b[6~']
+const PREVIOUS_PAGE = ['b', '\x1b[5~']
 
 /** How long after it appears the prompt takes no key, in ms: what a person was typing must not answer it. */
 export const DEAF_MS = 600
 
+const TITLE = 'Holdfast: the agent waits for your answer'
+const APPROVE_KEYS = '[a] approve once   [s] approve for this session   '
+const REFUSE_KEYS = '[d] deny   [k] kill the session and revert'
+const PAGE_KEYS = '[space] next page   [b] back   '
+const MARGIN = '  '
+
 export interface ApprovalPrompt {
   readonly request: ApprovalRequest
-  /** What to write to the terminal to show it. */
-  readonly screen: string
+  /** What to write to the terminal to show it; again when the size has changed or `press` says so. */
+  draw(size: TerminalSize): string
   /**
-   * What a chunk of terminal input answers, or null. A key counts only when it came alone: what a terminal sends by
-   * itself, such as an answer to an escape sequence the agent printed, comes as several bytes.
+   * What a chunk of terminal input means. A key counts only when it came alone: what a terminal sends by itself, such
+   * as an answer to an escape sequence the agent printed, comes as several bytes. Nothing can be approved before all
+   * of it was on the screen.
    */
-  answer(chunk: Buffer, now: number): PromptAnswer | null
+  press(chunk: Buffer, now: number): PromptAnswer | 'redraw' | null
 }
 
 /** The question of one approval, shown over whatever the agent draws. */
-export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number, columns: number): ApprovalPrompt => {
-  const rule = '─'.repeat(Math.max(10, Math.min(columns, 100)))
-  const lines = [
-    rule,
-    '  Holdfast: the agent waits for your answer',
-    '',
-    ...approvalLines(request, shownAt).map((line) => `  ${line}`),
-    '',
-    '  [a] approve once   [s] approve for this session   [d] deny   [k] kill the session and revert',
-    rule,
-  ]
+export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number): ApprovalPrompt => {
+  let size: TerminalSize = { columns: 0, rows: 0 }
+  let page = 0
+  let pageCount = 1
+  let pageShownAt = shownAt
+  let allSeen = false
+
+  /** The question cut into pages that leave room for the title and the keys; none when the terminal is too small. */
+  const layOut = (): string[][] => {
+    const columns = size.columns - MARGIN.length
+    if (columns < 20) return []
+    const body = approvalLines(request, shownAt).flatMap((line) => wrapText(line, columns))
+    const rowsBeside = (keys: string): number => wrapText(TITLE, columns).length + 2 + wrapText(keys, columns).length
+    if (body.length <= size.rows - rowsBeside(APPROVE_KEYS + REFUSE_KEYS)) return [body]
+    const more = wrapText(moreText(body.length), columns).length
+    const perPage = size.rows - rowsBeside(PAGE_KEYS + APPROVE_KEYS + REFUSE_KEYS) - more
+    if (perPage < 1) return []
+    return Array.from({ length: Math.ceil(body.length / perPage) }, (_, index) => body.slice(index * perPage, (index + 1) * perPage))
+  }
+
+  const moreText = (count: number): string => `…${count} more lines: press space, or see "holdfast approvals ${request.id}" in another terminal`
+
   return {
     request,
-    screen: `\x1b[0m\x1b[2J\x1b[H${lines.join('\r\n')}\r\n`,
-    answer: (chunk, now) => {
-      if (now - shownAt < DEAF_MS || chunk.length !== 1) return null
-      return KEYS[chunk.toString('latin1').toLowerCase()] ?? null
+    draw: (now) => {
+      const isResized = now.columns !== size.columns || now.rows !== size.rows
+      size = { columns: now.columns, rows: now.rows }
+      if (isResized && !allSeen) page = 0
+      const pages = layOut()
+      pageCount = Math.max(1, pages.length)
+      page = Math.min(page, pageCount - 1)
+      if (pages.length > 0 && page === pageCount - 1) allSeen = true
+      const left = pages.slice(page + 1).reduce((sum, rows) => sum + rows.length, 0)
+      const keys = `${pageCount > 1 ? PAGE_KEYS : ''}${allSeen ? APPROVE_KEYS : ''}${REFUSE_KEYS}`
+      const columns = Math.max(1, size.columns - MARGIN.length)
+      const rows = [
+        ...wrapText(TITLE, columns),
+        '',
+        ...(pages[page] ?? wrapText(`This terminal is too small for the question: make it larger, or see "holdfast approvals ${request.id}".`, columns)),
+        ...(left > 0 ? wrapText(moreText(left), columns) : []),
+        '',
+        ...wrapText(keys, columns),
+      ]
+      return `\x1b[0m\x1b[2J\x1b[H${rows.map((row) => `${MARGIN}${row}`).join('\r\n')}`
+    },
+    press: (chunk, now) => {
+      if (now - shownAt < DEAF_MS) return null
+      const key = chunk.toString('latin1').toLowerCase()
+      const turned = NEXT_PAGE.includes(key) ? page + 1 : PREVIOUS_PAGE.includes(key) ? page - 1 : page
+      if (turned !== page && turned >= 0 && turned < pageCount) {
+        page = turned
+        pageShownAt = now
+        return 'redraw'
+      }
+      if (chunk.length !== 1) return null
+      if (allSeen && now - pageShownAt >= DEAF_MS && Object.hasOwn(APPROVALS, key)) return APPROVALS[key] ?? null
+      return Object.hasOwn(REFUSALS, key) ? (REFUSALS[key] ?? null) : null
     },
   }
 }

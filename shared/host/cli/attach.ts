@@ -6,9 +6,9 @@ import type { Session } from '../../contract/schemas/session.ts'
 import { isOver } from '../../domain/session-state.ts'
 import { createApprovalPrompt, type ApprovalPrompt, type PromptAnswer } from './approval-prompt.ts'
 import { approvalLines } from './render.ts'
+import { createTerminalModes } from './terminal-modes.ts'
 
-const ENTER_ALTERNATE = '\x1b[?1049h'
-const LEAVE_ALTERNATE = '\x1b[?1049l'
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
 /** The viewer's side of a session's streams. */
 export interface Attachment {
@@ -33,32 +33,29 @@ export const attach = (client: Client, notice: (line: string) => void): Attachme
   const withTerminal = viewerTerminal() !== null
   let sessionId: SessionId | null = null
   let prompt: ApprovalPrompt | null = null
-  let inAlternate = false
+  const modes = createTerminalModes()
   const heldOutput: Buffer[] = []
   const queue: ApprovalRequest[] = []
   const early: Session[] = []
+  /** What gives back the terminal and the signals. */
+  const release: (() => void)[] = []
 
   const write = (stream: 'terminal' | 'stdout' | 'stderr', data: Buffer): void => {
-    if (stream === 'terminal') {
-      const text = data.toString('latin1')
-      const entered = text.lastIndexOf('\x1b[?1049h')
-      const left = text.lastIndexOf('\x1b[?1049l')
-      if (entered !== left) inAlternate = entered > left
-    }
+    if (stream === 'terminal') modes.follow(data)
     ;(stream === 'stderr' ? process.stderr : process.stdout).write(data)
   }
 
   const showNext = (): void => {
     const request = queue[0]
     if (prompt !== null || request === undefined) return
-    prompt = createApprovalPrompt(request, Date.now(), process.stdout.columns || 80)
-    process.stdout.write(`${inAlternate ? '' : ENTER_ALTERNATE}${prompt.screen}\x07`)
+    prompt = createApprovalPrompt(request, Date.now())
+    process.stdout.write(`${modes.enter()}${prompt.draw(sizeOf(process.stdout))}\x07`)
   }
 
   const hidePrompt = (): void => {
     if (prompt === null || sessionId === null) return
     prompt = null
-    process.stdout.write(inAlternate ? '\x1b[2J\x1b[H' : LEAVE_ALTERNATE)
+    process.stdout.write(modes.leave())
     for (const chunk of heldOutput.splice(0)) write('terminal', chunk)
     if (queue.length > 0) {
       showNext()
@@ -113,10 +110,14 @@ export const attach = (client: Client, notice: (line: string) => void): Attachme
     if (prompt?.request.id === request.id) hidePrompt()
   })
 
-  const settle = (session: Session): void => {
-    if (!isOver(session.state)) return
+  const detach = (): void => {
     queue.length = 0
     hidePrompt()
+    for (const undo of release.splice(0)) undo()
+  }
+  const settle = (session: Session): void => {
+    if (!isOver(session.state)) return
+    detach()
     finish(session)
   }
   client.on('session/changed', (session) => {
@@ -124,24 +125,45 @@ export const attach = (client: Client, notice: (line: string) => void): Attachme
     else if (session.id === sessionId) settle(session)
   })
   void client.closed.then((why) => {
-    hidePrompt()
-    lose(new HoldfastError('no-host', `the host has gone (${why}); nothing of the session runs without it`))
+    detach()
+    lose(new HoldfastError('no-host', `The host has gone, and the session with it: nothing of it runs without a host. Its changes are kept. ${why}`))
   })
 
-  const forwardTerminal = (id: SessionId): void => {
-    process.stdin.setRawMode(true)
-    process.stdin.on('data', (chunk: Buffer) => {
+  /** Joins the terminal, and gives what undoes that: the user's shell then finds it as it was. */
+  const forwardTerminal = (id: SessionId): (() => void) => {
+    const input = (chunk: Buffer): void => {
       if (prompt === null) {
         void client.call('session/input', { sessionId: id, data: chunk.toString('base64') }).catch(() => undefined)
         return
       }
-      const given = prompt.answer(chunk, Date.now())
-      if (given !== null) void answer(prompt.request, given)
-    })
-    process.stdout.on('resize', () => {
-      if (prompt === null) void client.call('session/resize', { sessionId: id, terminal: sizeOf(process.stdout) }).catch(() => undefined)
-    })
-    void over.catch(() => undefined).then(() => process.stdin.setRawMode(false))
+      const given = prompt.press(chunk, Date.now())
+      if (given === 'redraw') process.stdout.write(prompt.draw(sizeOf(process.stdout)))
+      else if (given !== null) void answer(prompt.request, given)
+    }
+    const resize = (): void => {
+      const terminal = sizeOf(process.stdout)
+      if (prompt === null) void client.call('session/resize', { sessionId: id, terminal }).catch(() => undefined)
+      else process.stdout.write(prompt.draw(terminal))
+    }
+    process.stdin.setRawMode(true).on('data', input)
+    process.stdout.on('resize', resize)
+    return () => {
+      process.stdin.off('data', input).setRawMode(false)
+      process.stdout.off('resize', resize)
+      process.stdout.write(modes.reset())
+    }
+  }
+
+  /** A signal to this process is one to the agent, as in any terminal. */
+  const forwardSignals = (id: SessionId): (() => void) => {
+    const forward = (signal: NodeJS.Signals): void => {
+      const known = SIGNALS.find((name) => name === signal)
+      if (known !== undefined) void client.call('session/signal', { sessionId: id, signal: known }).catch(() => undefined)
+    }
+    for (const signal of SIGNALS) process.on(signal, forward)
+    return () => {
+      for (const signal of SIGNALS) process.off(signal, forward)
+    }
   }
 
   const forwardPipe = async (id: SessionId): Promise<void> => {
@@ -159,11 +181,9 @@ export const attach = (client: Client, notice: (line: string) => void): Attachme
     over,
     begin: (session) => {
       sessionId = session.id
-      if (withTerminal) forwardTerminal(session.id)
+      if (withTerminal) release.push(forwardTerminal(session.id))
       else void forwardPipe(session.id)
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
-        process.on(signal, () => void client.call('session/signal', { sessionId: session.id, signal }).catch(() => undefined))
-      }
+      release.push(forwardSignals(session.id))
       for (const change of [...early.splice(0), session]) if (change.id === session.id) settle(change)
     },
   }

@@ -35,10 +35,19 @@ export const sessionLines = (sessions: readonly Session[], now: number): string[
   ])
 }
 
+/** Fields that say what a call does; they come first. */
+const TELLING_FIELDS = ['command', 'file_path', 'notebook_path', 'path', 'url', 'sql', 'query']
+
+const placeOf = (field: string): number => {
+  const place = TELLING_FIELDS.indexOf(field)
+  return place === -1 ? TELLING_FIELDS.length : place
+}
+
 /** A tool's input as a person reads it: the command or path first, everything else after, nothing left out. */
 export const inputLines = (input: unknown): string[] => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return visibleText(JSON.stringify(input) ?? '').split('\n')
-  return Object.entries(input).flatMap(([name, value]) => {
+  const fields = Object.entries(input).toSorted(([a], [b]) => placeOf(a) - placeOf(b))
+  return fields.flatMap(([name, value]) => {
     const text = visibleText(typeof value === 'string' ? value : JSON.stringify(value))
     const [first = '', ...rest] = text.split('\n')
     return [`${visibleText(name)}: ${first}`, ...rest.map((line) => `    ${line}`)]

@@ -21,8 +21,9 @@ export const addApprovalCommands = (program: Command): void => {
   program
     .command('approvals')
     .summary('list what waits for your answer')
-    .action(async (_options: unknown, self: Command) => {
-      const { requests } = await withHost((client) => client.call('approval/list', {}))
+    .argument('[id]', 'this one alone')
+    .action(async (id: string | undefined, _options: unknown, self: Command) => {
+      const requests = await withHost(async (client) => (id === undefined ? (await client.call('approval/list', {})).requests : [await find(client, id)]))
       const now = Date.now()
       outputOf(self).result({ requests }, requests.length === 0 ? ['Nothing waits for an answer.'] : requests.flatMap((request) => approvalLines(request, now)))
     })

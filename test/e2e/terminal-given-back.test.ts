@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, it } from 'vitest'
+import { bash, createScriptedWorld } from '../support/script.ts'
+import { startInTerminal, type TerminalProgram } from '../support/terminal.ts'
+import { missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
+
+const missing = missingForEndToEnd()
+const CLI = fileURLToPath(new URL('../../build/out/host/cli.mjs', import.meta.url))
+/** Alternate screen, hidden cursor, mouse, bracketed paste, application cursor keys, red. */
+const MESS = String.raw`printf '\033[?1049h\033[?25l\033[?1003h\033[?1006h\033[?2004h\033[?1h\033[31mready'; sleep 1000`
+const STATE = '#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{keypad_cursor_flag}'
+
+let world: World | null = null
+let terminal: TerminalProgram | null = null
+afterEach(async () => {
+  terminal?.end()
+  terminal = null
+  await world?.end()
+  world = null
+})
+
+const open = (here: World, ...command: string[]): TerminalProgram =>
+  (terminal = startInTerminal(`hf-given-${process.pid}`, [process.execPath, CLI, 'run', '--profile', 'test', '--', ...command], { env: here.environment, cwd: here.project }))
+
+describe.skipIf(missing !== null)(`a terminal lent to an agent${missing === null ? '' : ` (missing: ${missing})`}`, () => {
+  it('is given back in order when the host dies: exit code 4, said in words', async () => {
+    world = await createScriptedWorld(() => [])
+    const screen = open(world, 'sh', '-c', MESS)
+    await screen.shows('ready')
+    expect(screen.state(STATE)).toBe('1 0 1 1')
+    process.kill((await world.endpoint()).pid, 'SIGKILL')
+    const after = await screen.shows('ended with 4')
+    expect(after).toContain('The host has gone')
+    expect(screen.state(STATE)).toBe('0 1 0 0')
+  })
+
+  it('is given back in order after a kill, and Ctrl-C reaches the agent before', async () => {
+    world = await createScriptedWorld(() => [])
+    const screen = open(world, 'sh', '-c', `trap 'echo interrupted' INT; while :; do ${MESS}; done`)
+    await screen.shows('ready')
+    screen.press('C-c')
+    await screen.shows('interrupted')
+    expect((await world.holdfast(['kill', '--all'])).code).toBe(0)
+    await screen.shows('ended with 137')
+    expect(screen.state(STATE)).toBe('0 1 0 0')
+  })
+
+  it('shows a long question in pages, and approves only after the last', async () => {
+    world = await createScriptedWorld(() => [bash(`rm -rf build${'\n# a line to scroll the command away'.repeat(80)}`)])
+    const screen = open(world, 'claude')
+    await screen.shows('manual mode on')
+    screen.type('Do it.')
+    screen.press('Enter')
+    const first = await screen.shows('more lines')
+    expect(first).toContain('command: rm -rf build')
+    expect(first).not.toContain('[a]')
+    const client = await world.client()
+    const approved = nextEvent(client, 'approval/changed', ({ state }) => state === 'approved')
+    let done = false
+    void approved.then(() => (done = true))
+    // The prompt is deaf at first, on purpose: so keys are pressed until they count.
+    for (let key = 'a'; !screen.screen().includes('[a] approve once'); key = key === 'a' ? 'Space' : 'a') {
+      screen.press(key)
+      await delay(250)
+    }
+    expect(existsSync(join(world.project, 'build')), 'nothing ran before the last page').toBe(true)
+    while (!done) {
+      screen.press('a')
+      await Promise.race([approved, delay(250)])
+    }
+    await screen.shows('Done.')
+    expect(existsSync(join(world.project, 'build'))).toBe(false)
+    client.close()
+  })
+})
