@@ -44,15 +44,19 @@ const command = <Params extends z.ZodType, Result extends z.ZodType>(params: Par
 export const COMMANDS = {
   'host/info': command(
     nothing,
-    z.object({ version: z.string(), pid: z.number().int(), startedAt: Timestamp, dataFolder: z.string(), sessions: z.number().int() }),
+    z.object({ version: z.string(), pid: z.number().int(), startedAt: Timestamp, dataFolder: z.string(), sessions: z.number().int(), approvalsPage: z.string().nullable() }),
   ),
   'host/stop': command(nothing, nothing),
+  /** A link that logs one browser in, once, for a minute: it opens the approvals page's origin and goes on to the dashboard. */
+  'dashboard/open': command(nothing, z.object({ url: z.string(), expiresAt: Timestamp })),
   'profile/resolve': command(
     z.object({ cwd: z.string().max(4_096), command: z.array(text).min(1).max(1_024), profile: z.string().max(200).optional() }),
     z.object({ agent: z.string(), adapter: z.string(), envNames: z.array(z.string()), notices: z.array(z.string()) }),
   ),
   /** Starts a session and attaches this connection to its streams. */
   'session/start': command(SessionStartParams, Session),
+  /** Attaches this connection to a session that a dashboard launched: what its terminal printed last, and from then on `session/output`. */
+  'session/attach': command(z.object({ sessionId: SessionId }), z.object({ data: z.base64() })),
   'session/input': command(z.object({ sessionId: SessionId, data: z.base64() }), nothing),
   'session/end-input': command(z.object({ sessionId: SessionId }), nothing),
   'session/resize': command(z.object({ sessionId: SessionId, terminal: TerminalSize }), nothing),

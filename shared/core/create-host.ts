@@ -9,6 +9,7 @@ import { classifyTool } from '../domain/classify/classify-tool.ts'
 import type { AgentAdapter } from './agents/adapter.ts'
 import { claudeCode } from './agents/claude-code/claude-code.ts'
 import { plainCommand } from './agents/plain-command.ts'
+import { authoriseRole } from './api/roles.ts'
 import { createDispatcher } from './api/dispatcher.ts'
 import { createEventHub } from './api/event-hub.ts'
 import { createHandlers } from './api/handlers/create-handlers.ts'
@@ -29,12 +30,14 @@ import type { Paths } from './paths.ts'
 import { loadProfile } from './policy/load-profile.ts'
 import type { Clock, Ledger, SecretStore } from './ports.ts'
 import { processStartTime } from './process-info.ts'
+import { createDetachedViewers } from './supervisor/detached-viewers.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
 import { createToken } from './supervisor/session-folder.ts'
 import { createSessionRegistry } from './supervisor/session-registry.ts'
 import { createSupervisor } from './supervisor/supervisor.ts'
 import { createToolCallGate, type JudgedSession } from './supervisor/tool-call-gate.ts'
 import { listenForAgents } from './transports/agent-server.ts'
+import { createDashboardServer } from './transports/dashboard-server.ts'
 import { removeEndpoint, writeEndpoint, type Endpoint } from './transports/endpoint-file.ts'
 import { listenLocalSocket } from './transports/local-socket-server.ts'
 import { peerOf } from './transports/peer-credentials.ts'
@@ -46,8 +49,8 @@ export interface HostOptions {
   readonly secrets: SecretStore
   /** The host's own environment: MCP servers get PATH, HOME and LANG of it. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Programs of ours that run in other processes, absolute. */
-  readonly programs: { readonly shim: string; readonly plainInit: string }
+  /** What of ours runs elsewhere, absolute: programs in other processes, and the folder of the pages in a browser. */
+  readonly programs: { readonly shim: string; readonly plainInit: string; readonly pages: string }
   /** Adapters beside those that every host has. */
   readonly adapters?: readonly AgentAdapter[]
   /** Tells the host's own log about a fault. */
@@ -207,6 +210,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
       await supervisor.close()
       await removeEndpoint(paths.run, endpoint)
       await socketServer.close()
+      await dashboard.close()
       gateway.close()
       await agentServer.close()
       ledger.append('host/stopped', null, {})
@@ -216,6 +220,15 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
     return stopping
   }
 
+  const isForbiddenPeer = (pid: number): Promise<boolean> => supervisor.isInsideAnySession(pid)
+  const dashboard = createDashboardServer({
+    folder: options.programs.pages,
+    dispatch: (connection, request) => dispatch(connection, request),
+    hub,
+    clock,
+    newSecret: createToken,
+    isForbiddenPeer,
+  })
   const dispatch = createDispatcher(
     createHandlers({
       paths,
@@ -230,9 +243,12 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
       adapters,
       resolveProfile,
       hub,
+      dashboard,
+      viewers: createDetachedViewers(),
+      environment: options.environment,
       stop: () => setImmediate(() => void stop()),
     }),
-    { authorise: () => undefined, logFault: (command, error) => log(`${command}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`) },
+    { authorise: ({ role }, command) => authoriseRole(role, command), logFault: (command, error) => log(`${command}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`) },
   )
   const endpoint: Endpoint = {
     protocol: PROTOCOL_VERSION,
@@ -246,7 +262,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
     token: endpoint.token,
     dispatch,
     hub,
-    isForbiddenPeer: (pid) => supervisor.isInsideAnySession(pid),
+    isForbiddenPeer,
   })
   await writeEndpoint(paths.run, endpoint)
   return { endpoint, stopped, stop }

@@ -327,7 +327,7 @@ describe.each(TRANSPORTS)('over the $name', (transport) => {
     await client.call('host/info', {})
     const [connection] = host.connections
     const drained = new Promise<void>((resolve) => connection?.onDrain(resolve))
-    connection?.send('alarm/raised', alarm('x'.repeat(1024 * 1024)))
+    for (let sent = 0; sent < 3; sent += 1) connection?.send('alarm/raised', alarm('x'.repeat(7 * 1024 * 1024)))
     expect(connection?.bufferedBytes).toBeGreaterThan(0)
     await drained
     expect(connection?.bufferedBytes).toBe(0)

@@ -41,7 +41,7 @@ describe.skipIf(!isLinux)('the local socket', () => {
   ) => {
     const info = () => {
       handled += 1
-      return { version: '1', pid: 1, startedAt: 1, dataFolder: '/', sessions: 0 }
+      return { version: '1', pid: 1, startedAt: 1, dataFolder: '/', sessions: 0, approvalsPage: null }
     }
     const dispatch = createDispatcher({ 'host/info': info } as unknown as Handlers, {
       authorise: () => undefined,

@@ -11,12 +11,14 @@ import {
   type Response,
 } from '../../contract/protocol.ts'
 import type { Subscriber } from './event-hub.ts'
+import type { Role } from './roles.ts'
 
 /** One client, over any transport, after its hello was accepted. */
 export interface Connection extends Subscriber {
   readonly id: number
   /** The process at the other end, or null where the platform or the transport does not tell. */
   readonly peerPid: number | null
+  readonly role: Role
   /** Sends an event to this client alone. */
   send<Name extends EventName>(event: Name, data: EventData<Name>): void
   /** Sent, but not yet taken by the client. Past MAX_BUFFERED_BYTES the client is dropped: hold back before that. */

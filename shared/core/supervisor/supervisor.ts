@@ -4,21 +4,20 @@ import type { CommandParams } from '../../contract/protocol.ts'
 import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import { isOver } from '../../domain/session-state.ts'
-import type { Connection } from '../api/dispatcher.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, Ledger, TerminalSize } from '../ports.ts'
 import type { ListedToolCallGate } from './tool-call-gate.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { LiveSession, SessionLauncher } from './launch-session.ts'
 import type { SessionRegistry } from './session-registry.ts'
-import { endInput, giveInput, showOutput } from './viewer.ts'
+import { endInput, giveInput, showOutput, type SessionViewer } from './viewer.ts'
 
 /** How long a command whose viewer has gone gets to end by itself, in ms. */
 const HANGUP_GRACE_MS = 3_000
 
 export interface Supervisor {
   /** Starts a session and shows its output to `viewer`; when that goes, the session ends. */
-  start(params: CommandParams<'session/start'>, viewer: Connection): Promise<Session>
+  start(params: CommandParams<'session/start'>, viewer: SessionViewer): Promise<Session>
   list(): readonly Session[]
   input(sessionId: SessionId, data: Buffer): Promise<void>
   endInput(sessionId: SessionId): void

@@ -5,6 +5,9 @@ import type { Container } from '../ports.ts'
 /** Above this many bytes not yet taken by the viewer, the agent's output is held back. */
 const HIGH_WATER_BYTES = 1024 * 1024
 
+/** Who is shown what a session prints. */
+export type SessionViewer = Pick<Connection, 'send' | 'bufferedBytes' | 'onDrain' | 'onClose'>
+
 /** A source of output that can be made to wait. */
 interface Source {
   pause(): void
@@ -15,7 +18,7 @@ interface Source {
  * Sends all that the container prints to the viewer, and makes the agent wait for a slow one.
  * Resolves when everything is sent; a viewer that has gone makes no difference to the session.
  */
-export const showOutput = async (container: Container, sessionId: SessionId, viewer: Connection): Promise<void> => {
+export const showOutput = async (container: Container, sessionId: SessionId, viewer: SessionViewer): Promise<void> => {
   const waiting = new Set<Source>()
   viewer.onDrain(() => {
     for (const source of waiting) source.resume()

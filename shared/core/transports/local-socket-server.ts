@@ -69,7 +69,7 @@ const admit = async (socket: Socket, { isForbiddenPeer }: LocalSocketOptions): P
 
 const welcome = async (socket: Socket, frames: HostFrameSocket, options: LocalSocketOptions): Promise<void> => {
   try {
-    serveConnection(frames, await admit(socket, options), options)
+    serveConnection(frames, { pid: await admit(socket, options), role: 'owner' }, options)
   } catch (error) {
     const known = error instanceof HoldfastError
     refuse(

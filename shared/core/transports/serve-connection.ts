@@ -4,6 +4,7 @@ import { HoldfastError } from '../../contract/errors.ts'
 import { Hello, PROTOCOL_VERSION, Request, type Response } from '../../contract/protocol.ts'
 import type { Connection, Dispatch } from '../api/dispatcher.ts'
 import type { EventHub } from '../api/event-hub.ts'
+import type { Role } from '../api/roles.ts'
 import type { HostFrameSocket } from './frames.ts'
 
 /** How long a client may take to say hello. */
@@ -17,6 +18,12 @@ export interface ServeDeps {
   readonly token: string
   readonly dispatch: Dispatch
   readonly hub: EventHub
+}
+
+/** Who is at the other end, as far as the transport can tell. */
+export interface Peer {
+  readonly pid: number | null
+  readonly role: Role
 }
 
 let lastConnectionId = 0
@@ -58,7 +65,7 @@ const checkHello = (frame: string, token: string): void => {
 /** Serves one client over a connection of any transport: hello, then requests, until either side ends it. */
 export const serveConnection = (
   socket: HostFrameSocket,
-  peerPid: number | null,
+  peer: Peer,
   { token, dispatch, hub }: ServeDeps,
 ): void => {
   const helloTimer = setTimeout(
@@ -75,7 +82,8 @@ export const serveConnection = (
 
   const connection: Connection = {
     id: lastConnectionId,
-    peerPid,
+    peerPid: peer.pid,
+    role: peer.role,
     send: (event, data) => sendFrame(hub.frameOf(event, data)),
     sendFrame,
     get bufferedBytes() {

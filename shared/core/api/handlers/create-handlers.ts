@@ -1,14 +1,20 @@
+import { HoldfastError } from '../../../contract/errors.ts'
+import type { SessionId } from '../../../contract/ids.ts'
+import type { CommandParams } from '../../../contract/protocol.ts'
+import { passesEnv } from '../../../domain/env-pass.ts'
 import type { AgentAdapter } from '../../agents/adapter.ts'
 import type { Approvals } from '../../approvals/approvals.ts'
 import type { Paths } from '../../paths.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
+import type { DetachedViewers } from '../../supervisor/detached-viewers.ts'
 import { adapterFor } from '../../supervisor/launch-session.ts'
 import { resolveWorkingFolder } from '../../supervisor/session-folder.ts'
 import type { Supervisor } from '../../supervisor/supervisor.ts'
 import type { ListedToolCallGate } from '../../supervisor/tool-call-gate.ts'
+import type { DashboardServer } from '../../transports/dashboard-server.ts'
 import { VERSION } from '../../version.ts'
-import type { Handlers } from '../dispatcher.ts'
+import type { Connection, Handlers } from '../dispatcher.ts'
 import type { EventHub } from '../event-hub.ts'
 
 export interface HandlerDeps {
@@ -24,6 +30,10 @@ export interface HandlerDeps {
   readonly adapters: readonly AgentAdapter[]
   readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
   readonly hub: EventHub
+  readonly dashboard: DashboardServer
+  readonly viewers: DetachedViewers
+  /** The host's own: what a session launched from a page may get of it is what its profile passes. */
+  readonly environment: Readonly<Record<string, string | undefined>>
   /** Ends the host after this call has been answered. */
   readonly stop: () => void
 }
@@ -41,7 +51,23 @@ const noticesOf = (adapter: AgentAdapter): string[] =>
 
 /** One handler a command, each a few lines: the work is done behind the ports. */
 export const createHandlers = (deps: HandlerDeps): Handlers => {
-  const { supervisor, ledger, approvals, secrets } = deps
+  const { supervisor, ledger, approvals, secrets, viewers } = deps
+
+  /** A page has no terminal of its own: it gets one that stays when the page goes. */
+  const startDetached = async (params: CommandParams<'session/start'>) => {
+    const profile = await deps.resolveProfile({ cwd: await resolveWorkingFolder(params.cwd, deps.paths), command: params.command, profile: params.profile })
+    const passed = Object.entries(deps.environment).flatMap(([name, value]) => (value !== undefined && passesEnv(profile.envPass, name) ? [[name, value]] : []))
+    const viewer = viewers.create()
+    const session = await supervisor.start({ ...params, env: { ...Object.fromEntries(passed), ...params.env } }, viewer)
+    viewer.named(session.id)
+    return session
+  }
+
+  /** A page types only into what was launched from a page. Throws HoldfastError `unauthorised`. */
+  const checkInput = (sessionId: SessionId, { role }: Connection): void => {
+    if (role === 'owner' || viewers.has(sessionId)) return
+    throw new HoldfastError('unauthorised', `Session ${sessionId} was not launched from a dashboard: type where it was started.`)
+  }
   return {
     'host/info': () => ({
       version: VERSION,
@@ -49,31 +75,38 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       startedAt: deps.startedAt,
       dataFolder: deps.paths.data,
       sessions: supervisor.list().length,
+      approvalsPage: deps.dashboard.approvalsPage(),
     }),
     'host/stop': () => {
       deps.stop()
       return done
     },
+    'dashboard/open': () => deps.dashboard.open(),
     'profile/resolve': async ({ cwd, command, profile: name }) => {
       const folder = await resolveWorkingFolder(cwd, deps.paths)
       const profile = await deps.resolveProfile({ cwd: folder, command, profile: name })
       const adapter = adapterFor(deps.adapters, profile.command)
       return { agent: profile.agent, adapter: adapter.id, envNames: [...profile.envPass], notices: [...profile.notices, ...noticesOf(adapter)] }
     },
-    'session/start': (params, connection) => supervisor.start(params, connection),
-    'session/input': async ({ sessionId, data }) => {
+    'session/start': (params, connection) => (connection.role === 'owner' ? supervisor.start(params, connection) : startDetached(params)),
+    'session/attach': ({ sessionId }, connection) => ({ data: viewers.attach(sessionId, connection).toString('base64') }),
+    'session/input': async ({ sessionId, data }, connection) => {
+      checkInput(sessionId, connection)
       await supervisor.input(sessionId, Buffer.from(data, 'base64'))
       return done
     },
-    'session/end-input': ({ sessionId }) => {
+    'session/end-input': ({ sessionId }, connection) => {
+      checkInput(sessionId, connection)
       supervisor.endInput(sessionId)
       return done
     },
-    'session/resize': ({ sessionId, terminal }) => {
+    'session/resize': ({ sessionId, terminal }, connection) => {
+      checkInput(sessionId, connection)
       supervisor.resize(sessionId, terminal)
       return done
     },
-    'session/signal': ({ sessionId, signal }) => {
+    'session/signal': ({ sessionId, signal }, connection) => {
+      checkInput(sessionId, connection)
       supervisor.signal(sessionId, signal)
       return done
     },

@@ -1,0 +1,49 @@
+import { HoldfastError } from '../../contract/errors.ts'
+import type { CommandName } from '../../contract/protocol.ts'
+
+/**
+ * Who speaks. `owner`: the local socket, which only this user's own processes reach. `dashboard`: the page that shows
+ * everything, with packages of others in it. `approver`: the page that answers, with none.
+ */
+export type Role = 'owner' | 'dashboard' | 'approver'
+
+const everyone: readonly Role[] = ['owner', 'dashboard', 'approver']
+const dashboard: readonly Role[] = ['owner', 'dashboard']
+const approver: readonly Role[] = ['owner', 'approver']
+const owner: readonly Role[] = ['owner']
+
+/** Who may give each command: one that is not thought about does not compile. */
+const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
+  'host/info': everyone,
+  'host/stop': owner,
+  'dashboard/open': owner,
+  'profile/resolve': dashboard,
+  'session/start': dashboard,
+  'session/attach': dashboard,
+  'session/input': dashboard,
+  'session/end-input': dashboard,
+  'session/resize': dashboard,
+  'session/signal': dashboard,
+  'session/list': everyone,
+  'session/pause': everyone,
+  'session/resume': dashboard,
+  'session/kill': everyone,
+  'session/undo': dashboard,
+  'checkpoint/list': dashboard,
+  'tool-call/list': everyone,
+  'approval/list': everyone,
+  'approval/decide': approver,
+  'ledger/read': dashboard,
+  'ledger/verify': dashboard,
+  'secret/set': dashboard,
+  'secret/list': dashboard,
+  'secret/remove': dashboard,
+  'event/subscribe': everyone,
+}
+
+/** Throws HoldfastError `unauthorised` when this role may not give this command. */
+export const authoriseRole = (role: Role, command: CommandName): void => {
+  if (ALLOWED[command].includes(role)) return
+  const where = role === 'dashboard' && command === 'approval/decide' ? 'Answer it on the approvals page, or with: holdfast approve' : 'Use the command line for it.'
+  throw new HoldfastError('unauthorised', `This page may not do ${command}. ${where}`)
+}
