@@ -113,12 +113,6 @@ describe.skipIf(missing !== null)('a linux container', () => {
     expect(readFileSync(path.join(git, 'config'), 'utf8')).toBe(before)
   })
 
-  test('makes a missing .git/hooks, so that the agent cannot', async () => {
-    rmSync(path.join(git, 'hooks'), { recursive: true })
-    await refused(['mkdir .git/hooks', 'echo x > .git/hooks/pre-commit'])
-    expect(existsSync(path.join(git, 'hooks/pre-commit'))).toBe(false)
-  })
-
   test('refuses to start where a protected path is a symbolic link that the agent could replace', async () => {
     const other = path.join(scene.project, 'other')
     mkdirSync(path.join(other, '.git'), { recursive: true })

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { ContainerSpec } from '../ports.ts'
@@ -51,15 +51,6 @@ const systemArguments = (): string[] => [
   ...nameResolution(),
 ]
 
-/**
- * Git makes this folder by default and does without it too, so it can be made to be protected. Any other protected
- * path that does not exist is left alone: making it would leave files in the user's project.
- */
-const ensureHooksFolder = (file: string): void => {
-  if (path.basename(file) !== 'hooks' || path.basename(path.dirname(file)) !== '.git') return
-  if (kindOf(path.dirname(file)) === 'folder' && kindOf(file) === null) mkdirSync(file)
-}
-
 const refuse = (message: string): never => {
   throw new HoldfastError('container-unavailable', message)
 }
@@ -85,7 +76,7 @@ const refuseLinks = (mounts: readonly Mount[]): void => {
  * inside: the user's home, /run/user with the session bus, keyring and ssh-agent, /sys with the cgroup tree.
  *
  * Of two entries the deeper wins, for one path read-only wins, and what lies in `hidden` is not shown, whatever lists
- * it, but for the agent's own home. Listed paths that do not exist are skipped, but for `.git/hooks`.
+ * it, but for the agent's own home. Listed paths that do not exist are skipped.
  * Throws HoldfastError `container-unavailable` for what cannot be kept.
  */
 export const viewArguments = (spec: ContainerSpec): string[] => {
@@ -94,7 +85,6 @@ export const viewArguments = (spec: ContainerSpec): string[] => {
       refuse(`${file} cannot be shown to an agent: it would open the system to it.`)
     }
   }
-  spec.readable.forEach(ensureHooksFolder)
   const show = (access: Mount['access'], files: readonly string[]): Mount[] =>
     files
       .filter((file) => kindOf(file) !== null && !spec.hidden.some((folder) => isWithin(file, folder)))

@@ -15,6 +15,7 @@ import type { AgentAdapter, AgentLaunch } from '../agents/adapter.ts'
 import type { Broker, BrokerSession } from '../broker/create-broker.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
+import { guardFiles, type GuardedFiles } from '../containers/guarded-files.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, ContainerProvider, IdSource, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
@@ -87,11 +88,6 @@ export const adapterFor = (adapters: readonly AgentAdapter[], command: readonly 
   return adapter
 }
 
-/** The folders inside `.git` through which a commit or a checkout runs commands or reads settings. */
-const guardedFiles = (cwd: string): string[] => [
-  ...['.git/hooks', '.git/config', '.holdfast', 'holdfast.yaml', '.mcp.json'].map((name) => join(cwd, name)),
-]
-
 export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLauncher => {
   /** The key for model requests: from the keychain, or null when the agent signs in with a subscription of its own. */
   const keyResolver = async (profile: AgentProfile): Promise<() => Promise<string | null>> => {
@@ -120,6 +116,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     const live: { container: Container | null; profile: AgentProfile | null; cwd: string | null } = { container: null, profile: null, cwd: null }
     let broker: BrokerSession | null = null
     let folder: string | null = null
+    let guarded: GuardedFiles | null = null
     let inLedger = false
 
     const revoke = (): void => {
@@ -127,6 +124,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       deps.agentServer.revoke(token)
     }
     const close = async (urgency: Urgency): Promise<void> => {
+      guarded?.release()
       await broker?.close(urgency)
       if (folder !== null) await removeSessionFolder(folder)
     }
@@ -215,6 +213,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, token, servers: await loadServers(profile), socketPath: brokerSocket })
       admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl: profile.modelBaseUrl ?? MODEL_BASE_URL, meter, resolveKey })
       stopIfOver()
+      const writable = [cwd, ...prepared.writable]
+      guarded = guardFiles(writable)
       const container = await provider.launch({
         sessionId: id,
         file: prepared.file,
@@ -222,8 +222,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         cwd,
         env: { ...env, ...gitIdentity(profile), ...prepared.env, HOME: homeAt },
         terminal: params.terminal,
-        writable: [cwd, ...prepared.writable],
-        readable: [folder, process.execPath, deps.shimFile, ...prepared.readable, ...guardedFiles(cwd)],
+        writable: [...writable, ...guarded.writable],
+        readable: [folder, process.execPath, deps.shimFile, ...prepared.readable, ...guarded.readable],
         network: 'open',
         hidden: [deps.paths.config, deps.paths.data, deps.paths.killFiles],
         home,

@@ -1,0 +1,191 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { isWithin } from './mount-plan.ts'
+
+/** Files through which something runs later, outside the container, by the user's hand. */
+export interface GuardedFiles {
+  /** To be shown read-only. */
+  readonly readable: readonly string[]
+  /** Git's own folder of a linked working tree, which lies elsewhere: git inside needs it. */
+  readonly writable: readonly string[]
+  /** Takes away what stood in for files that were missing. */
+  release(): void
+}
+
+const OWN_FILES = ['.holdfast', 'holdfast.yaml', '.mcp.json']
+const START_UP_FILES = [
+  ...['.envrc', '.profile', '.bashrc', '.bash_profile', '.bash_login', '.bash_logout'],
+  ...['.zshrc', '.zshenv', '.zprofile', '.zlogin', '.zlogout'],
+]
+/** Repositories inside a project are looked for this deep, and among this many folders. */
+const SEARCH_DEPTH = 4
+const SEARCH_FOLDERS = 5_000
+const MODULE_DEPTH = 8
+/** Longest `.git` file, and longest `config`, that is read. */
+const LARGEST_BYTES = 1024 * 1024
+
+/**
+ * What stands in for a missing `commondir`: the folder itself, which changes nothing. Without the file the agent could
+ * write one, and every git command of the user's would read its settings from a folder of the agent's choice
+ * (gitrepository-layout(5)).
+ */
+const COMMON_FOLDER_ITSELF = '.\n'
+
+const kindOf = (file: string): 'folder' | 'file' | null => {
+  const stat = lstatSync(file, { throwIfNoEntry: false })
+  return stat?.isDirectory() === true ? 'folder' : stat?.isFile() === true ? 'file' : null
+}
+
+const namesIn = (folder: string): string[] => {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+const textOf = (file: string): string => {
+  const stat = lstatSync(file, { throwIfNoEntry: false })
+  return stat?.isFile() === true && stat.size <= LARGEST_BYTES ? readFileSync(file, 'utf8') : ''
+}
+
+const resolved = (file: string): string | null => {
+  try {
+    return realpathSync(file)
+  } catch {
+    return null
+  }
+}
+
+/** Every `.git` of a project, its own first: nested repositories and submodules have theirs. */
+const findGit = (root: string): string[] => {
+  const found: string[] = []
+  let level = [root]
+  let seen = 0
+  for (let depth = 0; depth <= SEARCH_DEPTH && seen < SEARCH_FOLDERS; depth += 1) {
+    const next: string[] = []
+    for (const folder of level) {
+      if ((seen += 1) > SEARCH_FOLDERS) break
+      for (const name of namesIn(folder)) {
+        const file = path.join(folder, name)
+        if (name === '.git' && exists(file)) found.push(file)
+        else if (name !== 'node_modules' && kindOf(file) === 'folder') next.push(file)
+      }
+    }
+    level = next
+  }
+  return found
+}
+
+const pointedTo = (file: string): string | null => {
+  const target = /^gitdir: (.+?)\r?\n?$/.exec(textOf(file))?.[1]
+  return target === undefined ? null : resolved(path.resolve(path.dirname(file), target))
+}
+
+/**
+ * The folder that a `.git` file outside it leads to, with the one it shares with other working trees; null unless that
+ * folder leads back, as git's own do: an agent may have written the file, to be shown a folder of its choice.
+ */
+const linkedFolders = (file: string): { own: string; common: string } | null => {
+  const own = pointedTo(file)
+  if (own === null || kindOf(own) !== 'folder') return null
+  const back = textOf(path.join(own, 'gitdir')).trim()
+  const share = textOf(path.join(own, 'commondir')).trim()
+  if (back === '' || share === '' || resolved(path.resolve(own, back)) !== file) return null
+  const common = resolved(path.resolve(own, share))
+  const isGit = common !== null && kindOf(path.join(common, 'objects')) === 'folder' && textOf(path.join(common, 'HEAD')) !== ''
+  return isGit && isWithin(own, path.join(common, 'worktrees')) ? { own, common } : null
+}
+
+/** What stands in for a missing file, and how many sessions it serves: it goes with the last of them. */
+const standIns = new Map<string, { readonly text: string; sessions: number }>()
+
+const exists = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false }) !== undefined
+
+/** Does what the agent, being the same user, could do as well; where it may not, nothing has to stand there. */
+const ifAllowed = (work: () => void): void => {
+  try {
+    work()
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+const holdStandIn = (file: string, text: string): void => {
+  const known = standIns.get(file)
+  if (known === undefined) standIns.set(file, { text, sessions: 1 })
+  else known.sessions += 1
+}
+
+const releaseStandIn = (file: string): void => {
+  const known = standIns.get(file)
+  if (known === undefined || (known.sessions -= 1) > 0) return
+  standIns.delete(file)
+  if (kindOf(file) === 'file' && textOf(file) === known.text) rmSync(file, { force: true })
+}
+
+/**
+ * Guards what lies in the folders an agent may write: Holdfast's own files, shell start-up files, and of every git
+ * repository found there the settings, hooks and pointers through which git runs commands. A missing `hooks` is made,
+ * as git does by default; a missing `commondir` has a stand-in until `release`. A repository that the agent makes
+ * itself is not covered.
+ */
+export const guardFiles = (roots: readonly string[]): GuardedFiles => {
+  const readable = new Set<string>()
+  const writable = new Set<string>()
+  const held: string[] = []
+  /** A link is listed too: a container refuses what it cannot keep in place. */
+  const keep = (file: string): void => {
+    if (exists(file)) readable.add(file)
+  }
+  const standIn = (file: string, text: string): void => {
+    // One that a killed host has left counts as ours, and goes as well.
+    const ours = standIns.has(file) || !exists(file) || (kindOf(file) === 'file' && textOf(file) === text)
+    if (!ours) return
+    ifAllowed(() => {
+      if (!exists(file)) writeFileSync(file, text, { flag: 'wx' })
+      holdStandIn(file, text)
+      held.push(file)
+    })
+  }
+
+  const guardFolder = (folder: string, depth: number): void => {
+    const hooks = path.join(folder, 'hooks')
+    if (!exists(hooks)) ifAllowed(() => mkdirSync(hooks))
+    standIn(path.join(folder, 'commondir'), COMMON_FOLDER_ITSELF)
+    if (/^\s*worktreeconfig\s*=\s*(true|yes|on|1)\s*$/im.test(textOf(path.join(folder, 'config')))) standIn(path.join(folder, 'config.worktree'), '')
+    for (const name of ['hooks', 'config', 'config.worktree', 'commondir']) keep(path.join(folder, name))
+    for (const name of namesIn(path.join(folder, 'worktrees'))) {
+      for (const file of ['commondir', 'gitdir', 'config.worktree']) keep(path.join(folder, 'worktrees', name, file))
+    }
+    guardModules(path.join(folder, 'modules'), depth)
+  }
+
+  /** A submodule's folder has its name, which may hold slashes. */
+  const guardModules = (folder: string, depth: number): void => {
+    if (depth > MODULE_DEPTH) return
+    for (const name of namesIn(folder)) {
+      const inner = path.join(folder, name)
+      if (kindOf(inner) !== 'folder') continue
+      if (kindOf(path.join(inner, 'HEAD')) === 'file') guardFolder(inner, depth + 1)
+      else guardModules(inner, depth + 1)
+    }
+  }
+
+  for (const root of roots) {
+    for (const name of [...OWN_FILES, ...START_UP_FILES]) if (kindOf(path.join(root, name)) !== null) keep(path.join(root, name))
+    for (const git of findGit(root)) {
+      if (kindOf(git) === 'folder') guardFolder(git, 0)
+      else keep(git)
+      const linked = path.dirname(git) === root ? linkedFolders(git) : null
+      if (linked === null) continue
+      writable.add(linked.common)
+      guardFolder(linked.common, 0)
+    }
+  }
+  return {
+    readable: [...readable],
+    writable: [...writable],
+    release: () => held.splice(0).forEach(releaseStandIn),
+  }
+}
