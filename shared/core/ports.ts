@@ -171,6 +171,8 @@ export interface ToolCallAsk {
   readonly input: unknown
   /** The provider's tool_use id, or null when the agent gives none. */
   readonly toolUseId: string | null
+  /** Why the call is outside what its server may be used for: then it is denied, whatever policy says. */
+  readonly outside?: string | null
   /** Aborted when the asker has gone: the question is withdrawn and the call never runs. */
   readonly signal: AbortSignal
 }

@@ -69,7 +69,7 @@ describe('upstream servers', () => {
 
   test.each([
     ['an http server', { url: 'https://mcp.example' }, 'not supported yet'],
-    ['a boundary that is not enforced yet', fixture({ ALLOWED_REPOS: 'acme/web' }), 'ALLOWED_REPOS, a boundary'],
+    ['a boundary that cannot be read', fixture({ ALLOWED_REPOS: 'acme' }), 'ALLOWED_REPOS must list repositories as owner/name'],
     ['a secret the keychain does not have', fixture({ KEY_SECRET: 'agent/x' }), 'no item with the name that KEY_SECRET'],
     ['a variable given twice', fixture({ KEY: 'x', KEY_SECRET: 'agent/x' }), 'KEY_SECRET and KEY cannot both be set'],
     ['a reference to a variable', fixture({ KEY: '${HOME}/x' }), 'does not expand'],

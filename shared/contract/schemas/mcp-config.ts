@@ -25,14 +25,38 @@ const VariableName = z
  */
 const ServerEnvironment = z.record(VariableName, text)
 
+const scalar = z.union([z.string().max(4_096), z.number(), z.boolean()])
+
+/** What one argument of a tool must be. An argument that is missing, or of another type, does not pass. */
+export const ArgumentTest = z.union([
+  z.strictObject({ equals: scalar }),
+  z.strictObject({ oneOf: z.array(scalar).min(1).max(1_000) }),
+  /** `*` is any text without a slash, `**` any text. */
+  z.strictObject({ glob: z.string().min(1).max(1_000).refine((glob) => glob.split('*').length <= 12, 'at most 11 stars') }),
+  /** A folder, absolute or from the session's folder; `.` is the session's folder itself. */
+  z.strictObject({ under: z.string().min(1).max(4_096) }),
+  /** Both ends are inside. */
+  z.strictObject({ range: z.tuple([z.number(), z.number()]) }),
+  z.strictObject({ sql: z.literal('read-only') }),
+  /** Hosts of a web address; `*.example.com` is every host below that one. */
+  z.strictObject({ hosts: z.array(z.string().min(1).max(255)).min(1).max(1_000) }),
+])
+export type ArgumentTest = z.infer<typeof ArgumentTest>
+
+/** The tools that an agent may see, by name (a `*` at the end stands for any rest), with what their arguments must be. */
+export const ToolAccess = z.record(z.string().min(1).max(128), z.union([z.literal(true), z.record(z.string().max(256), ArgumentTest)]))
+export type ToolAccess = z.infer<typeof ToolAccess>
+
 const StdioServer = z.object({
   type: z.literal('stdio'),
   command: text.min(1).refine((value) => !value.includes('\0'), 'must not contain a NUL character'),
   args: z.array(text).max(1_024).default([]),
   env: ServerEnvironment.default({}),
+  /** Only these tools exist for the agent; without it, all do. */
+  tools: ToolAccess.optional(),
 })
 
-const HttpServer = z.object({ type: z.enum(['http', 'streamable-http', 'sse', 'ws']), url: text })
+const HttpServer = z.object({ type: z.enum(['http', 'streamable-http', 'sse', 'ws']), url: text, tools: ToolAccess.optional() })
 
 const withType = (value: unknown): unknown =>
   typeof value === 'object' && value !== null && !('type' in value)

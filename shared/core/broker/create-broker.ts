@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpConfig } from '../../contract/schemas/mcp-config.ts'
+import { parseServerBoundary } from '../../domain/boundary/server-boundary.ts'
 import type { Clock, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import { readToken, serveDownstream } from './downstream-connection.ts'
 import type { Downstream } from './downstream-connection.ts'
@@ -94,18 +95,24 @@ export const createBroker = (deps: BrokerDeps): Broker => {
       }
 
       const upstreams: Upstream[] = []
-      const configured = Object.entries(servers.mcpServers).map(([name, config]) =>
-        createUpstreamServer({
+      const configured = Object.entries(servers.mcpServers).map(([name, config]) => {
+        const env = config.type === 'stdio' ? config.env : {}
+        const bounds = parseServerBoundary({ env, tools: config.tools, cwd })
+        return createUpstreamServer({
           name,
+          boundary: bounds.ok ? bounds.boundary : null,
           cwd,
           version: deps.version,
           clock: deps.clock,
           redactor: deps.redactor,
           restartDelayMs: timing.restartDelayMs,
-          resolveLaunch: () => resolveServerLaunch(deps, { sessionId, name, config }),
+          resolveLaunch: async () => {
+            if (!bounds.ok) throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${bounds.problem}.`)
+            return resolveServerLaunch(deps, { sessionId, name, config })
+          },
           onChanged,
-        }),
-      )
+        })
+      })
       const serverStates = (): UpstreamStatus[] => configured.map((upstream) => upstream.status())
       const readStatus = () => ({ agent, sessionId, ...deps.status(sessionId), servers: serverStates() })
       upstreams.push(createStatusTool(readStatus), ...configured)

@@ -20,7 +20,6 @@ export interface ServerLaunchDeps {
 }
 
 const INHERITED = ['PATH', 'HOME', 'LANG']
-const BOUNDARIES = ['ALLOWED_REPOS', 'ALLOWED_ACTIONS']
 const SECRET_SUFFIX = '_SECRET'
 const REFERENCE = /\$\{[A-Za-z_]/
 
@@ -28,7 +27,7 @@ const REFERENCE = /\$\{[A-Za-z_]/
  * Resolves a server's configuration into what to spawn, secrets from the keychain included; each is in the ledger,
  * by name, before it is given out.
  * Throws HoldfastError with a message for a person when the server must not start: `unsupported` for what this version
- * cannot do (HTTP, argument boundaries, `${…}`), `profile-invalid`, or `secret-unavailable`.
+ * cannot do (HTTP, `${…}`), `profile-invalid`, or `secret-unavailable`.
  */
 export const resolveServerLaunch = async (
   deps: ServerLaunchDeps,
@@ -39,14 +38,6 @@ export const resolveServerLaunch = async (
     throw new HoldfastError(
       'unsupported',
       `Server ${name} is reached over ${config.type}, which is not supported yet: only servers with a command are.`,
-    )
-  }
-  const boundary = BOUNDARIES.find((variable) => variable in config.env)
-  if (boundary !== undefined) {
-    throw new HoldfastError(
-      'unsupported',
-      `Server ${name} sets ${boundary}, a boundary that this version of Holdfast does not enforce yet: not started. ` +
-        `Without ${boundary} it starts, and may then reach everything its credential can.`,
     )
   }
   if ([config.command, ...config.args, ...Object.values(config.env)].some((text) => REFERENCE.test(text))) {

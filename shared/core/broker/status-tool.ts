@@ -14,6 +14,7 @@ export const createStatusTool = (read: () => Record<string, unknown>): Upstream 
   ]
   return {
     name: BROKER_NAME,
+    boundary: null,
     status: () => ({ name: BROKER_NAME, state: 'ready', message: null, tools: tools.length }),
     tools: () => tools,
     firstStart: Promise.resolve(),

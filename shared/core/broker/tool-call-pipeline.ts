@@ -51,6 +51,7 @@ export const createToolCallPipeline = (deps: ToolCallPipelineDeps): ToolCallPipe
       tool: entry.policyName,
       input: params.arguments ?? {},
       toolUseId: typeof toolUseId === 'string' ? toolUseId : null,
+      outside: entry.outside(params.arguments ?? {}),
       signal,
     })
     const verdict = await withTicks(question, deps.progressEveryMs, (tick) => {

@@ -13,6 +13,8 @@ export interface CatalogEntry {
   readonly tool: Tool
   /** SHA-256 of the server's definition: an approval holds for this definition alone. */
   readonly definitionHash: string
+  /** Why a call with this input is outside what the server may be used for; null when it is inside. */
+  outside(input: unknown): string | null
 }
 
 /** By the name that the agent uses. */
@@ -44,13 +46,15 @@ export const buildToolCatalog = (upstreams: readonly Upstream[]): ToolCatalog =>
       // `execution` announces tasks, which the broker does not carry.
       const { execution: _, ...tool } = definition
       const name = upstream.name === BROKER_NAME ? tool.name : exposedToolName(upstream.name, tool.name)
-      if (catalog.has(name)) continue
+      const bounded = { name: tool.name, properties: Object.keys(tool.inputSchema.properties ?? {}) }
+      if (catalog.has(name) || upstream.boundary?.shows(bounded) === false) continue
       catalog.set(name, {
         upstream,
         name: tool.name,
         policyName: `mcp__${upstream.name}__${tool.name}`,
         tool: { ...tool, name },
         definitionHash: createHash('sha256').update(JSON.stringify(definition)).digest('hex'),
+        outside: (input) => upstream.boundary?.outside(bounded, input) ?? null,
       })
     }
   }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/client'
 import type { CallToolRequestParams, CallToolResult, Progress, Tool } from '@modelcontextprotocol/client'
 import { HoldfastError } from '../../contract/errors.ts'
+import type { ServerBoundary } from '../../domain/boundary/server-boundary.ts'
 import type { Clock } from '../ports.ts'
 import type { Redactor } from './redactor.ts'
 import type { ServerLaunch } from './server-launch.ts'
@@ -26,6 +27,8 @@ export interface UpstreamCallOptions {
 /** Something that has tools: a server of the user's, or the broker itself. */
 export interface Upstream {
   readonly name: string
+  /** What it may be used for; null when nothing bounds it. */
+  readonly boundary: ServerBoundary | null
   status(): UpstreamStatus
   /** Its tools as last listed; those of a server that is restarting stay. */
   tools(): readonly Tool[]
@@ -39,6 +42,7 @@ export interface Upstream {
 
 export interface UpstreamServerDeps {
   readonly name: string
+  readonly boundary: ServerBoundary | null
   readonly cwd: string
   readonly version: string
   readonly clock: Clock
@@ -144,6 +148,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): Upstream => {
 
   return {
     name: deps.name,
+    boundary: deps.boundary,
     status: () => ({ name: deps.name, state, message, tools: tools.length }),
     tools: () => tools,
     firstStart: firstStart.promise,

@@ -93,6 +93,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       const decision = session.evaluate(ask.tool, ask.input)
       call = advance(call, { type: 'evaluated', decision })
       const because = decision.classification.reasons.join('; ')
+      if (ask.outside) return refuse(call, 'denied', `Denied by Holdfast: outside what this server may be used for, since ${ask.outside}.`)
       if (decision.effect === 'deny') return refuse(call, 'denied', `Denied by Holdfast's policy: ${because}.`)
       let approvedBy: string | null = null
       if (decision.effect === 'ask') {
