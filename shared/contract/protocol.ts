@@ -51,7 +51,7 @@ export const COMMANDS = {
   'dashboard/open': command(nothing, z.object({ url: z.string(), expiresAt: Timestamp })),
   'profile/resolve': command(
     z.object({ cwd: z.string().max(4_096), command: z.array(text).min(1).max(1_024), profile: z.string().max(200).optional() }),
-    z.object({ agent: z.string(), adapter: z.string(), envNames: z.array(z.string()), notices: z.array(z.string()) }),
+    z.object({ agent: z.string(), adapter: z.string(), envNames: z.array(z.string()), sandbox: z.enum(['auto', 'off']), notices: z.array(z.string()) }),
   ),
   /** Starts a session and attaches this connection to its streams. */
   'session/start': command(SessionStartParams, Session),

@@ -193,11 +193,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
     agentServer,
     adapters,
     resolveProfile,
-    chooseContainer: async (sandbox) => {
-      if (sandbox === 'off') return { provider: (await chooseContainer([plain])).provider, kind: 'off' }
-      const { provider } = await chooseContainer([linux, plain])
-      return { provider, kind: provider.kind }
-    },
+    chooseContainer: (sandbox) => chooseContainer(sandbox, { contained: linux, uncontained: plain }),
     raiseAlarm,
     shimFile: options.programs.shim,
   })

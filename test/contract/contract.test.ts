@@ -214,7 +214,7 @@ describe.each(TRANSPORTS)('over the $name', (transport) => {
   test('an answer that is too long becomes an error, and the connection goes on', async () => {
     const client = await clientOf(
       await start({
-        'profile/resolve': () => ({ agent: 'a'.repeat(MAX_FRAME_BYTES), adapter: '', envNames: [], notices: [] }),
+        'profile/resolve': () => ({ agent: 'a'.repeat(MAX_FRAME_BYTES), adapter: '', envNames: [], sandbox: 'auto', notices: [] }),
       }),
     )
     await expect(client.call('profile/resolve', { cwd: '/', command: ['x'] })).rejects.toMatchObject({
@@ -236,7 +236,7 @@ describe.each(TRANSPORTS)('over the $name', (transport) => {
         'profile/resolve': async ({ cwd }) => {
           order.push(cwd)
           if (Number(cwd) % 2 === 0) await new Promise((resolve) => setImmediate(resolve))
-          return { agent: cwd, adapter: 'none', envNames: [], notices: [] }
+          return { agent: cwd, adapter: 'none', envNames: [], sandbox: 'auto', notices: [] }
         },
       }),
     )

@@ -283,16 +283,22 @@ describe('chooseContainer', () => {
   const fake = (kind: 'linux' | 'plain', problem: string | null) =>
     ({ kind, unavailable: async () => problem, launch: async () => Promise.reject(new Error('unused')) }) as const
 
-  test('takes the first that works, and says why not the others', async () => {
-    const chosen = await chooseContainer([fake('linux', 'no bubblewrap'), fake('plain', null)])
-    expect(chosen.provider.kind).toBe('plain')
-    expect(chosen.passedOver).toEqual(['linux: no bubblewrap'])
+  test('takes the contained one, and the other only at the word off', async () => {
+    const both = { contained: fake('linux', null), uncontained: fake('plain', null) }
+    expect(await chooseContainer('auto', both)).toEqual({ provider: both.contained, kind: 'linux' })
+    expect(await chooseContainer('off', both)).toEqual({ provider: both.uncontained, kind: 'off' })
   })
 
-  test('never goes without: it names what is missing', async () => {
-    await expect(chooseContainer([fake('linux', 'no bubblewrap'), fake('plain', 'no setsid')])).rejects.toMatchObject({
+  test('never falls back to one without walls: it names what is missing, and the flag that goes without', async () => {
+    const choice = chooseContainer('auto', { contained: fake('linux', 'no bubblewrap'), uncontained: fake('plain', null) })
+    await expect(choice).rejects.toMatchObject({
       code: 'container-unavailable',
-      message: expect.stringContaining('no bubblewrap') as string,
+      message: expect.stringMatching(/no bubblewrap.*--no-sandbox/) as string,
     })
+  })
+
+  test('off still needs what can be killed', async () => {
+    const choice = chooseContainer('off', { contained: fake('linux', null), uncontained: fake('plain', 'no setsid') })
+    await expect(choice).rejects.toMatchObject({ code: 'container-unavailable', message: expect.stringContaining('no setsid') as string })
   })
 })

@@ -22,6 +22,10 @@ export interface LaunchContext {
   readonly homeAt: string
   /** A folder the agent may read and not write, for what it is configured with. */
   readonly folder: string
+  /** A further folder that the user gives the agent, resolved; throws HoldfastError where it may not have it. */
+  readonly resolveFolder: (folder: string) => Promise<string>
+  /** Variables of the launch that no settings of the agent's may change, as far as the adapter can hold them. */
+  readonly pinnedEnv: Readonly<Record<string, string>>
   /** How to start the shim that speaks MCP to the broker: file and arguments. */
   readonly shim: { readonly file: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }
 }
@@ -33,7 +37,7 @@ export interface AgentLaunch {
   /** Joins the passed variables; wins over them. */
   readonly env: Readonly<Record<string, string>>
   readonly readable: readonly string[]
-  /** Folders beside the working folder that the user gave the agent. */
+  /** Folders beside the working folder that the user gave the agent, each from `resolveFolder`. */
   readonly writable: readonly string[]
 }
 

@@ -1,6 +1,11 @@
 import { constants } from 'node:fs'
 import { access, realpath, stat } from 'node:fs/promises'
-import { delimiter, isAbsolute, join, resolve } from 'node:path'
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
+import { HoldfastError } from '../../contract/errors.ts'
+import { isWithin } from '../containers/mount-plan.ts'
+
+const STICKY = 0o1000
+const WRITABLE_BY_OTHERS = 0o002
 
 const isExecutableFile = async (file: string): Promise<boolean> => {
   try {
@@ -12,20 +17,45 @@ const isExecutableFile = async (file: string): Promise<boolean> => {
 }
 
 /**
- * The absolute path a shell would run for `name` with this PATH, or null. A name with a slash is taken from `cwd`.
+ * The folders of a PATH where an agent could not have put a program: those that are relative, or that lie in one of
+ * `agentFolders` (absolute, resolved) once links are followed, are left out.
+ */
+export const foldersToSearch = async (path: string, agentFolders: readonly string[]): Promise<readonly string[]> => {
+  const folders = await Promise.all(
+    path.split(delimiter).map(async (folder) => {
+      const real = isAbsolute(folder) ? await realpath(folder).catch(() => null) : null
+      return real === null || agentFolders.some((own) => isWithin(real, own)) ? [] : [folder]
+    }),
+  )
+  return folders.flat()
+}
+
+/**
+ * The absolute path of the program `name`, or null: looked for in `folders`, or, when it has a slash, taken from `cwd`.
  * The path is not resolved through links, since some programs look at the name they were called by.
  */
-export const findExecutable = async (name: string, path: string, cwd: string): Promise<string | null> => {
-  if (name.includes('/')) {
-    const file = resolve(cwd, name)
-    return (await isExecutableFile(file)) ? file : null
-  }
-  for (const folder of path.split(delimiter)) {
-    if (!isAbsolute(folder)) continue
-    const file = join(folder, name)
-    if (await isExecutableFile(file)) return file
-  }
+export const findExecutable = async (name: string, folders: readonly string[], cwd: string): Promise<string | null> => {
+  const files = name.includes('/') ? [resolve(cwd, name)] : folders.map((folder) => join(folder, name))
+  for (const file of files) if (await isExecutableFile(file)) return file
   return null
+}
+
+/**
+ * Where a program that runs outside every container really lies, links followed. Throws HoldfastError `agent-refused`
+ * when that is in one of `agentFolders` (absolute, resolved) or any user may change it: it could then be anything.
+ */
+export const requireOutOfReach = async (file: string, agentFolders: readonly string[]): Promise<string> => {
+  const real = await realpath(file)
+  const folder = agentFolders.find((own) => isWithin(real, own))
+  if (folder !== undefined) {
+    throw new HoldfastError('agent-refused', `${file} lies in ${folder}, where the agent itself may write: it could be anything. Install it elsewhere, and start that.`)
+  }
+  const [own, parent] = await Promise.all([stat(real), stat(dirname(real))])
+  const isReplaceable = (parent.mode & WRITABLE_BY_OTHERS) !== 0 && (parent.mode & STICKY) === 0
+  if (isReplaceable || (own.mode & WRITABLE_BY_OTHERS) !== 0) {
+    throw new HoldfastError('agent-refused', `Every user of this machine can change ${real}: it could be anything. Take that away with: chmod o-w ${isReplaceable ? dirname(real) : real}`)
+  }
+  return real
 }
 
 /** What must be readable to run `file`: itself, and where its links lead. */

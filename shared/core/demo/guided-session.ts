@@ -1,14 +1,14 @@
 import { existsSync, watch } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import type { ToolCall } from '../../contract/schemas/tool-call.ts'
 import { pickEnv } from '../../domain/env-pass.ts'
 import { claudeCode } from '../agents/claude-code/claude-code.ts'
 import { requireVersion } from '../agents/claude-code/version.ts'
-import { findExecutable } from '../agents/find-executable.ts'
+import { findExecutable, foldersToSearch } from '../agents/find-executable.ts'
 import { createHost } from '../create-host.ts'
 import { systemClock } from '../identifiers.ts'
 import { resolvePaths } from '../paths.ts'
@@ -49,9 +49,10 @@ export interface GuidedResult {
 }
 
 const findClaude = async (path: string): Promise<{ version: string } | null> => {
-  const file = await findExecutable('claude', path, '/')
+  const folders = await foldersToSearch(path, [])
+  const file = await findExecutable('claude', folders, '/')
   if (file === null) return null
-  return requireVersion(file, path).then((version) => ({ version }), () => null)
+  return requireVersion(file, folders.join(delimiter)).then((version) => ({ version }), () => null)
 }
 
 /** Resolves once the file is there. */

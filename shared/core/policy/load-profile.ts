@@ -90,7 +90,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
   if (profile.servers !== undefined) {
     notices.push(`${path}: servers are not used, as they would run outside every container; ${YOURS}`)
   }
-  if (profile.sandbox === 'off') refused('sandbox: off', 'run with --sandbox off yourself')
+  if (profile.sandbox === 'off') refused('sandbox: off', 'run with --no-sandbox yourself')
   if ((profile.policy?.allow?.length ?? 0) > 0) refused('policy.allow', 'its rules lift no question')
   return notices
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { CommandParams } from '../../contract/protocol.ts'
-import type { ContainerKind, Session } from '../../contract/schemas/session.ts'
+import type { Session } from '../../contract/schemas/session.ts'
 import { NO_TOKENS, type Usage } from '../../contract/schemas/usage.ts'
 import { createBudgetMeter } from '../../domain/budget-meter.ts'
 import { passesEnv } from '../../domain/env-pass.ts'
@@ -14,11 +14,12 @@ import type { PriceTable } from '../../domain/price.ts'
 import type { AgentAdapter, AgentLaunch } from '../agents/adapter.ts'
 import type { Broker, BrokerSession } from '../broker/create-broker.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
-import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
+import type { ContainerChoice } from '../containers/choose.ts'
 import { guardFiles, type GuardedFiles } from '../containers/guarded-files.ts'
+import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
-import type { CheckpointStore, Clock, Container, ContainerProvider, IdSource, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import type { CheckpointStore, Clock, Container, IdSource, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import type { AgentServer } from '../transports/agent-server.ts'
 import { loadServers } from './load-servers.ts'
 import { agentHome, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
@@ -33,7 +34,7 @@ export interface LiveSession {
   readonly profile: AgentProfile | null
   readonly cwd: string | null
   /** The agent's home as the agent sees it. */
-  readonly homeAt: string
+  readonly homeAt: string | null
   readonly revoked: boolean
   /** Its tokens open nothing from now on, and what it waits for is withdrawn. */
   revoke(): void
@@ -61,7 +62,7 @@ export interface SessionLauncherDeps {
   readonly adapters: readonly AgentAdapter[]
   readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
   /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
-  readonly chooseContainer: (sandbox: 'auto' | 'off') => Promise<{ provider: ContainerProvider; kind: ContainerKind }>
+  readonly chooseContainer: (sandbox: 'auto' | 'off') => Promise<ContainerChoice>
   readonly raiseAlarm: (sessionId: SessionId, message: string) => void
   /** The program that relays MCP between the agent and the broker. */
   readonly shimFile: string
@@ -112,8 +113,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     const id = deps.ids.session()
     const token = createToken()
     const over = new AbortController()
-    const homeAt = homedir()
-    const live: { container: Container | null; profile: AgentProfile | null; cwd: string | null } = { container: null, profile: null, cwd: null }
+    const live: { container: Container | null; profile: AgentProfile | null; cwd: string | null; homeAt: string | null } = { container: null, profile: null, cwd: null, homeAt: null }
     let broker: BrokerSession | null = null
     let folder: string | null = null
     let guarded: GuardedFiles | null = null
@@ -147,12 +147,14 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     const run = async (): Promise<Container> => {
       const cwd = await resolveWorkingFolder(params.cwd, deps.paths)
       const profile = await deps.resolveProfile({ cwd, command: params.command, profile: params.profile })
-      const { provider, kind } = await deps.chooseContainer(params.sandbox)
+      const { provider, kind } = await deps.chooseContainer(params.sandbox === 'off' ? 'off' : profile.sandbox)
       const adapter = adapterFor(deps.adapters, profile.command)
       const resolveKey = await keyResolver(profile)
       const hasModelKey = (await resolveKey()) !== null
       const env = Object.fromEntries(Object.entries(params.env).filter(([name]) => passesEnv(profile.envPass, name)))
       const home = agentHome(deps.paths, profile, cwd)
+      // Without walls nothing can be shown elsewhere than where it is, and what is at the user's home is the user's.
+      const homeAt = kind === 'off' ? home : homedir()
       folder = await createSessionFolder(deps.paths, id)
       const brokerSocket = join(folder, 'broker.sock')
       const baseUrl = deps.agentServer.baseUrlFor(token)
@@ -170,11 +172,13 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         home,
         homeAt,
         folder,
+        resolveFolder: (extra) => resolveWorkingFolder(extra, deps.paths),
+        pinnedEnv: {},
         shim: { file: process.execPath, args: [deps.shimFile], env: shimEnv },
       })
       await mkdir(home, { recursive: true, mode: 0o700 })
       const meter = createBudgetMeter({ caps: { microUsd: microUsd(profile.limits.spendUsd), tokens: profile.limits.tokens }, priceTable: deps.priceTable })
-      Object.assign(live, { cwd, profile })
+      Object.assign(live, { cwd, profile, homeAt })
       const session: Session = {
         id,
         agent: profile.agent,
@@ -266,7 +270,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       get cwd() {
         return live.cwd
       },
-      homeAt,
+      get homeAt() {
+        return live.homeAt
+      },
       get revoked() {
         return over.signal.aborted
       },

@@ -196,7 +196,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
 
     liveSession: (sessionId) => {
       const session = live.get(sessionId)
-      if (session?.profile == null || session.cwd === null || session.revoked) return null
+      if (session?.profile == null || session.cwd === null || session.homeAt === null || session.revoked) return null
       return { profile: session.profile, cwd: session.cwd, home: session.homeAt }
     },
 

@@ -1,8 +1,8 @@
 import { lstat, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, delimiter, join, resolve } from 'node:path'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
-import { filesBehind, findExecutable } from '../find-executable.ts'
+import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../find-executable.ts'
 import { checkFlags } from './flags.ts'
 import { createClaudeCodeHooks } from './hooks.ts'
 import { claudeEnvironment, managedSettings, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
@@ -57,17 +57,19 @@ export const claudeCode: AgentAdapter = {
   matches: (command) => basename(command[0] ?? '') === 'claude',
   prepare: async (context) => {
     const [name = 'claude', ...args] = context.command
-    const path = context.env['PATH'] ?? ''
-    const file = await findExecutable(name, path, context.cwd)
+    const check = checkFlags(args)
+    if (!check.ok) throw new HoldfastError('agent-refused', `Holdfast does not start Claude Code with ${check.flag}: ${check.reason}.`)
+    const extraFolders = await Promise.all(check.extraFolders.map((folder) => context.resolveFolder(resolve(context.cwd, folder))))
+    const agentFolders = [context.cwd, ...extraFolders, context.home]
+    const folders = await foldersToSearch(context.env['PATH'] ?? '', agentFolders)
+    const file = await findExecutable(name, folders, context.cwd)
     if (file === null) {
       throw new HoldfastError(
         'agent-not-found',
         `Claude Code is not installed, or "${name}" is not on the PATH. Install it (https://code.claude.com/docs/en/setup), or give its path after --.`,
       )
     }
-    const check = checkFlags(args)
-    if (!check.ok) throw new HoldfastError('agent-refused', `Holdfast does not start Claude Code with ${check.flag}: ${check.reason}.`)
-    await requireVersion(file, path)
+    await requireVersion(await requireOutOfReach(file, agentFolders), folders.join(delimiter))
     await seedHome(context.home, context.cwd)
     const { plugin, mcpConfig } = await writeSessionFiles(context)
     const { baseUrl, hasModelKey, isCapped } = context
@@ -87,7 +89,7 @@ export const claudeCode: AgentAdapter = {
       args: [...held, ...args],
       env: claudeEnvironment({ baseUrl, configFolder: join(context.homeAt, '.claude'), hasModelKey, isCapped }),
       readable: await filesBehind(file),
-      writable: check.extraFolders.map((folder) => resolve(context.cwd, folder)),
+      writable: extraFolders,
     }
   },
   createHookHandler: createClaudeCodeHooks,

@@ -86,7 +86,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       const folder = await resolveWorkingFolder(cwd, deps.paths)
       const profile = await deps.resolveProfile({ cwd: folder, command, profile: name })
       const adapter = adapterFor(deps.adapters, profile.command)
-      return { agent: profile.agent, adapter: adapter.id, envNames: [...profile.envPass], notices: [...profile.notices, ...noticesOf(adapter)] }
+      return { agent: profile.agent, adapter: adapter.id, envNames: [...profile.envPass], sandbox: profile.sandbox, notices: [...profile.notices, ...noticesOf(adapter)] }
     },
     'session/start': (params, connection) => (connection.role === 'owner' ? supervisor.start(params, connection) : startDetached(params)),
     'session/attach': ({ sessionId }, connection) => ({ data: viewers.attach(sessionId, connection).toString('base64') }),

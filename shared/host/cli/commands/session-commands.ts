@@ -36,7 +36,7 @@ const addRun = (program: Command): void => {
       await withHost(async (client) => {
         const resolved = await client.call('profile/resolve', { cwd, command, ...named })
         for (const notice of resolved.notices) output.note(notice)
-        if (!options.sandbox) output.note('SANDBOX OFF: this agent can read and change everything that you can.')
+        if (!options.sandbox || resolved.sandbox === 'off') output.note('SANDBOX OFF: this agent can read and change everything that you can.')
         const env = pickEnv(resolved.envNames, process.env)
         await client.call('event/subscribe', {})
         const attachment = attach(client, (line) => output.note(line))

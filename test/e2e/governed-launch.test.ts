@@ -1,0 +1,107 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { bash, createScriptedWorld, toolResults } from '../support/script.ts'
+import { missingForEndToEnd, type World } from '../support/world.ts'
+
+const missing = missingForEndToEnd()
+
+let world: World | null = null
+afterEach(async () => {
+  await world?.end()
+  world = null
+})
+
+const enter = async (turns: Parameters<typeof createScriptedWorld>[0] = () => []): Promise<World> => (world = await createScriptedWorld(turns))
+
+/** A program that leaves a mark when it runs, and says that it is a Claude Code new enough. */
+const plant = (folder: string, name: string, mark: string): void => {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, name), `#!/bin/sh\ntouch ${mark}\necho '2.1.330 (Claude Code)'\n`)
+  chmodSync(join(folder, name), 0o755)
+}
+
+const sessionsOf = async (here: World) =>
+  (JSON.parse((await here.holdfast(['sessions', '--json'])).stdout) as { sessions: { container: string }[] }).sessions
+
+const entriesOf = async (here: World) =>
+  (await here.holdfast(['ledger', 'tail', '-n', '50', '--json'])).stdout.trim().split('\n').map((line) => JSON.parse(line) as { kind: string; body: Record<string, unknown> })
+
+describe.skipIf(missing !== null)(`how an agent is started${missing === null ? '' : ` (missing: ${missing})`}`, () => {
+  it('runs no program outside the container that lies where the agent may write', async () => {
+    const here = await enter()
+    const mark = join(here.folder, 'planted-ran')
+    plant(join(here.project, 'bin'), 'claude', mark)
+    plant(join(here.project, 'bin'), 'node', mark)
+    plant(join(here.folder, 'beside'), 'claude', mark)
+    const path = (...folders: string[]) => ({ env: { PATH: [...folders, here.environment['PATH']].join(':') } })
+    const print = ['claude', '-p', 'Do it.']
+
+    const passedOver = await here.holdfast(['run', '--profile', 'test', '--', ...print], path('bin', '.', join(here.project, 'bin')))
+    expect(passedOver).toMatchObject({ code: 0, stdout: 'Done.\n' })
+    const byPath = await here.holdfast(['run', '--profile', 'test', '--', './bin/claude', '-p', 'Do it.'])
+    expect(byPath.code).toBe(3)
+    expect(byPath.stderr).toContain('where the agent itself may write')
+    symlinkSync(join(here.project, 'bin', 'claude'), join(here.home, 'claude'))
+    const byLink = await here.holdfast(['run', '--profile', 'test', '--', ...print], path(here.home))
+    expect(byLink.code).toBe(3)
+    const added = await here.holdfast(['run', '--profile', 'test', '--', ...print, '--add-dir', '../beside'], path(join(here.folder, 'beside')))
+    expect(added).toMatchObject({ code: 0, stdout: 'Done.\n' })
+    const refusedFlag = await here.holdfast(['run', '--profile', 'test', '--', join(here.folder, 'beside', 'claude'), '--bare'])
+    expect(refusedFlag.code).toBe(3)
+    expect(existsSync(mark)).toBe(false)
+  })
+
+  it('gives --add-dir a folder that an agent may have, guarded as the project is, and no other', async () => {
+    const here = await enter(() => [bash('echo made > ../beside/made.txt; echo evil > ../beside/.git/hooks/pre-commit; echo evil >> ../beside/.git/config; cat ../h/data/ledger.db')])
+    const beside = join(here.folder, 'beside')
+    mkdirSync(beside)
+    execFileSync('git', ['init', '--quiet', beside], { env: { PATH: '/usr/bin:/bin' } })
+    const config = readFileSync(join(beside, '.git', 'config'), 'utf8')
+    await here.holdfast(['up'])
+    const client = await here.client()
+    client.on('approval/changed', ({ id, state, bindingHash }) => {
+      if (state === 'waiting') void client.call('approval/decide', { approvalId: id, bindingHash, answer: 'approve' })
+    })
+    const run = (folder: string) => here.holdfast(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.', '--add-dir', folder])
+    for (const folder of [here.holdfastHome, join(here.holdfastHome, 'data'), here.folder, '/']) {
+      const refused = await run(folder)
+      expect(refused.code, folder).toBe(3)
+      expect(refused.stderr).toContain('Holdfast\'s own files')
+    }
+    expect((await run('../no-such-folder')).code).toBe(2)
+    expect(here.model.requests).toEqual([])
+
+    expect((await run('../beside')).code).toBe(0)
+    expect(toolResults(here).at(-1)).toContain('Read-only file system')
+    expect(toolResults(here).at(-1)).toContain('ledger.db: No such file')
+    expect(readFileSync(join(beside, 'made.txt'), 'utf8')).toBe('made\n')
+    expect(existsSync(join(beside, '.git', 'hooks', 'pre-commit'))).toBe(false)
+    expect(readFileSync(join(beside, '.git', 'config'), 'utf8')).toBe(config)
+    client.close()
+  })
+
+  it('goes without a container only at the user\'s word, loudly, and with a home of the agent\'s own', async () => {
+    const here = await enter()
+    const run = (...args: string[]) => here.holdfast(['run', ...args, '--', 'sh', '-c', 'echo "$HOME"'])
+    const flag = await run('--no-sandbox', '--profile', 'test')
+    expect(flag.stdout.trim()).toBe(join(here.holdfastHome, 'data', 'agents', 'tester', 'home'))
+    expect(flag.stderr).toContain('SANDBOX OFF')
+
+    writeFileSync(join(here.project, 'holdfast.yaml'), 'sandbox: off\n')
+    const project = await run('--profile', 'test')
+    expect(project.stdout.trim()).toBe(here.home)
+    expect(project.stderr).toContain('run with --no-sandbox yourself')
+    expect(project.stderr).not.toContain('SANDBOX OFF')
+
+    writeFileSync(join(here.holdfastHome, 'config', 'profiles', 'loose.yaml'), 'agent: loose\nsandbox: off\n')
+    const profile = await run('--profile', 'loose')
+    expect(profile.stdout.trim()).toBe(join(here.holdfastHome, 'data', 'agents', 'loose', 'home'))
+    expect(profile.stderr).toContain('SANDBOX OFF')
+
+    expect((await sessionsOf(here)).map(({ container }) => container)).toEqual(['off', 'linux', 'off'])
+    const started = (await entriesOf(here)).filter(({ kind }) => kind === 'session/started')
+    expect(started.map(({ body }) => body['container'])).toEqual(['off', 'linux', 'off'])
+  })
+})
