@@ -47,6 +47,8 @@ export const showOutput = async (container: Container, sessionId: SessionId, vie
       (name) =>
         new Promise<void>((resolve) => {
           const source = pipes[name]
+          // A command that ends at once may have closed it before anybody looked.
+          if (source.closed) resolve()
           source.on('data', (chunk: Buffer) => send(source, name, chunk))
           source.once('close', resolve)
         }),
