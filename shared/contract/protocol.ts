@@ -4,6 +4,7 @@ import { ApprovalId, SessionId } from './ids.ts'
 import { ApprovalRequest, ApprovalScope } from './schemas/approval.ts'
 import { Checkpoint, RestoreReport } from './schemas/checkpoint.ts'
 import { LedgerEntry, LedgerVerification } from './schemas/ledger.ts'
+import { HeldTool, PinnedServer } from './schemas/server.ts'
 import { KillReport, Session } from './schemas/session.ts'
 import { Timestamp } from './schemas/time.ts'
 import { ToolCall } from './schemas/tool-call.ts'
@@ -91,6 +92,13 @@ export const COMMANDS = {
   'secret/set': command(z.object({ name: SecretName, value: z.string().min(1).max(65_536) }), nothing),
   'secret/list': command(nothing, z.object({ secrets: z.array(z.object({ name: SecretName, createdAt: Timestamp })) })),
   'secret/remove': command(z.object({ name: SecretName }), nothing),
+  'server/list': command(nothing, z.object({ servers: z.array(PinnedServer) })),
+  /** The tools of a server that are stopped, each with its definition before and now; at most 50 at a time. */
+  'server/held': command(z.object({ key: z.string().max(128) }), z.object({ held: z.array(HeldTool) })),
+  'server/accept': command(
+    z.object({ key: z.string().max(128), tools: z.array(z.object({ tool: z.string().max(128), hash: z.string().length(64) })).min(1).max(1_000) }),
+    nothing,
+  ),
   /** From now on this connection gets every event but other sessions' streams. */
   'event/subscribe': command(nothing, z.object({ sequence: z.number().int().nonnegative() })),
 } as const

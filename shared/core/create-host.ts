@@ -16,6 +16,7 @@ import { createHandlers } from './api/handlers/create-handlers.ts'
 import { createApprovals } from './approvals/approvals.ts'
 import { createBroker } from './broker/create-broker.ts'
 import { createRedactor } from './broker/redactor.ts'
+import { createToolPins } from './broker/tool-pins.ts'
 import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { chooseContainer } from './containers/choose.ts'
 import { killByFile } from './containers/grip.ts'
@@ -154,7 +155,9 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
       raiseAlarm(sessionId, message)
     },
   })
+  const toolPins = createToolPins({ file: paths.toolPins, clock, ledger, raiseAlarm })
   const broker = createBroker({
+    toolPins,
     gate,
     secrets,
     ledger,
@@ -236,6 +239,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
       approvals,
       checkpoints,
       secrets,
+      toolPins,
       adapters,
       resolveProfile,
       hub,

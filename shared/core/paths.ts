@@ -12,6 +12,8 @@ export interface Paths {
   readonly ledger: string
   readonly checkpoints: string
   readonly agents: string
+  /** Which definitions of MCP tools were accepted. */
+  readonly toolPins: string
   readonly log: string
   /** What lives as long as the host: endpoint file, sockets, kill files, each session's folder. */
   readonly run: string
@@ -60,6 +62,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     ledger: join(data, 'ledger.db'),
     checkpoints: join(data, 'checkpoints'),
     agents: join(data, 'agents'),
+    toolPins: join(data, 'tool-pins.json'),
     log: join(data, 'host.log'),
     run,
     killFiles: join(run, 'kill'),

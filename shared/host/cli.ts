@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { addApprovalCommands } from './cli/commands/approval-commands.ts'
 import { addRecordCommands } from './cli/commands/record-commands.ts'
 import { addSecretCommands } from './cli/commands/secret-commands.ts'
+import { addServerCommands } from './cli/commands/server-commands.ts'
 import { addSessionCommands } from './cli/commands/session-commands.ts'
 import { addStartCommand } from './cli/commands/start-command.ts'
 import { reportError } from './cli/output.ts'
@@ -20,6 +21,7 @@ addSessionCommands(program)
 addApprovalCommands(program)
 addRecordCommands(program)
 addSecretCommands(program)
+addServerCommands(program)
 
 const inherit = (command: Command): void => {
   for (const child of command.commands) {

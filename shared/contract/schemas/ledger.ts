@@ -20,6 +20,9 @@ export const LedgerKind = z.enum([
   'checkpoint/created',
   'checkpoint/restored',
   'secret/resolved',
+  'server/pinned',
+  'server/held',
+  'server/accepted',
   'alarm/raised',
 ])
 export type LedgerKind = z.infer<typeof LedgerKind>

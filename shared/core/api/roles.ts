@@ -38,6 +38,9 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'secret/set': dashboard,
   'secret/list': dashboard,
   'secret/remove': dashboard,
+  'server/list': dashboard,
+  'server/held': dashboard,
+  'server/accept': owner,
   'event/subscribe': everyone,
 }
 

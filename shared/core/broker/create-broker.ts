@@ -15,6 +15,8 @@ import type { Redactor } from './redactor.ts'
 import { resolveServerLaunch } from './server-launch.ts'
 import { createStatusTool } from './status-tool.ts'
 import { createToolCallPipeline } from './tool-call-pipeline.ts'
+import { serverIdentity } from './tool-pins.ts'
+import type { ToolPins } from './tool-pins.ts'
 import { buildToolCatalog } from './tool-catalog.ts'
 import type { ToolCatalog } from './tool-catalog.ts'
 import type { Urgency } from './upstream-process.ts'
@@ -27,6 +29,7 @@ export interface BrokerDeps {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly redactor: Redactor
+  readonly toolPins: Pick<ToolPins, 'admit' | 'onAccepted'>
   readonly version: string
   /** The host's own environment, from which servers get PATH, HOME and LANG alone. */
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -95,12 +98,17 @@ export const createBroker = (deps: BrokerDeps): Broker => {
       }
 
       const upstreams: Upstream[] = []
+      const othersOf = (name: string) =>
+        Object.keys(servers.mcpServers)
+          .filter((other) => other !== name)
+          .map((other) => ({ name: other, tools: upstreams.find((upstream) => upstream.name === other)?.tools().map((tool) => tool.name) ?? [] }))
       const configured = Object.entries(servers.mcpServers).map(([name, config]) => {
         const env = config.type === 'stdio' ? config.env : {}
         const bounds = parseServerBoundary({ env, tools: config.tools, cwd })
         return createUpstreamServer({
           name,
           boundary: bounds.ok ? bounds.boundary : null,
+          admit: (tools) => deps.toolPins.admit({ sessionId, server: serverIdentity(name, config), tools, others: othersOf(name) }),
           cwd,
           version: deps.version,
           clock: deps.clock,
@@ -112,6 +120,9 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           },
           onChanged,
         })
+      })
+      const stopListening = deps.toolPins.onAccepted(() => {
+        for (const upstream of configured) upstream.reviewTools()
       })
       const serverStates = (): UpstreamStatus[] => configured.map((upstream) => upstream.status())
       const readStatus = () => ({ agent, sessionId, ...deps.status(sessionId), servers: serverStates() })
@@ -161,6 +172,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         servers: serverStates,
         close: async (urgency) => {
           closed = true
+          stopListening()
           listener.close()
           for (const downstream of downstreams) downstream.close()
           await Promise.all(configured.map((upstream) => upstream.close(urgency)))

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Tool } from '@modelcontextprotocol/server'
+import { definitionHash } from './tool-pins.ts'
 import type { Upstream } from './upstream-server.ts'
 
 /** One tool as the agent sees it, and where it leads. */
@@ -53,7 +54,7 @@ export const buildToolCatalog = (upstreams: readonly Upstream[]): ToolCatalog =>
         name: tool.name,
         policyName: `mcp__${upstream.name}__${tool.name}`,
         tool: { ...tool, name },
-        definitionHash: createHash('sha256').update(JSON.stringify(definition)).digest('hex'),
+        definitionHash: definitionHash(definition),
         outside: (input) => upstream.boundary?.outside(bounded, input) ?? null,
       })
     }

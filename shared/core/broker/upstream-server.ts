@@ -40,6 +40,12 @@ export interface Upstream {
   close(urgency: Urgency): Promise<void>
 }
 
+/** A server of the user's. */
+export interface UpstreamServer extends Upstream {
+  /** A person may have accepted some of its tools. */
+  reviewTools(): void
+}
+
 export interface UpstreamServerDeps {
   readonly name: string
   readonly boundary: ServerBoundary | null
@@ -51,6 +57,8 @@ export interface UpstreamServerDeps {
   readonly restartDelayMs: number
   /** Asked anew for every start, so that a rotated secret is taken up; a rejection makes the server unavailable. */
   resolveLaunch(): Promise<ServerLaunch>
+  /** Those of its tools that may be used: see ToolPins. Asked anew whenever they may have become others. */
+  admit(tools: readonly Tool[]): readonly Tool[]
   /** Tools or readiness have changed. */
   onChanged(): void
 }
@@ -69,11 +77,12 @@ const MAX_TOOLS = 1_000
 const TOOL_NAME = /^[\x21-\x7e]{1,128}$/
 
 /** Starts a stdio MCP server at once and keeps it running, with back-off, until closed. */
-export const createUpstreamServer = (deps: UpstreamServerDeps): Upstream => {
+export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer => {
   const closing = new AbortController()
   const firstStart = Promise.withResolvers<void>()
   let state: UpstreamStatus['state'] = 'starting'
   let message: string | null = null
+  let offered: readonly Tool[] = []
   let tools: readonly Tool[] = []
   const progressListeners = new Map<string | number, (progress: Progress) => void>()
   let calls = 0
@@ -87,10 +96,26 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): Upstream => {
   }
 
   const takeTools = (listed: readonly Tool[]): void => {
-    tools = listed.filter((tool) => TOOL_NAME.test(tool.name)).slice(0, MAX_TOOLS)
-    const left = listed.length - tools.length
+    offered = listed.filter((tool) => TOOL_NAME.test(tool.name)).slice(0, MAX_TOOLS)
+    tools = deps.admit(offered)
+    const left = listed.length - offered.length
+    const held = offered.length - tools.length
     const limits = `a name may be 128 plain characters long, and a server may have ${MAX_TOOLS} tools`
-    become('ready', left === 0 ? null : `${left} of its tools are left out: ${limits}`)
+    const problems = [
+      ...(left === 0 ? [] : [`${left} of its tools are left out: ${limits}`]),
+      ...(held === 0 ? [] : [`${held} of its tools are stopped until the user has looked at them (holdfast servers)`]),
+    ]
+    become('ready', problems.length === 0 ? null : problems.join('; '))
+  }
+
+  /** Without a record of what was accepted, nothing may be used. */
+  const takeToolsOrNone = (listed: readonly Tool[]): void => {
+    try {
+      takeTools(listed)
+    } catch (error) {
+      tools = []
+      become('ready', `its tools cannot be checked (${error instanceof Error ? error.message : String(error)})`)
+    }
   }
 
   /** One life of the server: resolves with why it ended. */
@@ -100,7 +125,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): Upstream => {
       { name: 'holdfast', version: deps.version },
       {
         listChanged: {
-          tools: { debounceMs: 50, onChanged: (_error, listed) => listed !== null && takeTools(listed) },
+          tools: { debounceMs: 50, onChanged: (_error, listed) => listed !== null && takeToolsOrNone(listed) },
         },
       },
     )
@@ -113,7 +138,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): Upstream => {
     let problem = 'closed its output or sent too long a message'
     try {
       await client.connect(process.transport, { timeout: CONNECT_TIMEOUT_MS })
-      takeTools((await client.listTools()).tools)
+      takeToolsOrNone((await client.listTools()).tools)
       firstStart.resolve()
       await closed
     } catch (error) {
@@ -152,6 +177,9 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): Upstream => {
     status: () => ({ name: deps.name, state, message, tools: tools.length }),
     tools: () => tools,
     firstStart: firstStart.promise,
+    reviewTools: () => {
+      if (state === 'ready') takeToolsOrNone(offered)
+    },
     call: async (params, { signal, onProgress }) => {
       if (state !== 'ready' || current === null) {
         const why = message === null ? '' : ` (${message})`

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSyn
 import { join } from 'node:path'
 import type { FileKind } from '../../domain/checkpoint-plan.ts'
 import { quoteLine, toNative } from './byte-path.ts'
-import { readIfThere, writeWhole } from './files.ts'
+import { readIfThere, writeWhole } from '../whole-file.ts'
 import { createGit, type Git } from './git.ts'
 import { createObjectMirror, type ObjectMirror } from './object-mirror.ts'
 import type { FoundFile } from './walk.ts'

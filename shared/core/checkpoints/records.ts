@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
 import { CheckpointId, SessionId } from '../../contract/ids.ts'
 import { Checkpoint } from '../../contract/schemas/checkpoint.ts'
-import { readIfThere, writeWhole } from './files.ts'
+import { readIfThere, writeWhole } from '../whole-file.ts'
 
 const bytePath = z.string().max(65_536)
 

@@ -4,6 +4,7 @@ import type { CommandParams } from '../../../contract/protocol.ts'
 import { passesEnv } from '../../../domain/env-pass.ts'
 import type { AgentAdapter } from '../../agents/adapter.ts'
 import type { Approvals } from '../../approvals/approvals.ts'
+import type { ToolPins } from '../../broker/tool-pins.ts'
 import type { Paths } from '../../paths.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
@@ -27,6 +28,7 @@ export interface HandlerDeps {
   readonly approvals: Approvals
   readonly checkpoints: CheckpointStore
   readonly secrets: SecretStore
+  readonly toolPins: ToolPins
   readonly adapters: readonly AgentAdapter[]
   readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
   readonly hub: EventHub
@@ -39,6 +41,9 @@ export interface HandlerDeps {
 }
 
 const done = {}
+
+/** So that the answer fits into a frame. */
+const MAX_HELD_SHOWN = 50
 
 /** Entries of one session that are looked through for its newest. */
 const MAX_SESSION_ENTRIES = 100_000
@@ -133,6 +138,12 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'secret/list': async () => ({ secrets: [...(await secrets.list())] }),
     'secret/remove': async ({ name }) => {
       await secrets.remove(name)
+      return done
+    },
+    'server/list': () => ({ servers: deps.toolPins.list() }),
+    'server/held': ({ key }) => ({ held: deps.toolPins.held(key).slice(0, MAX_HELD_SHOWN) }),
+    'server/accept': ({ key, tools }) => {
+      deps.toolPins.accept(key, tools)
       return done
     },
     'event/subscribe': (_params, connection) => ({ sequence: deps.hub.subscribe(connection) }),

@@ -1,0 +1,30 @@
+import { z } from 'zod'
+import { Timestamp } from './time.ts'
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/)
+
+/** A tool that no agent may use until a person has seen why it was stopped. */
+export const HeldTool = z.object({
+  tool: z.string().max(128),
+  /** What a person accepts: this definition and no other. */
+  hash,
+  reasons: z.array(z.string().max(500)).max(50),
+  /** The definition that was accepted before, as JSON; null for a tool that is new. */
+  before: z.string().nullable(),
+  /** The definition as the server gives it now, as JSON. */
+  after: z.string(),
+  heldAt: Timestamp,
+})
+export type HeldTool = z.infer<typeof HeldTool>
+
+/** What is known of an MCP server that was used here. */
+export const PinnedServer = z.object({
+  /** Name and launch: another command under the same name is another server. */
+  key: z.string().max(128),
+  name: z.string().max(64),
+  launch: z.string().max(4_096),
+  pinnedAt: Timestamp,
+  tools: z.number().int(),
+  held: z.array(HeldTool.pick({ tool: true, hash: true, reasons: true, heldAt: true })),
+})
+export type PinnedServer = z.infer<typeof PinnedServer>

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto'
+import type { Tool } from '@modelcontextprotocol/server'
+import { z } from 'zod'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { SessionId } from '../../contract/ids.ts'
+import type { McpServerConfig } from '../../contract/schemas/mcp-config.ts'
+import { HeldTool, PinnedServer } from '../../contract/schemas/server.ts'
+import { canonicalJson } from '../../domain/ledger-chain.ts'
+import { type OtherServer, reviewTool } from '../../domain/tool-review.ts'
+import { asFileFault } from '../file-fault.ts'
+import { readIfThere, writeWhole } from '../whole-file.ts'
+import type { Clock, Ledger } from '../ports.ts'
+
+/** A server, by its name and what is run under that name. */
+export interface ServerIdentity {
+  readonly key: string
+  readonly name: string
+  readonly launch: string
+}
+
+export interface ToolPins {
+  /**
+   * The tools that may be used: those with the definition accepted before, and at a server's first use those that
+   * nothing speaks against. The others are held, recorded and told about. Throws HoldfastError `disk-full`, `read-only`,
+   * `ledger-unavailable`: then none may be used.
+   */
+  admit(params: { sessionId: SessionId; server: ServerIdentity; tools: readonly Tool[]; others: readonly OtherServer[] }): readonly Tool[]
+  list(): PinnedServer[]
+  /** What a server's held tools were and are. Throws HoldfastError `not-found`. */
+  held(key: string): HeldTool[]
+  /** From now on these very definitions may be used. Throws HoldfastError `not-found` when one is not, or no longer, held. */
+  accept(key: string, tools: readonly { readonly tool: string; readonly hash: string }[]): void
+  /** Calls back after every acceptance, until the returned function is called. */
+  onAccepted(listener: () => void): () => void
+}
+
+export interface ToolPinsDeps {
+  /** Where the pins are kept. */
+  readonly file: string
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly raiseAlarm: (sessionId: SessionId, message: string) => void
+}
+
+/** Longest definition that is kept and shown, as JSON; a longer one is held without its text. */
+export const MAX_DEFINITION_CHARACTERS = 65_536
+
+const Pin = z.object({ hash: z.string(), definition: z.string() })
+const ServerPins = PinnedServer.omit({ tools: true, held: true }).extend({
+  tools: z.record(z.string(), Pin),
+  held: z.record(z.string(), HeldTool),
+})
+type ServerPins = z.infer<typeof ServerPins>
+const PinsFile = z.object({ version: z.literal(1), servers: z.record(z.string(), ServerPins) })
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** The identity of a server as configured. Its environment is not part of it: a rotated secret is no other server. */
+export const serverIdentity = (name: string, config: McpServerConfig): ServerIdentity => {
+  const launch = config.type === 'stdio' ? [config.command, ...config.args].join(' ') : config.url
+  const whole = config.type === 'stdio' ? canonicalJson([config.command, ...config.args]) : canonicalJson({ url: config.url })
+  return { key: `${name}@${sha256(whole).slice(0, 12)}`, name, launch: launch.slice(0, 4_096) }
+}
+
+/** SHA-256 of a definition as its server gives it. */
+export const definitionHash = (tool: Tool): string => sha256(canonicalJson(tool))
+
+/**
+ * Keeps, for each server, which definitions of its tools were accepted. A file that cannot be read is an error and not
+ * an empty list: else whoever can damage it could have everything accepted again.
+ */
+export const createToolPins = ({ file, clock, ledger, raiseAlarm }: ToolPinsDeps): ToolPins => {
+  const listeners = new Set<() => void>()
+  let servers: Map<string, ServerPins> | undefined
+
+  const load = (): Map<string, ServerPins> => {
+    if (servers !== undefined) return servers
+    const text = readIfThere(file)
+    let parsed
+    try {
+      parsed = text === null ? { servers: {} } : PinsFile.parse(JSON.parse(text))
+    } catch {
+      throw new HoldfastError('illegal-state', `${file} is damaged, so that no MCP tool can be checked. Remove it to have every tool taken as new.`, { at: { file } })
+    }
+    return (servers = new Map(Object.entries(parsed.servers)))
+  }
+  const save = (): void => {
+    try {
+      writeWhole(file, `${JSON.stringify({ version: 1, servers: Object.fromEntries(load()) })}\n`)
+    } catch (error) {
+      servers = undefined
+      throw asFileFault(file, error)
+    }
+  }
+  const find = (key: string): ServerPins => {
+    const pins = load().get(key)
+    if (pins === undefined) throw new HoldfastError('not-found', `No MCP server ${key} was used here. "holdfast servers" lists those that were.`)
+    return pins
+  }
+
+  const review = (pins: ServerPins, tool: Tool, isFirstUse: boolean, others: readonly OtherServer[]): HeldTool | null => {
+    const hash = definitionHash(tool)
+    const before = Object.hasOwn(pins.tools, tool.name) ? pins.tools[tool.name] : undefined
+    if (before?.hash === hash) return null
+    const known = before !== undefined ? 'changed' : isFirstUse ? 'first use' : 'new tool'
+    const reasons = reviewTool(tool, known, others)
+    const after = canonicalJson(tool)
+    if (after.length > MAX_DEFINITION_CHARACTERS) reasons.push('its definition is too long to be shown')
+    if (reasons.length === 0) {
+      pins.tools[tool.name] = { hash, definition: after }
+      return null
+    }
+    return { tool: tool.name, hash, reasons, before: before?.definition ?? null, after: after.slice(0, MAX_DEFINITION_CHARACTERS), heldAt: clock.now() }
+  }
+
+  return {
+    admit: ({ sessionId, server, tools, others }) => {
+      const known = load().get(server.key)
+      const pins: ServerPins = structuredClone(known ?? { ...server, pinnedAt: clock.now(), tools: {}, held: {} })
+      const admitted: Tool[] = []
+      const newlyHeld: HeldTool[] = []
+      for (const tool of tools) {
+        const held = review(pins, tool, known === undefined, others)
+        if (held === null) {
+          admitted.push(tool)
+          delete pins.held[tool.name]
+        } else if (pins.held[tool.name]?.hash !== held.hash) {
+          newlyHeld.push(held)
+          pins.held[tool.name] = held
+        }
+      }
+      if (known !== undefined && canonicalJson(known) === canonicalJson(pins)) return admitted
+      const hashes = Object.entries(pins.tools).map(([tool, { hash }]) => ({ tool, hash }))
+      if (known === undefined) ledger.append('server/pinned', sessionId, { server: server.name, launch: server.launch, tools: hashes })
+      if (newlyHeld.length > 0) {
+        const held = newlyHeld.map(({ tool, hash, reasons }) => ({ tool, hash, reasons }))
+        ledger.append('server/held', sessionId, { server: server.name, launch: server.launch, tools: held })
+      }
+      load().set(server.key, pins)
+      save()
+      if (newlyHeld.length > 0) {
+        const [first] = newlyHeld
+        const rest = newlyHeld.length === 1 ? '' : `, and ${newlyHeld.length - 1} more of it`
+        raiseAlarm(
+          sessionId,
+          `The tool ${first?.tool} of the MCP server ${server.name} is stopped${rest}: ${first?.reasons.join('; ')}. Look at it with: holdfast servers review ${server.name}`,
+        )
+      }
+      return admitted
+    },
+    list: () =>
+      [...load().values()].map(({ tools, held, ...server }) => ({
+        ...server,
+        tools: Object.keys(tools).length,
+        held: Object.values(held).map(({ before: _before, after: _after, ...one }) => one),
+      })),
+    held: (key) => Object.values(find(key).held),
+    accept: (key, accepted) => {
+      const pins = structuredClone(find(key))
+      for (const { tool, hash } of accepted) {
+        const held = Object.hasOwn(pins.held, tool) ? pins.held[tool] : undefined
+        if (held?.hash !== hash) throw new HoldfastError('not-found', `The tool ${tool} is not held with the definition that you saw. Look at it again.`)
+        if (held.after.length >= MAX_DEFINITION_CHARACTERS) throw new HoldfastError('illegal-state', `The definition of ${tool} is too long to be shown, so that it cannot be accepted.`)
+        pins.tools[tool] = { hash, definition: held.after }
+        delete pins.held[tool]
+      }
+      ledger.append('server/accepted', null, { server: pins.name, launch: pins.launch, tools: accepted.map(({ tool, hash }) => ({ tool, hash })) })
+      load().set(key, pins)
+      save()
+      for (const listener of listeners) listener()
+    },
+    onAccepted: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}
