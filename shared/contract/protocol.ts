@@ -71,6 +71,7 @@ export const COMMANDS = {
   ),
   'session/undo': command(z.object({ sessionId: SessionId }), RestoreReport),
   'checkpoint/list': command(z.object({ sessionId: SessionId }), z.object({ checkpoints: z.array(Checkpoint) })),
+  'checkpoint/create': command(z.object({ sessionId: SessionId }), Checkpoint),
   'tool-call/list': command(z.object({ sessionId: SessionId }), z.object({ toolCalls: z.array(ToolCall) })),
   'approval/list': command(nothing, z.object({ requests: z.array(ApprovalRequest) })),
   'approval/decide': command(

@@ -3,9 +3,8 @@ import { join } from 'node:path'
 import type { SessionId } from '../contract/ids.ts'
 import { PROTOCOL_VERSION } from '../contract/protocol.ts'
 import type { Session } from '../contract/schemas/session.ts'
+import { judgeCall } from '../domain/judge-call.ts'
 import { PRICE_TABLE } from '../domain/price-table.ts'
-import { evaluatePolicy } from '../domain/policy-evaluate.ts'
-import { classifyTool } from '../domain/classify/classify-tool.ts'
 import type { AgentAdapter } from './agents/adapter.ts'
 import { claudeCode } from './agents/claude-code/claude-code.ts'
 import { plainCommand } from './agents/plain-command.ts'
@@ -134,7 +133,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
       agent: profile.agent,
       cwd,
       approvalTimeoutMs: profile.limits.approvalTimeoutMs,
-      evaluate: (tool, input) => evaluatePolicy({ policy: profile.policy, tool, input, cwd, home, classification: classifyTool({ tool, input, cwd, home }) }),
+      evaluate: (tool, input) => judgeCall({ policy: profile.policy, tool, input, cwd, home }),
     }
   }
   const gate = createToolCallGate({

@@ -67,7 +67,7 @@ describe('the tool call gate', () => {
   it('denies outright what policy denies, with the reason, and records it', async () => {
     const { ledger, request } = setUp('deny')
     expect(await request()).toMatchObject({ allowed: false, reason: "Denied by Holdfast's policy: because the test says so." })
-    expect(ledger.entries).toMatchObject([{ kind: 'tool-call/decision', body: { effect: 'denied' } }])
+    expect(ledger.entries).toMatchObject([{ kind: 'tool-call/decision', body: { effect: 'denied', input: { command: 'x' } } }])
   })
 
   it('runs nothing while a person thinks, and runs it when the person approves', async () => {

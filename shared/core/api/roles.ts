@@ -30,6 +30,7 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'session/kill': everyone,
   'session/undo': dashboard,
   'checkpoint/list': dashboard,
+  'checkpoint/create': dashboard,
   'tool-call/list': everyone,
   'approval/list': everyone,
   'approval/decide': approver,

@@ -49,6 +49,15 @@ const recorded = (input: unknown, text: string): unknown =>
     ? input
     : { sha256: sha256(text), characters: text.length, beginning: text.slice(0, RECORDED_BEGINNING).toWellFormed() }
 
+/** The input of a call that will not run: one that cannot be written down must not keep its refusal out of the ledger. */
+const recordedOfRefused = (input: unknown): unknown => {
+  try {
+    return recorded(input, canonicalJson(input))
+  } catch {
+    return null
+  }
+}
+
 /**
  * The gate of DESIGN: received → evaluated → (asked) → intent in the ledger → running. Whatever goes wrong on the way
  * denies the call, and the agent is told why.
@@ -77,7 +86,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     if (refused !== null) keep(refused)
     deps.onDecided(refused ?? call, true)
     try {
-      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, effect: type, reason, decision })
+      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, input: recordedOfRefused(call.input), effect: type, reason, decision })
     } catch {
       // Nothing runs, so there is no effect that the missing entry would hide.
     }

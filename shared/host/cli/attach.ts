@@ -26,8 +26,9 @@ export const viewerTerminal = () => (process.stdin.isTTY === true && process.std
 /**
  * Joins this process's streams to the session that is about to start on this client. With a terminal, a waiting
  * approval is asked right here, over the agent's screen; without one, it is said on standard error how to answer.
+ * What the agent prints without a terminal goes to `stdout`.
  */
-export const attach = (client: Client, notice: (line: string) => void): Attachment => {
+export const attach = (client: Client, notice: (line: string) => void, stdout: NodeJS.WriteStream): Attachment => {
   const { promise: over, resolve: finish, reject: lose } = Promise.withResolvers<Session>()
   over.catch(() => undefined)
   const withTerminal = viewerTerminal() !== null
@@ -42,7 +43,7 @@ export const attach = (client: Client, notice: (line: string) => void): Attachme
 
   const write = (stream: 'terminal' | 'stdout' | 'stderr', data: Buffer): void => {
     if (stream === 'terminal') modes.follow(data)
-    ;(stream === 'stderr' ? process.stderr : process.stdout).write(data)
+    ;(stream === 'stderr' ? process.stderr : stream === 'stdout' ? stdout : process.stdout).write(data)
   }
 
   const showNext = (): void => {

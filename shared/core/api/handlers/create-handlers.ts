@@ -121,6 +121,13 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'session/kill': async ({ sessionIds, keepChanges }) => ({ reports: [...(await supervisor.kill(sessionIds, keepChanges))] }),
     'session/undo': ({ sessionId }) => supervisor.undo(sessionId),
     'checkpoint/list': async ({ sessionId }) => ({ checkpoints: [...(await deps.checkpoints.list(sessionId))] }),
+    'checkpoint/create': async ({ sessionId }) => {
+      const session = supervisor.list().find(({ id }) => id === sessionId)
+      if (session === undefined) throw new HoldfastError('not-found', `There is no session ${sessionId} on this host. "holdfast sessions" lists them.`)
+      const checkpoint = await deps.checkpoints.create({ sessionId, root: session.cwd, reason: 'on-demand' })
+      ledger.append('checkpoint/created', sessionId, { checkpointId: checkpoint.id, reason: checkpoint.reason, files: checkpoint.fileCount, leftOut: checkpoint.leftOut.length })
+      return checkpoint
+    },
     'tool-call/list': ({ sessionId }) => ({ toolCalls: [...deps.gate.list(sessionId)] }),
     'approval/list': () => ({ requests: [...approvals.waiting()] }),
     'approval/decide': ({ approvalId, bindingHash, answer, scope, reason }) =>

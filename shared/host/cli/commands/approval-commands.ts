@@ -3,7 +3,7 @@ import type { Client } from '../../../contract/client.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
 import { ApprovalId } from '../../../contract/ids.ts'
 import { ApprovalScope, type ApprovalRequest } from '../../../contract/schemas/approval.ts'
-import { outputOf } from '../program-output.ts'
+import { examples, outputOf } from '../program-output.ts'
 import { approvalLines } from '../render.ts'
 import { withHost } from '../with-host.ts'
 
@@ -22,6 +22,7 @@ export const addApprovalCommands = (program: Command): void => {
     .command('approvals')
     .summary('list what waits for your answer')
     .argument('[id]', 'this one alone')
+    .addHelpText('after', examples('holdfast approvals', 'holdfast approvals apr_7k2m9x4tqwzb'))
     .action(async (id: string | undefined, _options: unknown, self: Command) => {
       const requests = await withHost(async (client) => (id === undefined ? (await client.call('approval/list', {})).requests : [await find(client, id)]))
       const now = Date.now()
@@ -32,6 +33,7 @@ export const addApprovalCommands = (program: Command): void => {
     .command('approve')
     .summary('let one waiting call run')
     .argument('<id>', 'the approval')
+    .addHelpText('after', examples('holdfast approve apr_7k2m9x4tqwzb', 'holdfast approve apr_7k2m9x4tqwzb --scope session'))
     .option('--scope <scope>', 'once, or session: the very same call again in this session', 'once')
     .action(async (text: string, options: { scope: string }, self: Command) => {
       const scope = ApprovalScope.safeParse(options.scope)
@@ -48,6 +50,7 @@ export const addApprovalCommands = (program: Command): void => {
     .summary('refuse one waiting call')
     .argument('<id>', 'the approval')
     .option('--reason <text>', 'what the agent is told')
+    .addHelpText('after', examples('holdfast deny apr_7k2m9x4tqwzb --reason "keep the build folder"'))
     .action(async (text: string, options: { reason?: string }, self: Command) => {
       const decided = await withHost(async (client) => {
         const { id, bindingHash } = await find(client, text)

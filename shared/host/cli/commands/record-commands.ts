@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { LedgerEntry } from '../../../contract/schemas/ledger.ts'
 import { formatCount } from '../../../domain/format.ts'
-import { outputOf } from '../program-output.ts'
+import { examples, outputOf } from '../program-output.ts'
 import { ledgerLine, usageLines } from '../render.ts'
 import { withHost } from '../with-host.ts'
 import { parseSessionId } from './session-commands.ts'
@@ -15,7 +15,7 @@ const parseCount = (text: string): number => {
 
 /** `ledger tail|verify`, `usage`. */
 export const addRecordCommands = (program: Command): void => {
-  const ledger = program.command('ledger').summary('the audit log').description('The audit log: append-only, each entry chained to the one before.')
+  const ledger = program.command('ledger').summary('the audit log').description('The audit log: append-only, each entry chained to the one before.').addHelpText('after', examples('holdfast ledger tail --follow', 'holdfast ledger verify'))
 
   ledger
     .command('tail')
@@ -23,6 +23,7 @@ export const addRecordCommands = (program: Command): void => {
     .option('-n, --lines <count>', 'how many', '20')
     .option('-f, --follow', 'go on with new entries as they come')
     .option('--session <id>', 'of one session alone')
+    .addHelpText('after', examples('holdfast ledger tail -n 50', 'holdfast ledger tail --follow --json'))
     .action(async (options: { lines: string; follow?: true; session?: string }, self: Command) => {
       const output = outputOf(self)
       const sessionId = options.session === undefined ? undefined : parseSessionId(options.session)
@@ -51,6 +52,7 @@ export const addRecordCommands = (program: Command): void => {
   ledger
     .command('verify')
     .summary('prove that no entry was changed, removed or put in')
+    .addHelpText('after', examples('holdfast ledger verify', 'holdfast ledger verify --json'))
     .action(async (_options: unknown, self: Command) => {
       const verification = await withHost((client) => client.call('ledger/verify', {}))
       const entries = `${formatCount(verification.entries)} entries`
@@ -66,6 +68,7 @@ export const addRecordCommands = (program: Command): void => {
   program
     .command('usage')
     .summary('what was spent, by session')
+    .addHelpText('after', examples('holdfast usage', 'holdfast usage --json'))
     .action(async (_options: unknown, self: Command) => {
       const { sessions } = await withHost((client) => client.call('session/list', {}))
       const usage = sessions.map(({ id, agent, toolCalls, usage: used }) => ({ sessionId: id, agent, toolCalls, usage: used }))

@@ -4,7 +4,8 @@ import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
 import { formatDuration } from '../../../domain/format.ts'
 import { table } from '../output.ts'
-import { outputOf } from '../program-output.ts'
+import { examples, outputOf } from '../program-output.ts'
+import { readAll } from '../read-input.ts'
 import { withHost } from '../with-host.ts'
 
 const MAX_VALUE_BYTES = 65_536
@@ -26,27 +27,17 @@ const askHidden = (question: string): Promise<string> =>
     })
   })
 
-const readAll = async (): Promise<string> => {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_VALUE_BYTES) throw new HoldfastError('bad-params', `A secret is at most ${MAX_VALUE_BYTES} bytes.`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8').replace(/\r?\n$/, '')
-}
-
 /** `secret set|list|remove`. A value comes from a prompt or standard input, never as an argument, and never out again. */
 export const addSecretCommands = (program: Command): void => {
-  const secret = program.command('secret').summary('keys that agents use and never see').description('Keeps keys in the keychain of this machine. An agent profile names them; agents never see them.')
+  const secret = program.command('secret').summary('keys that agents use and never see').description('Keeps keys in the keychain of this machine. An agent profile names them; agents never see them.').addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret list'))
 
   secret
     .command('set')
     .summary('keep a value, from a prompt or from standard input')
     .argument('<name>', 'such as agent/anthropic')
+    .addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret set agent/github-pat <token.txt'))
     .action(async (name: string, _options: unknown, self: Command) => {
-      const value = process.stdin.isTTY ? await askHidden(`Value of ${name} (not shown): `) : await readAll()
+      const value = process.stdin.isTTY ? await askHidden(`Value of ${name} (not shown): `) : (await readAll(MAX_VALUE_BYTES)).replace(/\r?\n$/, '')
       if (value === '') throw new HoldfastError('bad-params', 'The value is empty; nothing was changed.')
       await withHost((client) => client.call('secret/set', { name, value }))
       outputOf(self).result({ name }, [`${name} is kept in the keychain.`])
@@ -55,6 +46,7 @@ export const addSecretCommands = (program: Command): void => {
   secret
     .command('list')
     .summary('names and ages, no values')
+    .addHelpText('after', examples('holdfast secret list', 'holdfast secret list --json'))
     .action(async (_options: unknown, self: Command) => {
       const { secrets } = await withHost((client) => client.call('secret/list', {}))
       const now = Date.now()
@@ -66,6 +58,7 @@ export const addSecretCommands = (program: Command): void => {
     .command('remove')
     .summary('forget a value')
     .argument('<name>', 'the secret')
+    .addHelpText('after', examples('holdfast secret remove agent/github-pat'))
     .action(async (name: string, _options: unknown, self: Command) => {
       await withHost((client) => client.call('secret/remove', { name }))
       outputOf(self).result({ name }, [`${name} is removed.`])

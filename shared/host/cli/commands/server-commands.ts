@@ -4,7 +4,7 @@ import { HoldfastError } from '../../../contract/errors.ts'
 import type { HeldTool, PinnedServer } from '../../../contract/schemas/server.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { table } from '../output.ts'
-import { outputOf } from '../program-output.ts'
+import { examples, outputOf } from '../program-output.ts'
 import { withHost } from '../with-host.ts'
 
 const find = async (client: Client, name: string): Promise<PinnedServer> => {
@@ -56,6 +56,7 @@ export const addServerCommands = (program: Command): void => {
     .command('servers')
     .summary('MCP servers that were used, and which of their tools are stopped')
     .description('Lists the MCP servers that were used here. A tool whose definition changed, or that looks wrong, is stopped until you accept it.')
+    .addHelpText('after', examples('holdfast servers', 'holdfast servers review github'))
     .action(async (_options: unknown, self: Command) => {
       const { servers: all } = await withHost((client) => client.call('server/list', {}))
       const rows = all.map(({ key, tools, held, launch }) => [key, String(tools), String(held.length), visibleText(launch)])
@@ -66,6 +67,7 @@ export const addServerCommands = (program: Command): void => {
     .command('review')
     .summary('show what changed in the tools that are stopped')
     .argument('<server>', 'its name')
+    .addHelpText('after', examples('holdfast servers review github'))
     .action(async (name: string, _options: unknown, self: Command) => {
       const { held, server } = await withHost(async (client) => {
         const found = await find(client, name)
@@ -81,6 +83,7 @@ export const addServerCommands = (program: Command): void => {
     .summary('let agents use tools as you have just seen them')
     .argument('<server>', 'its name')
     .argument('<tools...>', 'each as TOOL=HASH, as "servers review" shows it')
+    .addHelpText('after', examples('holdfast servers accept github create_pr=0123456789ab'))
     .action(async (name: string, wanted: string[], _options: unknown, self: Command) => {
       const accepted = await withHost(async (client) => {
         const { key, held } = await find(client, name)

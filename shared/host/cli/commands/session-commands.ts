@@ -5,7 +5,7 @@ import { pickEnv } from '../../../domain/env-pass.ts'
 import { isOver } from '../../../domain/session-state.ts'
 import { attach, viewerTerminal } from '../attach.ts'
 import { emergencyKill } from '../emergency-kill.ts'
-import { outputOf } from '../program-output.ts'
+import { examples, outputOf } from '../program-output.ts'
 import { killLines, restoreLines, sessionLines } from '../render.ts'
 import { withHost } from '../with-host.ts'
 
@@ -28,7 +28,8 @@ const addRun = (program: Command): void => {
     .option('--profile <name>', 'an agent profile from your config folder')
     .option('--cwd <folder>', 'where to run it (default: here)')
     .option('--no-sandbox', 'without a container: the agent can then reach everything you can')
-    .addHelpText('after', '\nExamples:\n  holdfast run -- claude\n  holdfast run -- claude -p "fix the failing test"\n  holdfast run --profile frontend --cwd ~/web -- claude --model sonnet')
+    .option('--json', 'the session as a JSON object at its end; what the agent prints goes to standard error')
+    .addHelpText('after', examples('holdfast run -- claude', 'holdfast run -- claude -p "fix the failing test"', 'holdfast run --profile frontend --cwd ~/web -- claude --model sonnet'))
     .action(async (command: string[], options: { profile?: string; cwd?: string; sandbox: boolean }, self: Command) => {
       const output = outputOf(self)
       const cwd = options.cwd ?? process.cwd()
@@ -39,7 +40,7 @@ const addRun = (program: Command): void => {
         if (!options.sandbox || resolved.sandbox === 'off') output.note('SANDBOX OFF: this agent can read and change everything that you can.')
         const env = pickEnv(resolved.envNames, process.env)
         await client.call('event/subscribe', {})
-        const attachment = attach(client, (line) => output.note(line))
+        const attachment = attach(client, (line) => output.note(line), output.json ? process.stderr : process.stdout)
         const session = await client.call('session/start', {
           cwd,
           command,
@@ -65,6 +66,7 @@ const addKill = (program: Command): void => {
     .argument('[id...]', 'sessions to kill')
     .option('--all', 'every session that runs')
     .option('--keep-changes', 'leave the folder as the agent left it')
+    .addHelpText('after', examples('holdfast kill ses_7k2m9x4tqwzb', 'holdfast kill --all --keep-changes'))
     .action(async (ids: string[], options: { all?: true; keepChanges?: true }, self: Command) => {
       const output = outputOf(self)
       if ((options.all === true) === ids.length > 0) throw new HoldfastError('bad-params', 'Say which sessions to kill, or --all.')
@@ -76,6 +78,14 @@ const addKill = (program: Command): void => {
     })
 }
 
+const SHELLS = ['none', 'browser', 'electron']
+
+/** Throws HoldfastError `bad-params` for a shell nobody knows, `unsupported` for one that is not there yet. */
+const requireShell = (shell: string): void => {
+  if (!SHELLS.includes(shell)) throw new HoldfastError('bad-params', `--shell is ${SHELLS.join(', ')}, not "${shell}".`)
+  if (shell !== 'none') throw new HoldfastError('unsupported', `The ${shell} shell is not there yet. "holdfast up --shell none" starts the host; use it with the other commands.`)
+}
+
 /** `run`, `sessions`, `pause`, `resume`, `kill`, `undo`. */
 export const addSessionCommands = (program: Command): void => {
   addRun(program)
@@ -83,6 +93,7 @@ export const addSessionCommands = (program: Command): void => {
   program
     .command('sessions')
     .summary('list the sessions of this host')
+    .addHelpText('after', examples('holdfast sessions', 'holdfast sessions --json'))
     .action(async (_options: unknown, self: Command) => {
       const { sessions } = await withHost((client) => client.call('session/list', {}))
       outputOf(self).result({ sessions }, sessionLines(sessions, Date.now()))
@@ -96,6 +107,7 @@ export const addSessionCommands = (program: Command): void => {
       .command(verb)
       .summary(summary)
       .argument('<id>', 'the session')
+      .addHelpText('after', examples(`holdfast ${verb} ses_7k2m9x4tqwzb`))
       .action(async (id: string, _options: unknown, self: Command) => {
         const session = await withHost((client) => client.call(command, { sessionId: parseSessionId(id) }))
         outputOf(self).result(session, [`${session.id} is ${session.state}.`])
@@ -108,6 +120,7 @@ export const addSessionCommands = (program: Command): void => {
     .command('undo')
     .summary('put back what a revert took away')
     .argument('<id>', 'the session')
+    .addHelpText('after', examples('holdfast undo ses_7k2m9x4tqwzb'))
     .action(async (id: string, _options: unknown, self: Command) => {
       const sessionId = parseSessionId(id)
       const report = await withHost((client) => client.call('session/undo', { sessionId }))
@@ -117,7 +130,10 @@ export const addSessionCommands = (program: Command): void => {
   program
     .command('up')
     .summary('start the host, and leave it running')
-    .action(async (_options: unknown, self: Command) => {
+    .option('--shell <shell>', 'what to show it in: none', 'none')
+    .addHelpText('after', examples('holdfast up', 'holdfast up --shell none --json'))
+    .action(async (options: { shell: string }, self: Command) => {
+      requireShell(options.shell)
       const info = await withHost((client) => client.call('host/info', {}))
       outputOf(self).result(info, [`Holdfast ${info.version} runs (process ${info.pid}). Its data: ${info.dataFolder}`, 'Start an agent with: holdfast run -- claude'])
     })
@@ -125,6 +141,7 @@ export const addSessionCommands = (program: Command): void => {
   program
     .command('down')
     .summary('stop the host; refused while sessions run')
+    .addHelpText('after', examples('holdfast down'))
     .action(async (_options: unknown, self: Command) => {
       await withHost(async (client) => {
         const { sessions } = await client.call('session/list', {})

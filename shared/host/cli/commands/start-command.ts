@@ -9,7 +9,7 @@ import { runGuidedSession, type GuidedAudience, type GuidedResult } from '../../
 import { resolvePaths } from '../../../core/paths.ts'
 import { formatDuration, formatUsd } from '../../../domain/format.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
-import { outputOf } from '../program-output.ts'
+import { examples, outputOf } from '../program-output.ts'
 import { approvalLines, costText } from '../render.ts'
 import { withHost } from '../with-host.ts'
 
@@ -136,6 +136,7 @@ export const addStartCommand = (program: Command): void => {
     .summary('begin: a guided session at first, later the host')
     .description('With nothing configured yet, or without a terminal, plays a guided session on a scratch project: no key and no network needed.\nLater it starts the host and says how to go on.')
     .option('--guide', 'play the guided session, whatever is configured')
+    .addHelpText('after', examples('holdfast start', 'holdfast start --guide'))
     .action(async (options: { guide?: true }, self: Command) => {
       if (options.guide === true || process.stdin.isTTY !== true || !isConfigured()) {
         await guide(self)

@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process'
+import { delimiter } from 'node:path'
+import { promisify } from 'node:util'
+import { formatId, SessionId } from '../../contract/ids.ts'
+import { OLDEST_VERSION, requireVersion } from '../agents/claude-code/version.ts'
+import { findExecutable, foldersToSearch, requireOutOfReach } from '../agents/find-executable.ts'
+import { createCgroup, removeCgroup } from '../containers/cgroup.ts'
+import { createLinuxProvider } from '../containers/linux.ts'
+import { createPlainProvider } from '../containers/plain.ts'
+import { fail, type Finding, ok, warn } from './finding.ts'
+
+const OLDEST_NODE = 24
+const OLDEST_GIT = [2, 25] as const
+
+const run = promisify(execFile)
+
+export const examineNode = (version = process.version): Finding =>
+  Number(/^v(\d+)/.exec(version)?.[1]) >= OLDEST_NODE
+    ? ok('node', `${version}, ${process.platform} ${process.arch}`)
+    : fail('node', `${version} is too old`, `Run Holdfast with Node ${OLDEST_NODE} or newer; "npm start" brings its own.`)
+
+/** Programs are looked for where no agent could have put them: `here` is a folder that agents work in. */
+export const examineGit = async (path: string, here: string): Promise<Finding> => {
+  const file = await findExecutable('git', await foldersToSearch(path, [here]), here)
+  const told = file === null ? null : await run(file, ['--version'], { env: {}, timeout: 5_000 }).then(({ stdout }) => stdout.trim(), () => null)
+  const todo = `Install git ${OLDEST_GIT.join('.')} or newer (Debian: apt-get install git): checkpoints need it.`
+  const match = /(\d+)\.(\d+)/.exec(told ?? '')
+  if (told === null || match === null) return fail('git', 'not found', todo)
+  const [major, minor] = [Number(match[1]), Number(match[2])]
+  return major > OLDEST_GIT[0] || (major === OLDEST_GIT[0] && minor >= OLDEST_GIT[1]) ? ok('git', told) : fail('git', `${told} is too old`, todo)
+}
+
+/** Makes a real container, as a session would. */
+export const examineContainer = async (): Promise<Finding> => {
+  const problem = await createLinuxProvider().unavailable()
+  if (problem === null) return ok('container', 'bubblewrap made one: agents see their project and nothing else of yours')
+  const plain = await createPlainProvider('').unavailable()
+  return plain === null
+    ? warn('container', 'plain: kill and revert hold, and nothing is hidden from the agent', problem)
+    : fail('container', 'none works on this machine', `${problem} ${plain}`)
+}
+
+/** Makes a control group and removes it. */
+export const examineCgroup = (random: Uint8Array): Finding => {
+  const folder = createCgroup(SessionId.parse(formatId('ses', random)))
+  if (folder === null) {
+    return warn('cgroup', 'not writable: kill is slower, and an agent may use all memory and processes', 'Nothing has to be done. With systemd, start Holdfast as a user service or with: systemd-run --user --scope -p Delegate=yes')
+  }
+  removeCgroup(folder)
+  return ok('cgroup', 'writable: sessions are frozen and killed at once, and limited in memory and processes')
+}
+
+export const examineClaude = async (path: string, here: string): Promise<Finding> => {
+  const folders = await foldersToSearch(path, [here])
+  const file = await findExecutable('claude', folders, here)
+  if (file === null) {
+    return warn('claude', 'not found on the PATH', 'Install Claude Code (https://code.claude.com/docs/en/setup), or run another agent: holdfast run -- COMMAND')
+  }
+  try {
+    return ok('claude', `${await requireVersion(await requireOutOfReach(file, [here]), folders.join(delimiter))} at ${file} (${OLDEST_VERSION} or newer is needed)`)
+  } catch (error) {
+    return warn('claude', `${file} cannot be held`, error instanceof Error ? error.message : String(error))
+  }
+}
