@@ -78,6 +78,12 @@ describe.skipIf(missing !== null)(`what the session's processes hold${missing ==
         expect(openFiles.some((file) => file.includes(secret) || read(file.startsWith(here.folder) ? file : '').includes(secret)), `${secret} in an open file of ${pid}`).toBe(false)
       }
     }
+    // The session's own token is the agent's to know, and nobody else's: a command line is for every process to read.
+    const token = /\/session\/([\w-]{43})/.exec(inside.map(({ environ }) => environ).join('\n'))?.[1] ?? 'no process has the token'
+    expect(token).toHaveLength(43)
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      expect(read(`/proc/${pid}/cmdline`).includes(token), `the session's token in the arguments of ${pid}`).toBe(false)
+    }
     // The host's own process has neither, and what the agent could read of the machine holds none of it.
     const host = read(`/proc/${hostPid}/environ`)
     for (const secret of secrets) expect(host.includes(secret), `${secret} in the host's environment`).toBe(false)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkFlags } from '../../shared/core/agents/claude-code/flags.ts'
 import { createClaudeCodeHooks } from '../../shared/core/agents/claude-code/hooks.ts'
-import { pinnedSettings, seedConfiguration } from '../../shared/core/agents/claude-code/settings.ts'
+import { pinnedProxies, pinnedSettings, seedConfiguration } from '../../shared/core/agents/claude-code/settings.ts'
 import { isOlder, parseVersion } from '../../shared/core/agents/claude-code/version.ts'
 import type { ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../../shared/core/ports.ts'
 import { ids, SESSION } from '../support/fakes.ts'
@@ -76,8 +76,21 @@ describe('the version of Claude Code', () => {
 
 describe('settings', () => {
   it('pin every key through which a file could switch off hooks or run a command unasked', () => {
-    expect(Object.keys(pinnedSettings('http://127.0.0.1:1'))).toEqual(['disableAllHooks', 'statusLine', 'subagentStatusLine', 'fileSuggestion', 'env'])
-    expect(pinnedSettings('http://127.0.0.1:1').disableAllHooks).toBe(false)
+    const pinned = pinnedSettings('http://127.0.0.1:1/session/t', { HTTP_PROXY: 'http://127.0.0.1:2' })
+    expect(Object.keys(pinned)).toEqual(['disableAllHooks', 'allowedHttpHookUrls', 'statusLine', 'subagentStatusLine', 'fileSuggestion', 'env'])
+    expect(pinned).toMatchObject({ disableAllHooks: false, allowedHttpHookUrls: ['http://127.0.0.1:1/session/t/hook/*'] })
+    expect(pinned.env).toMatchObject({ ANTHROPIC_BASE_URL: 'http://127.0.0.1:1/session/t', HTTP_PROXY: 'http://127.0.0.1:2', ANTHROPIC_UNIX_SOCKET: '', CLAUDE_CODE_SIMPLE: '' })
+  })
+  it('pin every proxy variable to what the launch has, in both cases, and keep loopback out of all of them', () => {
+    const none = { ALL_PROXY: '', all_proxy: '', CLAUDE_CODE_HTTP_PROXY: '', CLAUDE_CODE_HTTPS_PROXY: '', HTTPS_PROXY: '', https_proxy: '' }
+    expect(pinnedProxies({})).toEqual({ ...none, HTTP_PROXY: '', http_proxy: '', NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost' })
+    expect(pinnedProxies({ http_proxy: 'http://127.0.0.1:2', NO_PROXY: 'intranet,localhost' })).toEqual({
+      ...none,
+      HTTP_PROXY: 'http://127.0.0.1:2',
+      http_proxy: 'http://127.0.0.1:2',
+      NO_PROXY: 'intranet,localhost,127.0.0.1',
+      no_proxy: 'intranet,localhost,127.0.0.1',
+    })
   })
   it('keep what the agent had when its first-run questions are answered', () => {
     expect(seedConfiguration({ theme: 'light', projects: { '/a': { x: 1 } } }, '/b')).toEqual({
@@ -127,6 +140,13 @@ describe('the hooks of Claude Code', () => {
     const { call } = setUp({ allowed: true })
     await call('pre-tool-use', 'Bash', { command: 'ls', description: 'x' })
     expect(behaviour(await call('permission-request', 'Bash', { description: 'x', command: 'ls' }))).toBe('allow')
+  })
+
+  it('forget the oldest of very many allowed calls, and deny it', async () => {
+    const { call } = setUp({ allowed: true })
+    for (let n = 0; n <= 1_000; n += 1) await call('pre-tool-use', 'Write', { file_path: `/${n}`, content: 'x' })
+    expect(behaviour(await call('permission-request', 'Write', { file_path: '/0', content: 'x' }))).toBe('deny')
+    expect(behaviour(await call('permission-request', 'Write', { file_path: '/1', content: 'x' }))).toBe('allow')
   })
 
   it('deny with the reason that the gate gave', async () => {

@@ -5,7 +5,7 @@ import type { AgentAdapter, LaunchContext } from '../adapter.ts'
 import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../find-executable.ts'
 import { checkFlags } from './flags.ts'
 import { createClaudeCodeHooks } from './hooks.ts'
-import { claudeEnvironment, managedSettings, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
+import { claudeEnvironment, managedSettings, pinnedProxies, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
 import { requireVersion } from './version.ts'
 
 const LARGEST_CONFIGURATION_BYTES = 16 * 1024 * 1024
@@ -38,17 +38,23 @@ const seedHome = async (home: string, cwd: string): Promise<void> => {
   await rename(aside, file)
 }
 
-const writeSessionFiles = async (context: LaunchContext): Promise<{ plugin: string; mcpConfig: string }> => {
-  const plugin = join(context.folder, 'plugin')
+/** What holds the session's token stands in files for the agent alone: a command line is for every process to read. */
+const writeSessionFiles = async ({ folder, baseUrl, shim }: LaunchContext, env: Readonly<Record<string, string>>) => {
+  const plugin = join(folder, 'plugin')
   await mkdir(join(plugin, '.claude-plugin'), { recursive: true, mode: 0o700 })
   await mkdir(join(plugin, 'hooks'), { recursive: true, mode: 0o700 })
-  const manifest = { name: 'holdfast', version: '1.0.0', description: 'Asks Holdfast about every tool call.' }
-  await writeFile(join(plugin, '.claude-plugin', 'plugin.json'), JSON.stringify(manifest), { mode: 0o600 })
-  await writeFile(join(plugin, 'hooks', 'hooks.json'), JSON.stringify(pluginHooks(context.baseUrl)), { mode: 0o600 })
-  const { file, args, env } = context.shim
-  const mcpConfig = join(context.folder, 'mcp.json')
-  await writeFile(mcpConfig, JSON.stringify({ mcpServers: { holdfast: { command: file, args, env } } }), { mode: 0o600 })
-  return { plugin, mcpConfig }
+  const write = async (file: string, value: unknown): Promise<string> => {
+    await writeFile(file, JSON.stringify(value), { mode: 0o600 })
+    return file
+  }
+  await write(join(plugin, '.claude-plugin', 'plugin.json'), { name: 'holdfast', version: '1.0.0', description: 'Asks Holdfast about every tool call.' })
+  await write(join(plugin, 'hooks', 'hooks.json'), pluginHooks(baseUrl))
+  const server = { command: shim.file, args: shim.args, env: shim.env }
+  return {
+    plugin,
+    settings: await write(join(folder, 'settings.json'), pinnedSettings(baseUrl, env)),
+    mcpConfig: await write(join(folder, 'mcp.json'), { mcpServers: { holdfast: server } }),
+  }
 }
 
 /** Claude Code 2.1.295 and newer, as a terminal program or with `-p`. */
@@ -71,13 +77,14 @@ export const claudeCode: AgentAdapter = {
     }
     await requireVersion(await requireOutOfReach(file, agentFolders), folders.join(delimiter))
     await seedHome(context.home, context.cwd)
-    const { plugin, mcpConfig } = await writeSessionFiles(context)
-    const { baseUrl, hasModelKey, isCapped } = context
+    const { baseUrl, hasModelKey, isCapped, pinnedEnv } = context
+    const pinned = { ...pinnedEnv, ...pinnedProxies({ ...context.env, ...pinnedEnv }) }
+    const { plugin, settings, mcpConfig } = await writeSessionFiles(context, pinned)
     const held =
       check.subcommand === null
         ? [
             `--managed-settings=${JSON.stringify(managedSettings)}`,
-            `--settings=${JSON.stringify(pinnedSettings(baseUrl))}`,
+            `--settings=${settings}`,
             `--plugin-dir=${plugin}`,
             `--mcp-config=${mcpConfig}`,
             '--strict-mcp-config',
@@ -87,7 +94,7 @@ export const claudeCode: AgentAdapter = {
     return {
       file,
       args: [...held, ...args],
-      env: claudeEnvironment({ baseUrl, configFolder: join(context.homeAt, '.claude'), hasModelKey, isCapped }),
+      env: { ...pinned, ...claudeEnvironment({ baseUrl, configFolder: join(context.homeAt, '.claude'), hasModelKey, isCapped }) },
       readable: await filesBehind(file),
       writable: extraFolders,
     }

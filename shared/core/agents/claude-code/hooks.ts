@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { ToolCallId } from '../../../contract/ids.ts'
 import { canonicalJson } from '../../../domain/ledger-chain.ts'
@@ -22,19 +23,45 @@ const permit = (decision: { behavior: 'allow' } | { behavior: 'deny'; message: s
   hookSpecificOutput: { hookEventName: 'PermissionRequest', decision },
 })
 
+/** Calls allowed and not yet asked about a second time; the oldest is forgotten, and so denied, when there are more. */
+const MAX_ALLOWANCES = 1_000
+
+/** Calls that were just allowed, by tool and input, each good for one question. */
+const createAllowances = () => {
+  const left = new Map<string, number>()
+  const keyOf = (tool: string, input: unknown): string => createHash('sha256').update(canonicalJson([tool, input])).digest('base64')
+  return {
+    add: (tool: string, input: unknown): void => {
+      const key = keyOf(tool, input)
+      const count = left.get(key) ?? 0
+      left.delete(key)
+      left.set(key, count + 1)
+      for (const oldest of left.keys()) {
+        if (left.size <= MAX_ALLOWANCES) break
+        left.delete(oldest)
+      }
+    },
+    take: (tool: string, input: unknown): boolean => {
+      const key = keyOf(tool, input)
+      const count = left.get(key) ?? 0
+      if (count > 1) left.set(key, count - 1)
+      else left.delete(key)
+      return count > 0
+    },
+  }
+}
+
 /**
  * The hooks of one Claude Code session (https://code.claude.com/docs/en/hooks). PreToolUse waits for the gate's answer.
  * Managed `ask: ["*"]` then raises PermissionRequest for the same call, which names no id: it is matched by tool and
  * input against calls just allowed, each allowance good for one request; anything unknown is denied.
  */
 export const createClaudeCodeHooks = (): HookHandler => {
-  const allowances = new Map<string, number>()
+  const allowances = createAllowances()
   const running = new Map<string, ToolCallId>()
-  const keyOf = (tool: string, input: unknown): string => canonicalJson([tool, input])
 
   const preToolUse = async (body: unknown, context: HookContext): Promise<unknown> => {
     const event = ToolEvent.parse(body)
-    const key = keyOf(event.tool_name, event.tool_input)
     if (!event.tool_name.startsWith(BROKER_TOOLS)) {
       const verdict = await context.gate.request({
         sessionId: context.sessionId,
@@ -46,20 +73,16 @@ export const createClaudeCodeHooks = (): HookHandler => {
       if (!verdict.allowed) return decide('deny', verdict.reason)
       if (event.tool_use_id !== undefined) running.set(event.tool_use_id, verdict.toolCallId)
     }
-    allowances.set(key, (allowances.get(key) ?? 0) + 1)
+    allowances.add(event.tool_name, event.tool_input)
     return decide('allow', 'Allowed by Holdfast.')
   }
 
   const permissionRequest = (body: unknown, context: HookContext): unknown => {
     const event = ToolEvent.parse(body)
-    const key = keyOf(event.tool_name, event.tool_input)
-    const left = allowances.get(key) ?? 0
-    if (left === 0) {
+    if (!allowances.take(event.tool_name, event.tool_input)) {
       context.raiseAlarm(`The agent asked to run ${event.tool_name} without its first hook; it was denied.`)
       return permit({ behavior: 'deny', message: 'Holdfast was not asked about this call before; it is denied.' })
     }
-    if (left === 1) allowances.delete(key)
-    else allowances.set(key, left - 1)
     return permit({ behavior: 'allow' })
   }
 

@@ -19,21 +19,52 @@ export const managedSettings = {
   permissions: { ask: ['*'], disableBypassPermissionsMode: 'disable', disableAutoMode: 'disable' },
 }
 
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'CLAUDE_CODE_HTTP_PROXY', 'CLAUDE_CODE_HTTPS_PROXY']
+const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost']
+
+/** Through which a settings file could lead model requests past the gateway, drop the hooks, or change what an approved command runs. */
+const EMPTIED_VARIABLES = [
+  'ANTHROPIC_UNIX_SOCKET',
+  'CLAUDE_CODE_RUNNER_MODEL_SOCKET',
+  'CLAUDE_CODE_USE_BEDROCK',
+  'CLAUDE_CODE_USE_VERTEX',
+  'CLAUDE_CODE_USE_FOUNDRY',
+  'CLAUDE_CODE_SIMPLE',
+  'CLAUDE_CODE_SAFE_MODE',
+  'CLAUDE_CODE_SHELL_PREFIX',
+  'CLAUDE_CODE_PROCESS_WRAPPER',
+]
+
+/**
+ * The proxies of a launch, each under every name by which a program may look for it: one left out is one that a
+ * settings file could fill, and read and answer hooks and model requests. Those go to loopback, past any proxy.
+ */
+export const pinnedProxies = (launch: Readonly<Record<string, string>>): Record<string, string> => {
+  const given = (name: string): string => launch[name] ?? launch[name.toUpperCase()] ?? launch[name.toLowerCase()] ?? ''
+  const direct = (name: string): string => [...new Set([...given(name).split(',').filter(Boolean), ...LOOPBACK_HOSTS])].join(',')
+  return {
+    ...Object.fromEntries([...PROXY_VARIABLES, 'http_proxy', 'https_proxy', 'all_proxy'].map((name) => [name, given(name)])),
+    NO_PROXY: direct('NO_PROXY'),
+    no_proxy: direct('no_proxy'),
+  }
+}
+
 /**
  * Settings that win over the project's and the agent's own files, also when those are written during the session:
  * each key here is one through which such a file could switch the hooks off, move the model endpoint, or run a
- * command nobody is asked about. Verified with 2.1.330.
+ * command nobody is asked about. `env` holds the variables of the launch that are to stay. Verified with 2.1.330.
  */
-export const pinnedSettings = (baseUrl: string) => ({
+export const pinnedSettings = (baseUrl: string, env: Readonly<Record<string, string>>) => ({
   disableAllHooks: false,
+  // Lists of all files are joined: one of theirs would block our hooks, and with them every call; ours lets them through.
+  allowedHttpHookUrls: [`${baseUrl}/hook/*`],
   statusLine: { type: 'command', command: 'echo held by Holdfast' },
   subagentStatusLine: { type: 'command', command: 'true' },
   fileSuggestion: { type: 'command', command: 'true' },
   env: {
+    ...Object.fromEntries(EMPTIED_VARIABLES.map((name) => [name, ''])),
+    ...env,
     ANTHROPIC_BASE_URL: baseUrl,
-    CLAUDE_CODE_USE_BEDROCK: '',
-    CLAUDE_CODE_USE_VERTEX: '',
-    CLAUDE_CODE_USE_FOUNDRY: '',
   },
 })
 

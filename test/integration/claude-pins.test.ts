@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { claudeCode } from '../../shared/core/agents/claude-code/claude-code.ts'
+import { scriptedTurns, startStandInModel } from '../../shared/core/demo/stand-in-model.ts'
+import { listenForAgents } from '../../shared/core/transports/agent-server.ts'
+import { ids, SESSION } from '../support/fakes.ts'
+import { bash } from '../support/script.ts'
+
+const CLAUDE = new URL('../node_modules/@anthropic-ai/claude-code-linux-x64/claude', import.meta.url).pathname
+const TOKEN = 'a-session-token-of-a-test'
+
+const toClose: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of toClose.splice(0).toReversed()) await close()
+})
+
+/** A server that answers every question with yes, and keeps what it was asked. */
+const startDecoy = async () => {
+  const taken: string[] = []
+  const yes = JSON.stringify({ hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'allow' } })
+  const server = createServer((request, response) => {
+    taken.push(`${request.method ?? ''} ${request.url ?? ''}`)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(yes)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  toClose.push(() => server.close())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, taken }
+}
+
+/** Claude Code as the adapter launches it, without container or host: its model a script, its hooks answered by `judge`. */
+const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (command: string) => boolean) => {
+  const folder = mkdtempSync(join(tmpdir(), 'hf-pins-'))
+  toClose.push(() => rmSync(folder, { recursive: true, force: true }))
+  const [cwd, home, own] = ['project', 'home', 'session'].map((name) => join(folder, name)) as [string, string, string]
+  for (const path of [join(cwd, '.claude'), home, own]) mkdirSync(path, { recursive: true })
+  const model = await startStandInModel({ script: scriptedTurns(turns) })
+  const server = await listenForAgents()
+  toClose.push(() => model.close(), () => server.close())
+  const hooks = claudeCode.createHookHandler()
+  const asked: string[] = []
+  server.admit(TOKEN, {
+    hook: (path, body, signal) => {
+      const gate = {
+        request: ({ input }: { input: unknown }) => {
+          const { command } = input as { command: string }
+          asked.push(command)
+          return Promise.resolve({ allowed: judge(command), toolCallId: ids.toolCall(), reason: 'no' })
+        },
+        finish: () => undefined,
+      }
+      return hooks!.handle(path, body, { sessionId: SESSION, gate, signal, raiseAlarm: () => undefined })
+    },
+    model: (request, response, path) =>
+      new Promise((resolve, reject) => {
+        const { host: _, ...headers } = request.headers
+        const onward = httpRequest(`${model.baseUrl}${path}`, { method: request.method, headers }, (answer) => {
+          response.writeHead(answer.statusCode ?? 500, answer.headers)
+          answer.pipe(response).once('close', resolve)
+        })
+        request.pipe(onward.once('error', reject))
+      }),
+  })
+  const prepare = (hasModelKey: boolean) =>
+    claudeCode.prepare({
+      sessionId: SESSION,
+      agent: 'tester',
+      command: [CLAUDE, '-p', 'Do it.'],
+      cwd,
+      env: { PATH: '/usr/bin:/bin' },
+      interactive: false,
+      baseUrl: server.baseUrlFor(TOKEN),
+      hasModelKey,
+      isCapped: false,
+      home,
+      homeAt: home,
+      folder: own,
+      resolveFolder: (extra) => Promise.resolve(extra),
+      pinnedEnv: {},
+      shim: { file: '/bin/false', args: [], env: {} },
+    })
+  const run = ({ file, args, env }: Awaited<ReturnType<typeof prepare>>, more: Record<string, string> = {}) => {
+    const child = execFile(file, [...args], { cwd, env: { PATH: ['/usr/bin', '/bin', dirname(CLAUDE)].join(delimiter), HOME: home, ...env, ...more }, timeout: 50_000 })
+    child.stdin?.end()
+    return once(child, 'close')
+  }
+  return { cwd, home, own, model, asked, prepare, run }
+}
+
+const rewrite = (file: string, change: (value: Record<string, unknown>) => unknown): void =>
+  writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>)))
+
+describe.skipIf(!existsSync(CLAUDE))('the real Claude Code, wired by the adapter', () => {
+  it.each<[string, (place: Awaited<ReturnType<typeof createPlace>>) => void]>([
+    ['answers with an error', () => undefined],
+    ['cannot be reached', ({ own }) => rewrite(join(own, 'plugin', 'hooks', 'hooks.json'), (value) => JSON.parse(JSON.stringify(value).replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:9')))],
+    ['is blocked by a list of allowed addresses', ({ own }) => rewrite(join(own, 'settings.json'), (value) => ({ ...value, allowedHttpHookUrls: ['https://elsewhere.invalid/*'] }))],
+  ])('runs no call whose hook %s', async (_, spoil) => {
+    const place = await createPlace([bash('touch made.txt')], () => {
+      throw new Error('the gate is broken')
+    })
+    const launch = await place.prepare(true)
+    spoil(place)
+    await place.run(launch)
+    expect(place.model.requests.length).toBeGreaterThan(1)
+    expect(existsSync(join(place.cwd, 'made.txt'))).toBe(false)
+  })
+
+  it('signed in with a subscription of its own, is not led to a proxy by settings files that it writes', async () => {
+    const decoy = await startDecoy()
+    const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy', 'CLAUDE_CODE_HTTP_PROXY', 'ANTHROPIC_BASE_URL']
+    const settings = JSON.stringify({ env: { ...Object.fromEntries(names.map((name) => [name, decoy.url])), NO_PROXY: 'example.invalid', no_proxy: 'example.invalid' } })
+    const write = `for f in .claude/settings.json .claude/settings.local.json ~/.claude/settings.json; do echo '${settings}' > $f; done`
+    const place = await createPlace([bash(write), bash('sleep 1'), bash('touch forbidden.txt'), bash('env > env.txt')], (command) => !command.includes('forbidden'))
+    const launch = await place.prepare(false)
+    for (const _ of ['written in the session', 'there from its start']) {
+      await place.run(launch, { CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-of-a-test' })
+      expect(decoy.taken).toEqual([])
+      expect(readFileSync(join(place.home, '.claude', 'settings.json'), 'utf8')).toContain(decoy.url)
+      expect(existsSync(join(place.cwd, 'forbidden.txt'))).toBe(false)
+      const seen = readFileSync(join(place.cwd, 'env.txt'), 'utf8')
+      expect(seen).not.toContain(decoy.url)
+      expect(seen).toMatch(/^NO_PROXY=127\.0\.0\.1,localhost$/m)
+      expect(seen).toMatch(/^no_proxy=127\.0\.0\.1,localhost$/m)
+      rmSync(join(place.cwd, 'env.txt'))
+    }
+    expect(place.asked).toHaveLength(8)
+  })
+})
