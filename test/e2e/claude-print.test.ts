@@ -146,7 +146,7 @@ describe.skipIf(missing !== null)(`the real Claude Code with -p${missing === nul
     process.kill(pid, 'SIGKILL')
     const { code, stderr } = await session.finished
     expect(code).toBe(4)
-    expect(stderr).toContain('the host has gone')
+    expect(stderr).toContain('The host has gone')
     expect(existsSync(join(here.project, 'build', 'out.txt'))).toBe(true)
     const sessions = await here.holdfast(['sessions', '--json'])
     expect(sessions.code).toBe(0)
