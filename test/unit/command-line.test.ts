@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { type Command, CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../shared/host/cli/program.ts'
@@ -27,5 +29,15 @@ describe('the command line', () => {
     const bogus = await run([...words, '--no-such-option'])
     expect(bogus).toMatchObject({ exitCode: 1, stdout: '' })
     expect(bogus.stderr).toMatch(/^error: (unknown option '--no-such-option'|required option)/)
+  })
+
+  it('is in the README, command by command', () => {
+    // A row of its table may name several at once: `secret set\|list\|remove`.
+    const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8').replace(/`holdfast (\w+) (\w+(?:\\\|\w+)+)/g, (_, group: string, verbs: string) =>
+      verbs.split('\\|').map((verb) => `\`${group} ${verb}`).join(' '),
+    )
+    const groups = createProgram().commands.filter((command) => command.name() !== 'start')
+    const names = groups.flatMap((group) => (group.commands.length === 0 ? [group.name()] : namesBelow(group, `${group.name()} `)))
+    expect(names.filter((name) => !new RegExp(`\`(holdfast )?${name}\\b`).test(readme))).toEqual([])
   })
 })
