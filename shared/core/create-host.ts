@@ -30,8 +30,10 @@ import type { Paths } from './paths.ts'
 import { loadProfile } from './policy/load-profile.ts'
 import type { Clock, Ledger, SecretStore } from './ports.ts'
 import { processStartTime } from './process-info.ts'
+import { createAlarms } from './supervisor/alarms.ts'
 import { createDetachedViewers } from './supervisor/detached-viewers.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
+import { createPace } from './supervisor/pace.ts'
 import { createToken } from './supervisor/session-folder.ts'
 import { createSessionRegistry } from './supervisor/session-registry.ts'
 import { createSupervisor } from './supervisor/supervisor.ts'
@@ -88,16 +90,40 @@ const endOrphans = async (paths: Paths, ledger: Ledger, log: (line: string) => v
   }
 }
 
+/** Undoes steps, newest first, each whatever became of the others. */
+type Undo = (() => unknown)[]
+
+const undoAll = async (steps: Undo, log: (line: string) => void): Promise<void> => {
+  for (const undo of steps.splice(0).reverse()) {
+    try {
+      await undo()
+    } catch (error) {
+      log(`a part of the host did not stop in order: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    }
+  }
+}
+
 /**
  * Puts a host together from its parts, and starts it: the only place where that is done. The ledger's lock is what
  * keeps a second host out. Throws HoldfastError `host-busy`, `disk-full`, `read-only`, `ledger-unavailable`; then
- * nothing of it runs.
+ * nothing of it runs, and what was opened is closed.
  */
 export const createHost = async (options: HostOptions): Promise<Host> => {
+  const opened: Undo = []
+  try {
+    return await assemble(options, opened)
+  } catch (error) {
+    await undoAll(opened, options.log)
+    throw error
+  }
+}
+
+const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const { paths, clock, secrets, log } = options
   makeFolders(paths)
   const hub = createEventHub()
   const openedLedger = openLedger({ file: paths.ledger, clock })
+  opened.push(() => openedLedger.close())
   const ledger: Ledger = {
     ...openedLedger,
     append: (kind, sessionId, body) => {
@@ -109,12 +135,10 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
   await endOrphans(paths, ledger, log)
   const startedAt = clock.now()
   ledger.append('host/started', null, { version: VERSION, pid: process.pid })
+  opened.push(() => ledger.append('host/stopped', null, {}))
 
   const registry = createSessionRegistry((session: Session) => hub.publish('session/changed', session))
-  const raiseAlarm = (sessionId: SessionId | null, message: string): void => {
-    hub.publish('alarm/raised', { sessionId, message })
-    ledger.append('alarm/raised', sessionId, { message })
-  }
+  const alarms = createAlarms({ ledger, publish: (alarm) => hub.publish('alarm/raised', alarm), log })
   const approvals = createApprovals({
     clock,
     ids: randomIds,
@@ -125,6 +149,16 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
       hub.publish('approval/changed', request)
     },
   })
+  const pace = createPace({
+    clock,
+    limitsOf: (sessionId) => supervisor.liveSession(sessionId)?.profile.limits ?? null,
+    onReviewDue: (sessionId, reason) => {
+      supervisor.pause(sessionId, reason).catch((error: unknown) => {
+        pace.resumeSession(sessionId)
+        alarms.raise(sessionId, `The session could not be paused for its review: ${error instanceof Error ? error.message : String(error)}`)
+      })
+    },
+  })
   const judged = (sessionId: SessionId): JudgedSession | null => {
     const session = supervisor.liveSession(sessionId)
     if (session === null) return null
@@ -133,6 +167,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
       agent: profile.agent,
       cwd,
       approvalTimeoutMs: profile.limits.approvalTimeoutMs,
+      pace: { admit: (signal) => pace.admit(sessionId, 'tool-call', signal), whileActive: (signal) => pace.whileActive(sessionId, signal) },
       evaluate: (tool, input) => judgeCall({ policy: profile.policy, tool, input, cwd, home }),
     }
   }
@@ -143,18 +178,24 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
     approvals,
     sessionOf: judged,
     publish: (call) => hub.publish('tool-call/changed', call),
-    onDecided: (call, denied) => void registry.apply(call.sessionId, { type: 'tool-call-counted', class: call.decision?.classification.class ?? 'destructive', denied }),
+    onDecided: (call, denied) => {
+      registry.apply(call.sessionId, { type: 'tool-call-counted', class: call.decision?.classification.class ?? 'destructive', denied })
+      pace.counted(call.sessionId)
+    },
   })
   const gateway = createGateway({
     clock,
     ledger,
     priceTable: PRICE_TABLE,
-    onUsage: (sessionId, usage) => void registry.apply(sessionId, { type: 'usage-counted', usage }),
-    onCapReached: (sessionId, message) => {
-      raiseAlarm(sessionId, message)
+    admit: (sessionId, signal) => pace.admit(sessionId, 'model-request', signal),
+    onUsage: (sessionId, usage) => {
+      registry.apply(sessionId, { type: 'usage-counted', usage })
+      pace.spent(sessionId, usage.costMicroUsd)
     },
+    onCapReached: alarms.raise,
   })
-  const toolPins = createToolPins({ file: paths.toolPins, clock, ledger, raiseAlarm })
+  opened.push(() => gateway.close())
+  const toolPins = createToolPins({ file: paths.toolPins, clock, ledger, raiseAlarm: alarms.raise })
   const broker = createBroker({
     toolPins,
     gate,
@@ -174,6 +215,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
     },
   })
   const agentServer = await listenForAgents()
+  opened.push(() => agentServer.close())
   const adapters = [...(options.adapters ?? []), claudeCode, plainCommand]
   const resolveProfile = (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) =>
     loadProfile({ cwd: params.cwd, configFolder: paths.config, name: params.profile, command: params.command })
@@ -196,25 +238,15 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
     adapters,
     resolveProfile,
     chooseContainer: (sandbox) => chooseContainer(sandbox, { contained: linux, uncontained: plain }),
-    raiseAlarm,
+    raiseAlarm: alarms.raise,
     shimFile: options.programs.shim,
   })
-  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, launcher })
+  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher })
 
   const { promise: stopped, resolve: tellStopped } = Promise.withResolvers<void>()
   let stopping: Promise<void> | null = null
   const stop = (): Promise<void> => {
-    stopping ??= (async () => {
-      await supervisor.close()
-      await removeEndpoint(paths.run, endpoint)
-      await socketServer.close()
-      await dashboard.close()
-      gateway.close()
-      await agentServer.close()
-      ledger.append('host/stopped', null, {})
-      ledger.close()
-      tellStopped()
-    })()
+    stopping ??= undoAll(opened, log).then(tellStopped)
     return stopping
   }
 
@@ -227,6 +259,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
     newSecret: createToken,
     isForbiddenPeer,
   })
+  opened.push(() => dashboard.close())
   const dispatch = createDispatcher(
     createHandlers({
       paths,
@@ -263,6 +296,9 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
     hub,
     isForbiddenPeer,
   })
+  opened.push(() => socketServer.close())
+  opened.push(() => removeEndpoint(paths.run, endpoint))
   await writeEndpoint(paths.run, endpoint)
+  opened.push(() => supervisor.close())
   return { endpoint, stopped, stop }
 }

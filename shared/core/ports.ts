@@ -154,6 +154,8 @@ export interface ContainerTerminal {
   /** Stops and resumes reading, so that a slow viewer slows the agent and not the host's memory. */
   pause(): void
   resume(): void
+  /** Resolves when nothing inside holds it any more, and all that was printed has been handed out. */
+  readonly closed: Promise<void>
 }
 
 /** One way to hold processes on this platform. */

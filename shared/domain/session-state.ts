@@ -10,6 +10,7 @@ export type SessionEvent =
   | { readonly type: 'paused'; readonly reason: string }
   | { readonly type: 'resumed' }
   | { readonly type: 'kill-started' }
+  | { readonly type: 'kill-unproven'; readonly reason: string }
   | { readonly type: 'killed'; readonly at: Timestamp; readonly reason: string }
   | { readonly type: 'ended'; readonly at: Timestamp; readonly exitCode: number | null }
   | { readonly type: 'failed'; readonly at: Timestamp; readonly reason: string }
@@ -22,7 +23,8 @@ const LEGAL_IN: Readonly<Record<SessionEvent['type'], readonly SessionState[]>> 
   launched: ['starting'],
   paused: ['running'],
   resumed: ['paused'],
-  'kill-started': ['starting', 'running', 'paused'],
+  'kill-started': ['starting', 'running', 'paused', 'killing'],
+  'kill-unproven': ['killing'],
   killed: ['killing'],
   ended: ['starting', 'running', 'paused'],
   failed: ['starting', 'running', 'paused', 'killing'],
@@ -47,7 +49,9 @@ export const reduceSession = (session: Session, event: SessionEvent): Session | 
     case 'resumed':
       return { ...session, state: 'running', reason: null }
     case 'kill-started':
-      return { ...session, state: 'killing' }
+      return { ...session, state: 'killing', reason: null }
+    case 'kill-unproven':
+      return { ...session, reason: event.reason }
     case 'killed':
       return { ...session, state: 'killed', endedAt: event.at, exitCode: 137, reason: event.reason }
     case 'ended':

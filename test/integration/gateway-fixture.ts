@@ -4,7 +4,7 @@ import { HoldfastError } from '../../shared/contract/errors.ts'
 import { SessionId } from '../../shared/contract/ids.ts'
 import type { LedgerKind } from '../../shared/contract/schemas/ledger.ts'
 import type { Usage } from '../../shared/contract/schemas/usage.ts'
-import { createGateway, type GatewaySession } from '../../shared/core/gateway/gateway.ts'
+import { createGateway, type GatewayDeps, type GatewaySession } from '../../shared/core/gateway/gateway.ts'
 import type { Ledger } from '../../shared/core/ports.ts'
 import { type BudgetMeter, type Caps, createBudgetMeter } from '../../shared/domain/budget-meter.ts'
 import { PRICE_TABLE } from '../../shared/domain/price-table.ts'
@@ -58,6 +58,7 @@ export const startGateway = async (params: {
   upstreamBaseUrl: string
   resolveKey?: () => Promise<string | null>
   caps?: Caps
+  admit?: GatewayDeps['admit']
 }) => {
   const notes = createMemoryLedger()
   const usages: Usage[] = []
@@ -70,6 +71,7 @@ export const startGateway = async (params: {
     clock: { now: () => Date.now() },
     ledger: notes.ledger,
     priceTable: PRICE_TABLE,
+    admit: params.admit ?? (() => null),
     onUsage: (_, usage) => usages.push(usage),
     onCapReached: (_, message) => capMessages.push(message),
   })

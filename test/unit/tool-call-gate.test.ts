@@ -22,6 +22,7 @@ const setUp = (effect: PolicyEffect | 'throws') => {
             agent: 'claude',
             cwd: '/project',
             approvalTimeoutMs: 60_000,
+            pace: { admit: () => null, whileActive: () => null },
             evaluate: () => {
               if (effect === 'throws') throw new Error('a broken rule')
               return decisionOf(effect, effect === 'allow' ? 'write' : 'destructive')

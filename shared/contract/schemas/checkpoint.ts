@@ -31,5 +31,14 @@ export const RestoreReport = z.object({
   /** Kept as they are, because someone else changed them meanwhile; the wanted version lies beside, under `recoveredAs`. */
   conflicts: z.array(z.object({ path: z.string(), recoveredAs: z.string() })),
   refsMoved: z.array(z.string()),
+  /** How many of each an answer left out, because all would not fit in a frame. */
+  more: z
+    .object({
+      written: z.number().int().nonnegative(),
+      deleted: z.number().int().nonnegative(),
+      conflicts: z.number().int().nonnegative(),
+      refsMoved: z.number().int().nonnegative(),
+    })
+    .optional(),
 })
 export type RestoreReport = z.infer<typeof RestoreReport>

@@ -39,7 +39,10 @@ export const Session = z.object({
 })
 export type Session = z.infer<typeof Session>
 
-/** What a kill did. `survivors` is what a sweep of the container still found at the end: empty, or the kill failed. */
+/**
+ * What a kill did. `survivors` is what a sweep of the container still found at the end: empty, or the kill is not proven,
+ * the session stays in `killing`, nothing is put back, and the kill can be repeated.
+ */
 export const KillReport = z.object({
   sessionId: SessionId,
   processesKilled: z.number().int().nonnegative(),
@@ -47,7 +50,7 @@ export const KillReport = z.object({
   durationMs: z.number().nonnegative(),
   /** null when the changes were kept, or when there was nothing to restore. */
   restore: RestoreReport.nullable(),
-  /** Why there was no restore, or why it failed; null when it was done. */
+  /** Why there was no restore, or why it failed; null when it was done, or when the session had not run anything yet. */
   restoreProblem: z.string().nullable(),
 })
 export type KillReport = z.infer<typeof KillReport>

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { ApprovalId, SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { ApprovalRequest, ApprovalScope } from '../../contract/schemas/approval.ts'
+import type { Timestamp } from '../../contract/schemas/time.ts'
 import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { reduceApproval } from '../../domain/approval-state.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
@@ -40,6 +41,9 @@ export interface Approvals {
   }): ApprovalRequest
   /** Those waiting, oldest first. */
   waiting(): readonly ApprovalRequest[]
+  /** The session is paused: the time that a person has for its questions stands still. */
+  pauseSession(sessionId: SessionId): void
+  resumeSession(sessionId: SessionId): void
   /** Forgets what the session was granted. */
   endSession(sessionId: SessionId): void
 }
@@ -53,6 +57,7 @@ export interface ApprovalsDeps {
 
 interface Pending {
   request: ApprovalRequest
+  expiry: NodeJS.Timeout | undefined
   readonly settle: (request: ApprovalRequest) => void
 }
 
@@ -72,9 +77,25 @@ const answerOf = (request: ApprovalRequest): ApprovalAnswer => {
 export const createApprovals = (deps: ApprovalsDeps): Approvals => {
   const pending = new Map<ApprovalId, Pending>()
   const grants = new Map<SessionId, Set<string>>()
+  /** Since when a session is paused. */
+  const pausedAt = new Map<SessionId, Timestamp>()
+
+  /** The request as it stands: in a pause, what is left to a person stays the same. */
+  const current = ({ request }: Pending): ApprovalRequest => {
+    const since = pausedAt.get(request.sessionId)
+    if (since === undefined) return request
+    return { ...request, expiresAt: request.expiresAt + Math.max(0, deps.clock.now() - Math.max(since, request.requestedAt)) }
+  }
+
+  const awaitExpiry = (entry: Pending): void => {
+    const { id, requestedAt, expiresAt } = entry.request
+    const minutes = Math.round((expiresAt - requestedAt) / 60_000)
+    const waited = minutes >= 1 ? `${minutes} minute${minutes === 1 ? '' : 's'}` : `${Math.round((expiresAt - requestedAt) / 1000)} s`
+    entry.expiry = setTimeout(() => closeAlone(id, 'expired', `Nobody answered within ${waited}.`), Math.max(0, expiresAt - deps.clock.now()))
+  }
 
   const close = (entry: Pending, state: 'approved' | 'denied' | 'expired' | 'withdrawn', reason: string | null, scope: ApprovalScope): ApprovalRequest => {
-    const next = reduceApproval(entry.request, { type: state, at: deps.clock.now(), reason })
+    const next = reduceApproval(current(entry), { type: state, at: deps.clock.now(), reason })
     if (next === null) {
       throw new HoldfastError('illegal-state', `Approval ${entry.request.id} can no longer be answered: it is ${entry.request.state === 'waiting' ? 'expired' : entry.request.state}.`)
     }
@@ -128,19 +149,19 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
       }
       deps.ledger.append('approval/requested', sessionId, { approvalId: request.id, toolCallId, tool, bindingHash, expiresAt: request.expiresAt })
       const answered = new Promise<ApprovalAnswer>((resolve) => {
-        const minutes = Math.round(ask.timeoutMs / 60_000)
-        const waited = minutes >= 1 ? `${minutes} minute${minutes === 1 ? '' : 's'}` : `${Math.round(ask.timeoutMs / 1000)} s`
-        const expiry = setTimeout(() => closeAlone(request.id, 'expired', `Nobody answered within ${waited}.`), ask.timeoutMs)
         const withdraw = (): void => closeAlone(request.id, 'withdrawn', 'The agent did not wait for the answer.')
         ask.signal.addEventListener('abort', withdraw, { once: true })
-        pending.set(request.id, {
+        const entry: Pending = {
           request,
+          expiry: undefined,
           settle: (settled) => {
-            clearTimeout(expiry)
+            clearTimeout(entry.expiry)
             ask.signal.removeEventListener('abort', withdraw)
             resolve(answerOf(settled))
           },
-        })
+        }
+        pending.set(request.id, entry)
+        if (!pausedAt.has(sessionId)) awaitExpiry(entry)
       })
       deps.publish(request)
       return answered
@@ -154,7 +175,27 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
       return close(entry, answer === 'approve' ? 'approved' : 'denied', reason, scope)
     },
 
-    waiting: () => [...pending.values()].map((entry) => entry.request),
-    endSession: (sessionId) => void grants.delete(sessionId),
+    waiting: () => [...pending.values()].map(current),
+
+    pauseSession: (sessionId) => {
+      if (pausedAt.has(sessionId)) return
+      pausedAt.set(sessionId, deps.clock.now())
+      for (const entry of pending.values()) if (entry.request.sessionId === sessionId) clearTimeout(entry.expiry)
+    },
+
+    resumeSession: (sessionId) => {
+      const entries = [...pending.values()].filter(({ request }) => request.sessionId === sessionId)
+      for (const entry of entries) entry.request = current(entry)
+      if (!pausedAt.delete(sessionId)) return
+      for (const entry of entries) {
+        awaitExpiry(entry)
+        deps.publish(entry.request)
+      }
+    },
+
+    endSession: (sessionId) => {
+      grants.delete(sessionId)
+      pausedAt.delete(sessionId)
+    },
   }
 }

@@ -9,6 +9,8 @@ import type { Pty } from './terminal.ts'
 
 /** How long the end waits for output that a terminal still holds. A daemon may hold it open for ever. */
 const DRAIN_MS = 200
+/** How long the last output of an empty container may take to be read. */
+const TAIL_MS = 5_000
 
 export interface LaunchedProcess {
   readonly handle: KillFile
@@ -43,7 +45,8 @@ export const createContainer = (launched: LaunchedProcess): Container => {
     if (released) return
     released = true
     launched.release()
-    pty?.destroy()
+    // What was printed last may still be on its way to a slow reader; then it closes by itself.
+    if (pty !== null) void Promise.race([pty.closed, delay(TAIL_MS, undefined, { ref: false })]).then(() => pty.destroy())
     removeKillFile(launched.killFile)
   }
 

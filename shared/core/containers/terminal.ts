@@ -44,6 +44,7 @@ export const openPty = (size: TerminalSize): Pty => {
     resize: ({ columns, rows }) => void (stream.destroyed || setWindowSize(master, columns, rows)),
     pause: () => void stream.pause(),
     resume: () => void stream.resume(),
+    closed,
   }
   return { terminal, agentEnd, closeAgentEnd: () => closeSync(agentEnd), closed, destroy: () => void stream.destroy() }
 }

@@ -99,8 +99,8 @@ export const runGuidedSession = async (params: {
       adapters: claude === null ? [createScriptedAgentAdapter(programs.demoAgent)] : [claudeCode],
       log: () => undefined,
     })
-    const client = await connectLocal(host.endpoint, 'guided-session')
     try {
+      const client = await connectLocal(host.endpoint, 'guided-session')
       const over = new AbortController()
       const problems: unknown[] = []
       client.on('session/output', ({ stream, data }) => {
@@ -142,7 +142,6 @@ export const runGuidedSession = async (params: {
       const ledger = await client.call('ledger/verify', {})
       return { calls: session.toolCalls.total, held, denied: session.toolCalls.denied, session, kill, restored, undone, ledger }
     } finally {
-      client.close()
       await host.stop()
     }
   } finally {

@@ -5,7 +5,7 @@ import { HoldfastError } from '../../contract/errors.ts'
 export interface Refusal {
   readonly status: number
   readonly type:
-    'invalid_request_error' | 'billing_error' | 'not_found_error' | 'request_too_large' | 'api_error'
+    'invalid_request_error' | 'billing_error' | 'not_found_error' | 'request_too_large' | 'rate_limit_error' | 'api_error'
   /** For a person; agents show it word for word. No secret. */
   readonly message: string
   /** Whether asking again soon can help: agents go by `x-should-retry`. */

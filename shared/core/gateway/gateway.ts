@@ -36,6 +36,11 @@ export interface GatewayDeps {
   readonly clock: Clock
   readonly ledger: Ledger
   readonly priceTable: PriceTable
+  /**
+   * Before anything of a request is read: null when it may go on at once, else resolves when it may, with null, or with
+   * the reason why not.
+   */
+  admit(sessionId: SessionId, gone: AbortSignal): Promise<string | null> | null
   /** Hears every change of a session's usage as its bytes pass. */
   onUsage(sessionId: SessionId, usage: Usage): void
   /** A request was refused because of a cap; `message` is what the agent was told. */
@@ -131,6 +136,12 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
     if (endpoint === 'probe') {
       response.end()
       return
+    }
+    const late = deps.admit(session.sessionId, gone)
+    const overRate = late === null ? null : await late
+    gone.throwIfAborted()
+    if (overRate !== null) {
+      throw new Refused({ status: 429, type: 'rate_limit_error', message: `Held back by Holdfast: ${overRate}`, retry: true })
     }
     const body = await readBody(request)
     if (body === null) {

@@ -30,6 +30,8 @@ export interface LiveSession {
   readonly id: SessionId
   /** Resolves when its command runs; rejects with HoldfastError when it does not come to that. Then nothing of it is left. */
   readonly launched: Promise<Container>
+  /** Whether its command may have begun to run: before that there is nothing to end, and after `revoke` there never is. */
+  readonly launching: boolean
   readonly container: Container | null
   readonly profile: AgentProfile | null
   readonly cwd: string | null
@@ -113,11 +115,16 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     const id = deps.ids.session()
     const token = createToken()
     const over = new AbortController()
-    const live: { container: Container | null; profile: AgentProfile | null; cwd: string | null; homeAt: string | null } = { container: null, profile: null, cwd: null, homeAt: null }
+    const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; cwd: string | null; homeAt: string | null } = {
+      launching: false,
+      container: null,
+      profile: null,
+      cwd: null,
+      homeAt: null,
+    }
     let broker: BrokerSession | null = null
     let folder: string | null = null
     let guarded: GuardedFiles | null = null
-    let inLedger = false
 
     const revoke = (): void => {
       over.abort()
@@ -208,7 +215,6 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         profileHash: createHash('sha256').update(profileText).digest('hex'),
         modelKey: hasModelKey ? profile.modelKey : null,
       })
-      inLedger = true
       deps.registry.add(session)
       const checkpoint = await deps.checkpoints.create({ sessionId: id, root: cwd, reason: 'start' })
       deps.ledger.append('checkpoint/created', id, { checkpointId: checkpoint.id, reason: 'start', files: checkpoint.fileCount, leftOut: checkpoint.leftOut.length })
@@ -219,6 +225,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       stopIfOver()
       const writable = [cwd, ...prepared.writable]
       guarded = guardFiles(writable)
+      live.launching = true
       const container = await provider.launch({
         sessionId: id,
         file: prepared.file,
@@ -242,17 +249,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     /** Takes back what was begun, so that nothing half-made is left. */
     const fail = async (error: unknown): Promise<never> => {
       revoke()
-      await live.container?.kill()
       await close('at-once').catch(() => undefined)
-      if (inLedger) {
-        const reason = error instanceof HoldfastError ? error.message : 'it could not be started'
-        try {
-          deps.ledger.append('session/ended', id, { failed: reason })
-        } catch {
-          // The error at hand says more than that the ledger failed as well.
-        }
-        deps.registry.apply(id, { type: 'failed', at: deps.clock.now(), reason })
-      }
       throw error
     }
 
@@ -261,6 +258,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     return {
       id,
       launched,
+      get launching() {
+        return live.launching
+      },
       get container() {
         return live.container
       },

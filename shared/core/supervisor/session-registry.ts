@@ -5,6 +5,7 @@ import { reduceSession, type SessionEvent } from '../../domain/session-state.ts'
 
 export interface SessionRegistry {
   add(session: Session): void
+  find(sessionId: SessionId): Session | null
   /** Throws HoldfastError `not-found`. */
   get(sessionId: SessionId): Session
   list(): readonly Session[]
@@ -25,6 +26,7 @@ export const createSessionRegistry = (publish: (session: Session) => void): Sess
       sessions.set(session.id, session)
       publish(session)
     },
+    find: (sessionId) => sessions.get(sessionId) ?? null,
     get,
     list: () => [...sessions.values()],
     apply: (sessionId, event) => {

@@ -1,19 +1,27 @@
+import { constants } from 'node:os'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { CommandParams } from '../../contract/protocol.ts'
 import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import { isOver } from '../../domain/session-state.ts'
-import type { AgentProfile } from '../policy/agent-profile.ts'
-import type { CheckpointStore, Clock, Container, Ledger, TerminalSize } from '../ports.ts'
-import type { ListedToolCallGate } from './tool-call-gate.ts'
 import type { Approvals } from '../approvals/approvals.ts'
+import type { AgentProfile } from '../policy/agent-profile.ts'
+import type { CheckpointStore, Clock, Container, ContainerExit, KillProof, Ledger, TerminalSize } from '../ports.ts'
+import type { Alarms } from './alarms.ts'
 import type { LiveSession, SessionLauncher } from './launch-session.ts'
+import type { Pace } from './pace.ts'
+import { putBack, restoreEntry } from './put-back.ts'
 import type { SessionRegistry } from './session-registry.ts'
+import type { ListedToolCallGate } from './tool-call-gate.ts'
 import { endInput, giveInput, showOutput, type SessionViewer } from './viewer.ts'
+import { within } from './within.ts'
 
 /** How long a command whose viewer has gone gets to end by itself, in ms. */
 const HANGUP_GRACE_MS = 3_000
+/** How long the end of a session waits for its last output, and for its servers, in ms. */
+const LAST_OUTPUT_MS = 2_000
+const CLOSE_MS = 15_000
 
 export interface Supervisor {
   /** Starts a session and shows its output to `viewer`; when that goes, the session ends. */
@@ -23,9 +31,14 @@ export interface Supervisor {
   endInput(sessionId: SessionId): void
   resize(sessionId: SessionId, size: TerminalSize): void
   signal(sessionId: SessionId, signal: NodeJS.Signals): void
+  /** Freezes it; one that is paused stays so. Throws HoldfastError `illegal-state` when it neither runs nor is paused. */
   pause(sessionId: SessionId, reason: string): Promise<Session>
+  /** Thaws it; one that runs goes on. Throws HoldfastError `illegal-state` when it neither runs nor is paused. */
   resume(sessionId: SessionId): Promise<Session>
-  /** Kills every session named, at once; a session that is over already gets no report. */
+  /**
+   * Kills every session named, at once, those that are just starting too; a session that is over already gets no
+   * report. One whose processes could not all be ended stays in `killing`, and can be killed again.
+   */
   kill(sessionIds: readonly SessionId[] | 'all', keepChanges: boolean): Promise<readonly KillReport[]>
   /** Puts back what a session's last revert took away. Throws HoldfastError `nothing-to-undo`. */
   undo(sessionId: SessionId): Promise<RestoreReport>
@@ -35,7 +48,7 @@ export interface Supervisor {
   isInside(sessionId: SessionId, pid: number): Promise<boolean>
   /** Whether a process belongs to any session, and so may never decide anything. */
   isInsideAnySession(pid: number): Promise<boolean>
-  /** Ends every session, keeping its changes. */
+  /** Refuses new sessions, ends every one there is, keeping its changes, and waits until they have ended. Never rejects. */
   close(): Promise<void>
 }
 
@@ -46,108 +59,202 @@ export interface SupervisorDeps {
   readonly checkpoints: CheckpointStore
   readonly gate: ListedToolCallGate
   readonly approvals: Approvals
+  readonly pace: Pace
+  readonly alarms: Alarms
   readonly launcher: SessionLauncher
 }
 
-/** Runs sessions from start to end: the one place where each step's order is laid down. */
-export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
-  const { clock, ledger, registry, checkpoints, launcher } = deps
-  const live = new Map<SessionId, LiveSession>()
-  const kills = new Map<SessionId, Promise<KillReport>>()
+/** A session and what is under way with it. */
+interface Run {
+  readonly session: LiveSession
+  shown: Promise<void> | undefined
+  /** Pauses and resumes: one after the other. */
+  turn: Promise<unknown>
+  kill: Promise<KillReport> | null
+  /** Resolves when nothing of it is left. */
+  readonly over: Promise<void>
+  tellOver(): void
+}
 
-  const running = (sessionId: SessionId): { session: LiveSession; container: Container } => {
-    const { state } = registry.get(sessionId)
-    const session = live.get(sessionId)
-    if (session?.container == null) throw new HoldfastError('illegal-state', `Session ${sessionId} is ${state}.`)
-    return { session, container: session.container }
+const NOTHING_RAN: KillProof = { killed: 0, survivors: [], durationMs: 0 }
+
+const exitCodeOf = ({ code, signal }: ContainerExit): number | null => code ?? (signal === null ? null : 128 + constants.signals[signal])
+
+/** Ends everything inside. Never rejects: what cannot be shown to have ended counts as alive. */
+const endAll = async ({ container }: LiveSession): Promise<KillProof> => {
+  if (container === null) return NOTHING_RAN
+  try {
+    return await container.kill()
+  } catch {
+    const survivors = await container.processes().catch(() => [container.pid])
+    return { killed: 0, survivors, durationMs: 0 }
+  }
+}
+
+/**
+ * Runs sessions from start to end: the one place where each step's order is laid down. A kill, from its first moment
+ * on, owns the end; what else is under way with the session looks for `killing` after each wait, and leaves it be.
+ */
+export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
+  const { clock, ledger, registry, checkpoints, launcher, alarms } = deps
+  const live = new Map<SessionId, Run>()
+  let isClosing = false
+
+  const running = (sessionId: SessionId): { run: Run; container: Container } => {
+    const run = live.get(sessionId)
+    const container = run?.session.container ?? null
+    if (run === undefined || container === null) throw new HoldfastError('illegal-state', `Session ${sessionId} is ${registry.get(sessionId).state}.`)
+    return { run, container }
   }
 
-  /** An entry that tells what has happened already: without it, the rest of the end must still be done. */
-  const record = (kind: 'session/ended' | 'session/killed', session: Session, body: Record<string, unknown>): void => {
+  const illegal = (sessionId: SessionId, wish: string): HoldfastError =>
+    new HoldfastError('illegal-state', `Session ${sessionId} is ${registry.get(sessionId).state}, and cannot be ${wish}.`)
+
+  /** Writes the one entry that ends a session, and forgets it. Without the entry, the rest of the end is done all the same. */
+  const end = (run: Run, kind: 'session/ended' | 'session/killed', body: Record<string, unknown>, apply: () => void): void => {
+    const { id } = run.session
+    deps.gate.endSession(id)
+    const { usage, toolCalls } = registry.get(id)
     try {
-      ledger.append(kind, session.id, { ...body, usage: session.usage, toolCalls: session.toolCalls })
+      ledger.append(kind, id, { ...body, usage, toolCalls })
     } catch {
       // The next intent will fail too, and stop every session that still runs.
     }
+    forget(run)
+    apply()
   }
 
-  const forget = (sessionId: SessionId): void => {
-    deps.gate.endSession(sessionId)
-    deps.approvals.endSession(sessionId)
-    live.delete(sessionId)
+  const forget = (run: Run): void => {
+    const { id } = run.session
+    deps.approvals.endSession(id)
+    deps.pace.endSession(id)
+    alarms.endSession(id)
+    live.delete(id)
+    run.tellOver()
+  }
+
+  /** The session stays, in `killing`: it can be seen, and killed again. Says what is to be done. */
+  const staysAlive = (sessionId: SessionId, survivors: readonly number[]): string => {
+    const reason = `${survivors.length} of its processes could not be ended (${survivors.slice(0, 10).join(', ')}). Kill it again: holdfast kill ${sessionId}`
+    registry.apply(sessionId, { type: 'kill-unproven', reason })
+    alarms.raise(sessionId, `Session ${sessionId}: ${reason}`)
+    return reason
+  }
+
+  const isEnding = (sessionId: SessionId): boolean => {
+    const { state } = registry.get(sessionId)
+    return state === 'killing' || isOver(state)
+  }
+
+  /** Ends everything inside, where no kill does; what stays alive makes it a kill that is not proven. */
+  const endWithoutKill = async (session: LiveSession): Promise<KillProof> => {
+    const proof = await endAll(session)
+    if (proof.survivors.length > 0 && !isEnding(session.id)) {
+      registry.apply(session.id, { type: 'kill-started' })
+      staysAlive(session.id, proof.survivors)
+    }
+    return proof
   }
 
   /** After the command has ended by itself: whatever it left behind ends too. */
-  const finish = async (session: LiveSession, container: Container, shown: Promise<void>): Promise<void> => {
-    const { code, signal } = await container.exited
-    await shown
-    if (registry.get(session.id).state === 'killing') return
+  const finish = async (run: Run, container: Container): Promise<void> => {
+    const { session } = run
+    const { id } = session
+    const exit = await container.exited.catch(() => ({ code: null, signal: null }))
+    if (isEnding(id)) return
     session.revoke()
-    const proof = await container.kill()
-    await session.close('gently').catch(() => undefined)
-    const exitCode = code ?? (signal === null ? null : 128)
-    record('session/ended', registry.get(session.id), { exitCode, signal, leftBehind: proof.killed, survivors: proof.survivors })
-    forget(session.id)
-    registry.apply(session.id, { type: 'ended', at: clock.now(), exitCode })
+    const proof = await endWithoutKill(session)
+    await within(LAST_OUTPUT_MS, run.shown)
+    await within(CLOSE_MS, session.close(isClosing ? 'at-once' : 'gently'))
+    if (isEnding(id)) return
+    const exitCode = exitCodeOf(exit)
+    end(run, 'session/ended', { exitCode, signal: exit.signal, leftBehind: proof.killed }, () => registry.apply(id, { type: 'ended', at: clock.now(), exitCode }))
+  }
+
+  /** It did not come to run, and no kill has taken over its end. */
+  const endFailed = (run: Run, error: unknown): void => {
+    const { id } = run.session
+    if (registry.find(id) === null) return forget(run)
+    if (isEnding(id)) return
+    const reason = error instanceof HoldfastError ? error.message : 'it could not be started'
+    end(run, 'session/ended', { failed: reason }, () => registry.apply(id, { type: 'failed', at: clock.now(), reason }))
   }
 
   /** DESIGN, "Kill". Nothing here may stop the rest: what fails is said in the report. */
-  const killOne = async (sessionId: SessionId, keepChanges: boolean): Promise<KillReport> => {
+  const killOne = async (run: Run, keepChanges: boolean): Promise<KillReport> => {
     const startedAt = performance.now()
-    registry.apply(sessionId, { type: 'kill-started' })
-    const session = live.get(sessionId)
-    await session?.container?.freeze().catch(() => undefined)
-    session?.revoke()
-    await session?.launched.catch(() => undefined)
-    const container = session?.container ?? null
-    const proof = (await container?.kill().catch(() => null)) ?? { killed: 0, survivors: container === null ? [] : await container.processes() }
-    await session?.close('at-once').catch(() => undefined)
+    const { session } = run
+    const { id: sessionId } = session
+    if (registry.find(sessionId) !== null) registry.apply(sessionId, { type: 'kill-started' })
+    if (session.container !== null) await session.container.freeze().catch(() => undefined)
+    session.revoke()
+    if (session.launching) await session.launched.catch(() => undefined)
+    const proof = await endAll(session)
     const durationMs = performance.now() - startedAt
-    let restore: RestoreReport | null = null
-    let restoreProblem: string | null = null
-    const target = registry.get(sessionId).startCheckpoint
-    if (target === null) restoreProblem = 'Nothing was put back: the session had no checkpoint yet.'
-    else if (keepChanges) restoreProblem = 'The changes were kept, as asked.'
-    else {
-      try {
-        restore = await checkpoints.revert({ sessionId, target })
-        ledger.append('checkpoint/restored', sessionId, { ...restore })
-      } catch (error) {
-        restoreProblem = `The folder could not be put back: ${error instanceof Error ? error.message : String(error)}`
-      }
+    const report = { sessionId, processesKilled: proof.killed, survivors: [...proof.survivors], durationMs, restore: null, restoreProblem: null }
+    if (registry.find(sessionId) === null) {
+      forget(run)
+      return report
     }
-    const report: KillReport = { sessionId, processesKilled: proof.killed, survivors: [...proof.survivors], durationMs, restore, restoreProblem }
-    record('session/killed', registry.get(sessionId), { processesKilled: proof.killed, survivors: proof.survivors, durationMs, restoreProblem })
-    forget(sessionId)
-    registry.apply(sessionId, { type: 'killed', at: clock.now(), reason: 'killed by the user' })
-    return report
+    await within(LAST_OUTPUT_MS, run.shown)
+    await within(CLOSE_MS, session.close('at-once'))
+    if (proof.survivors.length > 0) return { ...report, restoreProblem: `Nothing was put back: ${staysAlive(sessionId, proof.survivors)}` }
+    const back = await restoreAfterKill(session, keepChanges)
+    const body = { processesKilled: proof.killed, durationMs, restoreProblem: back.restoreProblem }
+    end(run, 'session/killed', body, () => registry.apply(sessionId, { type: 'killed', at: clock.now(), reason: 'killed by the user' }))
+    return { ...report, ...back }
+  }
+
+  const restoreAfterKill = async (session: LiveSession, keepChanges: boolean): Promise<Pick<KillReport, 'restore' | 'restoreProblem'>> => {
+    const { id: sessionId, cwd: root } = session
+    const target = registry.get(sessionId).startCheckpoint
+    if (!session.launching || target === null) return { restore: null, restoreProblem: null }
+    if (keepChanges) return { restore: null, restoreProblem: 'The changes were kept, as asked.' }
+    return putBack({ checkpoints, record: (kind, body) => ledger.append(kind, sessionId, body), sessionId, root, target })
   }
 
   const hangUp = async (session: LiveSession): Promise<void> => {
     const { container } = session
-    if (container === null || isOver(registry.get(session.id).state)) return
-    if (registry.get(session.id).state === 'paused') {
-      await container.kill()
-      return
+    if (container === null || isEnding(session.id)) return
+    if (registry.get(session.id).state === 'running') {
+      container.signal('SIGHUP')
+      await within(HANGUP_GRACE_MS, container.exited)
     }
-    container.signal('SIGHUP')
-    const grace = new Promise((resolve) => setTimeout(resolve, HANGUP_GRACE_MS).unref())
-    await Promise.race([container.exited, grace])
-    await container.kill()
+    if (!isEnding(session.id)) await endWithoutKill(session)
+  }
+
+  /** Pauses and resumes wait for those before them; a kill waits for none. */
+  const inTurn = (sessionId: SessionId, work: (container: Container) => Promise<Session>): Promise<Session> => {
+    const { run, container } = running(sessionId)
+    const mine = run.turn.then(() => work(container))
+    run.turn = mine.catch(() => undefined)
+    return mine
+  }
+
+  const setClocks = (sessionId: SessionId, change: 'pauseSession' | 'resumeSession'): void => {
+    deps.pace[change](sessionId)
+    deps.approvals[change](sessionId)
   }
 
   return {
     start: async (params, viewer) => {
+      if (isClosing) throw new HoldfastError('host-busy', 'The host is stopping, and starts nothing more. Try again in a moment.')
       const session = launcher.launch(params)
-      live.set(session.id, session)
-      const container = await session.launched.catch((error: unknown) => {
-        forget(session.id)
+      const { promise: over, resolve: tellOver } = Promise.withResolvers<void>()
+      const run: Run = { session, shown: undefined, turn: Promise.resolve(), kill: null, over, tellOver }
+      live.set(session.id, run)
+      try {
+        const container = await session.launched
+        if (isClosing) await endWithoutKill(session)
+        deps.pace.begin(session.id)
+        run.shown = showOutput(container, session.id, viewer)
+        viewer.onClose(() => void hangUp(session).catch(() => undefined))
+        finish(run, container).catch((error: unknown) => alarms.raise(session.id, `The end of session ${session.id} failed: ${String(error)}`))
+        return registry.get(session.id)
+      } catch (error) {
+        endFailed(run, error)
         throw error
-      })
-      const shown = showOutput(container, session.id, viewer)
-      viewer.onClose(() => void hangUp(session).catch(() => undefined))
-      void finish(session, container, shown)
-      return registry.get(session.id)
+      }
     },
 
     list: () => registry.list(),
@@ -156,65 +263,90 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     resize: (sessionId, size) => running(sessionId).container.terminal?.resize(size),
     signal: (sessionId, signal) => running(sessionId).container.signal(signal),
 
-    pause: async (sessionId, reason) => {
-      const { container } = running(sessionId)
-      const { state } = registry.get(sessionId)
-      if (state !== 'running') throw new HoldfastError('illegal-state', `Session ${sessionId} is ${state}, and cannot be paused.`)
-      await container.freeze()
-      const paused = registry.apply(sessionId, { type: 'paused', reason }) ?? registry.get(sessionId)
-      ledger.append('session/paused', sessionId, { reason })
-      return paused
-    },
+    pause: (sessionId, reason) =>
+      inTurn(sessionId, async (container) => {
+        const { state } = registry.get(sessionId)
+        if (state === 'paused') return registry.get(sessionId)
+        if (state !== 'running') throw illegal(sessionId, 'paused')
+        setClocks(sessionId, 'pauseSession')
+        try {
+          await container.freeze()
+        } catch (error) {
+          await container.thaw().catch(() => undefined)
+          setClocks(sessionId, 'resumeSession')
+          throw error
+        }
+        const paused = registry.apply(sessionId, { type: 'paused', reason })
+        if (paused === null) throw illegal(sessionId, 'paused')
+        try {
+          ledger.append('session/paused', sessionId, { reason })
+        } catch {
+          // It is paused, which harms nothing; going on again needs the ledger.
+        }
+        return paused
+      }),
 
-    resume: async (sessionId) => {
-      const { container } = running(sessionId)
-      if (registry.get(sessionId).state !== 'paused') throw new HoldfastError('illegal-state', `Session ${sessionId} is ${registry.get(sessionId).state}, not paused.`)
-      ledger.append('session/resumed', sessionId, {})
-      await container.thaw()
-      return registry.apply(sessionId, { type: 'resumed' }) ?? registry.get(sessionId)
-    },
+    resume: (sessionId) =>
+      inTurn(sessionId, async (container) => {
+        const { state } = registry.get(sessionId)
+        if (state === 'running') return registry.get(sessionId)
+        if (state !== 'paused') throw illegal(sessionId, 'resumed')
+        ledger.append('session/resumed', sessionId, {})
+        await container.thaw()
+        const resumed = registry.apply(sessionId, { type: 'resumed' })
+        if (resumed === null) throw illegal(sessionId, 'resumed')
+        setClocks(sessionId, 'resumeSession')
+        return resumed
+      }),
 
-    kill: async (sessionIds, keepChanges) => {
-      const all = sessionIds === 'all' ? registry.list().map(({ id }) => id) : sessionIds
-      const chosen = [...new Set(all)].filter((id) => kills.has(id) || !isOver(registry.get(id).state))
+    kill: (sessionIds, keepChanges) => {
+      const chosen = [...new Set(sessionIds === 'all' ? live.keys() : sessionIds)].flatMap((id) => {
+        const run = live.get(id)
+        if (run === undefined) registry.get(id)
+        return run ?? []
+      })
       return Promise.all(
-        chosen.map((id) => {
-          const kill = kills.get(id) ?? killOne(id, keepChanges).finally(() => kills.delete(id))
-          kills.set(id, kill)
-          return kill
+        chosen.map((run) => {
+          run.kill ??= killOne(run, keepChanges).finally(() => (run.kill = null))
+          return run.kill
         }),
       )
     },
 
     undo: async (sessionId) => {
-      const running = live.get(sessionId)
-      if (running !== undefined) throw new HoldfastError('illegal-state', `Session ${sessionId} still runs; there is nothing to undo before it was killed.`)
+      if (live.has(sessionId)) throw new HoldfastError('illegal-state', `Session ${sessionId} is not over; there is nothing to undo before it was killed.`)
       const report = await checkpoints.undo({ sessionId })
-      ledger.append('checkpoint/restored', sessionId, { ...report, undo: true })
+      try {
+        ledger.append('checkpoint/restored', sessionId, { ...restoreEntry(report), undo: true })
+      } catch (error) {
+        alarms.raise(sessionId, `The undo was done, but the audit log could not record it: ${String(error)}`)
+      }
       return report
     },
 
     liveSession: (sessionId) => {
-      const session = live.get(sessionId)
+      const session = live.get(sessionId)?.session
       if (session?.profile == null || session.cwd === null || session.homeAt === null || session.revoked) return null
       return { profile: session.profile, cwd: session.cwd, home: session.homeAt }
     },
 
-    isInside: async (sessionId, pid) => (await live.get(sessionId)?.container?.contains(pid)) === true,
+    isInside: async (sessionId, pid) => (await live.get(sessionId)?.session.container?.contains(pid)) === true,
 
     isInsideAnySession: async (pid) => {
-      for (const { container } of live.values()) {
-        if (container !== null && (await container.contains(pid))) return true
+      for (const { session } of live.values()) {
+        if (session.container !== null && (await session.container.contains(pid))) return true
       }
       return false
     },
 
     close: async () => {
+      isClosing = true
       await Promise.all(
-        [...live.values()].map(async (session) => {
-          session.revoke()
-          await session.container?.kill()
-          await session.close('at-once')
+        [...live.values()].map(async (run) => {
+          await run.kill?.catch(() => undefined)
+          run.session.revoke()
+          await endWithoutKill(run.session)
+          await within(CLOSE_MS, run.over)
         }),
       )
     },

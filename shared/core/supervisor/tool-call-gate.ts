@@ -11,14 +11,20 @@ const MAX_SHOWN_CHARACTERS = 1_000_000
 /** Longest input that an intent holds whole; of a longer one it holds the hash and the beginning. */
 const MAX_RECORDED_CHARACTERS = 65_536
 const RECORDED_BEGINNING = 4_096
-/** Calls kept per session for listing; the ledger has them all. */
+/** Calls kept per session for listing, and sessions that are over; the ledger has them all. */
 const MAX_LISTED = 1_000
+const MAX_ENDED_SESSIONS = 20
 
 /** What the gate must know of a session to judge its calls. */
 export interface JudgedSession {
   readonly agent: string
   readonly cwd: string
   readonly approvalTimeoutMs: number
+  /** Keeps the session to its rates and out of its pauses: see Pace. */
+  readonly pace: {
+    admit(signal: AbortSignal): Promise<string | null> | null
+    whileActive(signal: AbortSignal): Promise<void> | null
+  }
   /** Throws when the policy cannot be evaluated: then the call is denied. */
   evaluate(tool: string, input: unknown): PolicyDecision
 }
@@ -42,6 +48,8 @@ export interface ListedToolCallGate extends ToolCallGate {
   endSession(sessionId: SessionId): void
 }
 
+const UNKNOWN_OUTCOME = 'The session ended before the outcome was known.'
+
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 const recorded = (input: unknown, text: string): unknown =>
@@ -58,19 +66,31 @@ const recordedOfRefused = (input: unknown): unknown => {
   }
 }
 
+/** Of an input that is not needed any more, what a list shows. */
+const listed = (input: unknown): unknown => {
+  const text = JSON.stringify(input ?? null)
+  return text.length <= RECORDED_BEGINNING ? input : { characters: text.length, beginning: text.slice(0, RECORDED_BEGINNING).toWellFormed() }
+}
+
 /**
  * The gate of DESIGN: received → evaluated → (asked) → intent in the ledger → running. Whatever goes wrong on the way
  * denies the call, and the agent is told why.
  */
 export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate => {
   const calls = new Map<SessionId, Map<ToolCallId, ToolCall>>()
+  const running = new Map<ToolCallId, ToolCall>()
+  const endedSessions: SessionId[] = []
 
   const keep = (call: ToolCall): ToolCall => {
     const ofSession = calls.get(call.sessionId) ?? new Map<ToolCallId, ToolCall>()
     calls.set(call.sessionId, ofSession)
-    ofSession.set(call.id, call)
-    const oldest = ofSession.keys().next().value
-    if (ofSession.size > MAX_LISTED && oldest !== undefined) ofSession.delete(oldest)
+    ofSession.set(call.id, call.endedAt === null ? call : { ...call, input: listed(call.input) })
+    if (call.state === 'running') running.set(call.id, call)
+    else running.delete(call.id)
+    if (ofSession.size > MAX_LISTED) {
+      const oldest = [...ofSession.values()].find(({ endedAt }) => endedAt !== null)
+      if (oldest !== undefined) ofSession.delete(oldest.id)
+    }
     deps.publish(call)
     return call
   }
@@ -98,6 +118,9 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     try {
       const session = deps.sessionOf(ask.sessionId)
       if (session === null) return refuse(call, 'denied', 'Denied by Holdfast: the session is not running.')
+      const late = session.pace.admit(ask.signal)
+      const overRate = late === null ? null : await late
+      if (overRate !== null) return refuse(call, 'denied', `Denied by Holdfast: ${overRate}`)
       const text = canonicalJson(ask.input)
       const decision = session.evaluate(ask.tool, ask.input)
       call = advance(call, { type: 'evaluated', decision })
@@ -119,6 +142,8 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         }
         approvedBy = answer.by
       }
+      const paused = session.pace.whileActive(ask.signal)
+      if (paused !== null) await paused
       if (ask.signal.aborted || deps.sessionOf(ask.sessionId) === null) return refuse(call, 'cancelled', 'Cancelled: the session does not wait for it any more.')
       const { id, sessionId, tool, toolUseId } = call
       deps.ledger.append('tool-call/intent', sessionId, { toolCallId: id, tool, input: recorded(ask.input, text), toolUseId, decision, approvedBy })
@@ -150,25 +175,31 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     },
 
     finish: (toolCallId, outcome) => {
-      for (const ofSession of calls.values()) {
-        const call = ofSession.get(toolCallId)
-        if (call === undefined) continue
-        const at = deps.clock.now()
-        const next = reduceToolCall(call, outcome.ok ? { type: 'completed', at } : { type: 'failed', at, reason: outcome.summary })
-        if (next === null) return
-        deps.ledger.append('tool-call/outcome', call.sessionId, { toolCallId, ok: outcome.ok, summary: outcome.summary, durationMs: at - call.receivedAt })
-        keep(next)
-        return
-      }
+      const call = running.get(toolCallId)
+      if (call === undefined) return
+      const at = deps.clock.now()
+      const next = reduceToolCall(call, outcome.ok ? { type: 'completed', at } : { type: 'failed', at, reason: outcome.summary })
+      if (next === null) return
+      deps.ledger.append('tool-call/outcome', call.sessionId, { toolCallId, ok: outcome.ok, summary: outcome.summary, durationMs: at - call.receivedAt })
+      keep(next)
     },
 
     list: (sessionId) => [...(calls.get(sessionId)?.values() ?? [])],
 
     endSession: (sessionId) => {
-      for (const call of calls.get(sessionId)?.values() ?? []) {
-        const next = reduceToolCall(call, { type: 'cancelled', at: deps.clock.now(), reason: 'The session ended before the call reported its end.' })
-        if (next !== null && call.state === 'running') keep(next)
+      for (const call of [...running.values()].filter((one) => one.sessionId === sessionId)) {
+        const at = deps.clock.now()
+        const next = reduceToolCall(call, { type: 'cancelled', at, reason: UNKNOWN_OUTCOME })
+        if (next !== null) keep(next)
+        try {
+          deps.ledger.append('tool-call/outcome', sessionId, { toolCallId: call.id, ok: null, summary: UNKNOWN_OUTCOME, durationMs: at - call.receivedAt })
+        } catch {
+          // The intent stands without an outcome, which says the same.
+        }
       }
+      if (!calls.has(sessionId) || endedSessions.includes(sessionId)) return
+      endedSessions.push(sessionId)
+      if (endedSessions.length > MAX_ENDED_SESSIONS) calls.delete(endedSessions.shift() as SessionId)
     },
   }
 }

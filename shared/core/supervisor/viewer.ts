@@ -15,30 +15,36 @@ interface Source {
 }
 
 /**
- * Sends all that the container prints to the viewer, and makes the agent wait for a slow one.
- * Resolves when everything is sent; a viewer that has gone makes no difference to the session.
+ * Sends all that the container prints to the viewer, and makes the agent wait for a slow one, until its command has
+ * ended: what is still to come then is no more than the system's buffers hold, and goes out without waiting, so that
+ * no viewer holds up the end. Resolves when everything is sent, which a process left behind puts off until it is
+ * killed; a viewer that has gone makes no difference to the session.
  */
 export const showOutput = async (container: Container, sessionId: SessionId, viewer: SessionViewer): Promise<void> => {
+  const { terminal, pipes } = container
   const waiting = new Set<Source>()
-  viewer.onDrain(() => {
+  let holdsBack = true
+  const release = (): void => {
     for (const source of waiting) source.resume()
     waiting.clear()
-  })
-  viewer.onClose(() => {
-    for (const source of waiting) source.resume()
-    waiting.clear()
-  })
+  }
+  const releaseForGood = (): void => {
+    holdsBack = false
+    release()
+  }
+  viewer.onDrain(release)
+  viewer.onClose(releaseForGood)
+  container.exited.then(releaseForGood, releaseForGood)
   const send = (source: Source, stream: 'terminal' | 'stdout' | 'stderr', chunk: Buffer): void => {
     viewer.send('session/output', { sessionId, stream, data: chunk.toString('base64') })
-    if (viewer.bufferedBytes > HIGH_WATER_BYTES) {
+    if (holdsBack && viewer.bufferedBytes > HIGH_WATER_BYTES) {
       source.pause()
       waiting.add(source)
     }
   }
-  const { terminal, pipes } = container
   if (terminal !== null) {
     terminal.onData((chunk) => send(terminal, 'terminal', chunk))
-    await container.exited
+    await terminal.closed
     return
   }
   if (pipes === null) return

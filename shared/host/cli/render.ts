@@ -4,6 +4,7 @@ import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import type { Usage } from '../../contract/schemas/usage.ts'
 import { formatCount, formatDuration, formatUsd } from '../../domain/format.ts'
+import { hasRestored, restoreCounts } from '../../domain/restore-report.ts'
 import { visibleText } from '../../domain/visible-text.ts'
 import { table } from './output.ts'
 
@@ -63,16 +64,22 @@ export const approvalLines = (request: ApprovalRequest, now: number): string[] =
   `  expires   ${request.expiresAt > now ? `in ${formatDuration(request.expiresAt - now)}, then denied` : 'now'}`,
 ]
 
-export const restoreLines = (report: RestoreReport): string[] => [
-  `${plural(report.written.length, 'file')} put back, ${plural(report.deleted.length, 'file')} removed, ${plural(report.refsMoved.length, 'ref')} moved back.`,
-  ...report.conflicts.map(({ path, recoveredAs }) => `Kept as you left it: ${visibleText(path)}; the other version is ${visibleText(recoveredAs)}`),
-]
+export const restoreLines = (report: RestoreReport): string[] => {
+  const { written, deleted, refsMoved } = restoreCounts(report)
+  const moreConflicts = report.more?.conflicts ?? 0
+  return [
+    `${plural(written, 'file')} put back, ${plural(deleted, 'file')} removed, ${plural(refsMoved, 'ref')} moved back.`,
+    ...report.conflicts.map(({ path, recoveredAs }) => `Kept as you left it: ${visibleText(path)}; the other version is ${visibleText(recoveredAs)}`),
+    ...(moreConflicts === 0 ? [] : [`Kept as you left them: ${formatCount(moreConflicts)} more.`]),
+  ]
+}
 
 export const killLines = (report: KillReport): string[] => [
   `${report.sessionId}: ${plural(report.processesKilled, 'process').replace('processs', 'processes')} ended in ${formatDuration(report.durationMs)}, survivors: ${
     report.survivors.length === 0 ? 'none' : report.survivors.join(', ')
   }`,
-  ...(report.restore === null ? [] : [...restoreLines(report.restore), `To take that back: holdfast undo ${report.sessionId}`]),
+  ...(report.restore === null ? [] : restoreLines(report.restore)),
+  ...(report.restore !== null && hasRestored(report.restore) ? [`To take that back: holdfast undo ${report.sessionId}`] : []),
   ...(report.restoreProblem === null ? [] : [report.restoreProblem]),
 ]
 

@@ -9,6 +9,7 @@ import type { Paths } from '../../paths.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
 import type { DetachedViewers } from '../../supervisor/detached-viewers.ts'
+import { shortenRestore } from '../../../domain/restore-report.ts'
 import { adapterFor } from '../../supervisor/launch-session.ts'
 import { resolveWorkingFolder } from '../../supervisor/session-folder.ts'
 import type { Supervisor } from '../../supervisor/supervisor.ts'
@@ -44,6 +45,9 @@ const done = {}
 
 /** So that the answer fits into a frame. */
 const MAX_HELD_SHOWN = 50
+
+/** Paths in one answer, in characters of JSON, of 3 bytes at most; how many more there are, it says. See MAX_FRAME_BYTES. */
+const MAX_PATH_CHARACTERS = 2 * 1024 * 1024
 
 /** Entries of one session that are looked through for its newest. */
 const MAX_SESSION_ENTRIES = 100_000
@@ -118,8 +122,11 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'session/list': () => ({ sessions: [...supervisor.list()] }),
     'session/pause': ({ sessionId }) => supervisor.pause(sessionId, 'paused by the user'),
     'session/resume': ({ sessionId }) => supervisor.resume(sessionId),
-    'session/kill': async ({ sessionIds, keepChanges }) => ({ reports: [...(await supervisor.kill(sessionIds, keepChanges))] }),
-    'session/undo': ({ sessionId }) => supervisor.undo(sessionId),
+    'session/kill': async ({ sessionIds, keepChanges }) => {
+      const reports = await supervisor.kill(sessionIds, keepChanges)
+      return { reports: reports.map((report) => ({ ...report, restore: report.restore === null ? null : shortenRestore(report.restore, MAX_PATH_CHARACTERS / reports.length) })) }
+    },
+    'session/undo': async ({ sessionId }) => shortenRestore(await supervisor.undo(sessionId), MAX_PATH_CHARACTERS),
     'checkpoint/list': async ({ sessionId }) => ({ checkpoints: [...(await deps.checkpoints.list(sessionId))] }),
     'checkpoint/create': async ({ sessionId }) => {
       const session = supervisor.list().find(({ id }) => id === sessionId)
