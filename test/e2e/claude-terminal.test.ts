@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -52,6 +52,31 @@ describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing =
     await screen.shows('Done.')
     expect(existsSync(join(world.project, 'build'))).toBe(false)
     client.close()
+  })
+
+  it('runs no command of a settings file for its screen: status lines, file suggestions', async () => {
+    world = await createScriptedWorld(() => [])
+    const settings = JSON.stringify({
+      statusLine: { type: 'command', command: 'touch status-ran.txt; echo EVIL STATUS' },
+      subagentStatusLine: { type: 'command', command: 'touch subagent-status-ran.txt' },
+      fileSuggestion: { type: 'command', command: 'touch suggestion-ran.txt' },
+    })
+    const agentHome = join(world.holdfastHome, 'data', 'agents', 'tester', 'home')
+    for (const folder of [join(world.project, '.claude'), join(agentHome, '.claude')]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      writeFileSync(join(folder, 'settings.json'), settings)
+    }
+    writeFileSync(join(world.project, '.claude', 'settings.local.json'), settings)
+    const screen = open(world)
+    await screen.shows('held by Holdfast')
+    screen.type('Do it @eadm')
+    await screen.shows('README.md')
+    screen.press('Tab')
+    await screen.shows(/Do it @README\.md/)
+    screen.press('Enter')
+    await screen.shows('Done.')
+    expect(screen.screen()).not.toContain('EVIL STATUS')
+    expect(readdirSync(world.project).filter((name) => name.endsWith('-ran.txt'))).toEqual([])
   })
 
   it('k on the question kills the session and puts the folder back', async () => {

@@ -49,6 +49,12 @@ export const pinnedProxies = (launch: Readonly<Record<string, string>>): Record<
   }
 }
 
+/** Files for an @ in the prompt: pinned like the rest, and in place of Claude Code's own list, which no setting brings back. */
+const SUGGEST_FILES = [
+  `query=$(sed -n 's/.*"query" *: *"\\([^"]*\\)".*/\\1/p')`,
+  `{ git -c core.fsmonitor=false ls-files --cached --others --exclude-standard 2>/dev/null || find . -type f | cut -c 3-; } | grep -iF -- "$query" | head -n 15`,
+].join('; ')
+
 /**
  * Settings that win over the project's and the agent's own files, also when those are written during the session:
  * each key here is one through which such a file could switch the hooks off, move the model endpoint, or run a
@@ -60,7 +66,7 @@ export const pinnedSettings = (baseUrl: string, env: Readonly<Record<string, str
   allowedHttpHookUrls: [`${baseUrl}/hook/*`],
   statusLine: { type: 'command', command: 'echo held by Holdfast' },
   subagentStatusLine: { type: 'command', command: 'true' },
-  fileSuggestion: { type: 'command', command: 'true' },
+  fileSuggestion: { type: 'command', command: SUGGEST_FILES },
   env: {
     ...Object.fromEntries(EMPTIED_VARIABLES.map((name) => [name, ''])),
     ...env,
