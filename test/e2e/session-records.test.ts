@@ -1,0 +1,84 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { bash, createScriptedWorld, use } from '../support/script.ts'
+import { missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
+
+const missing = missingForEndToEnd()
+
+let world: World | null = null
+afterEach(async () => {
+  await world?.end()
+  world = null
+})
+
+const writeProfile = (here: World, name: string, policy: string): void =>
+  writeFileSync(join(here.holdfastHome, 'config', 'profiles', `${name}.yaml`), `agent: ${name}\nmodel: { key: agent/test, baseUrl: "${here.model.baseUrl}" }\npolicy: ${policy}\n`)
+
+const parsed = (text: string): unknown => JSON.parse(text)
+
+describe.skipIf(missing !== null)(`what is kept of a session${missing === null ? '' : ` (missing: ${missing})`}`, () => {
+  it('replay lists the calls, run and refused, that another profile would decide otherwise', async () => {
+    const here = (world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build'), use('Read', { file_path: join(project, 'README.md') })]))
+    writeProfile(here, 'first', '{ deny: ["Bash(rm:*)"] }')
+    writeProfile(here, 'second', '{ ask: ["Write"] }')
+    expect((await here.holdfast(['run', '--profile', 'first', '--', 'claude', '-p', 'Do it.'])).code).toBe(0)
+    const same = parsed((await here.holdfast(['policy', 'replay', '--profile', 'first', '--json'])).stdout)
+    expect(same).toEqual({ calls: 3, same: 3, stricter: 0, laxer: 0, incomplete: 0, differences: [] })
+    const { stdout } = await here.holdfast(['policy', 'replay', '--profile', 'second', '--json'])
+    expect(parsed(stdout)).toMatchObject({
+      ...{ calls: 3, same: 1, stricter: 1, laxer: 1, incomplete: 0 },
+      differences: [
+        { tool: 'Write', was: 'allow', now: { effect: 'ask', rules: [{ rule: 'Write', source: expect.stringMatching(/second\.yaml:3$/) as string }] } },
+        { tool: 'Bash', input: { command: 'rm -rf build' }, was: 'deny', now: { effect: 'ask' } },
+      ],
+    })
+  })
+
+  it('a waiting approval can be shown alone, and answered', async () => {
+    const here = (world = await createScriptedWorld(() => [bash('rm -rf build')]))
+    const client = await here.client()
+    const asked = nextEvent(client, 'approval/changed', ({ state }) => state === 'waiting')
+    const run = here.start(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.'])
+    run.child.stdin?.end()
+    const { id } = await asked
+    const shown = await here.holdfast(['approvals', id])
+    expect(shown.code).toBe(0)
+    expect(shown.stdout).toContain('command: rm -rf build')
+    expect((await here.holdfast(['deny', id])).code).toBe(0)
+    expect((await here.holdfast(['approvals', id])).code, 'it waits no more').toBe(1)
+    expect((await run.finished).code).toBe(0)
+    client.close()
+  })
+
+  it('checkpoints are listed and made; run --json keeps standard output for the session alone', async () => {
+    const here = (world = await createScriptedWorld(() => []))
+    const client = await here.client()
+    const running = nextEvent(client, 'session/changed', ({ state }) => state === 'running')
+    const run = here.start(['run', '--json', '--', 'sh', '-c', 'echo from the agent; read line'])
+    const { id } = await running
+    const kept = parsed((await here.holdfast(['checkpoint', 'create', id, '--json'])).stdout)
+    expect(kept).toMatchObject({ sessionId: id, reason: 'on-demand', root: here.project, fileCount: 3 })
+    const { stdout } = await here.holdfast(['checkpoint', 'list', id, '--json'])
+    expect((parsed(stdout) as { checkpoints: { reason: string }[] }).checkpoints.map(({ reason }) => reason)).toEqual(['start', 'on-demand'])
+    run.child.stdin?.end('go\n')
+    const ended = await run.finished
+    expect(parsed(ended.stdout)).toMatchObject({ id, state: 'ended', exitCode: 0 })
+    expect(ended.stderr).toContain('from the agent')
+    expect((await here.holdfast(['checkpoint', 'create', 'ses_22222222222b'])).stderr).toContain('There is no session ses_22222222222b')
+    client.close()
+  })
+
+  it('doctor says what it finds where everything is there', async () => {
+    const here = (world = await createScriptedWorld(() => []))
+    const { code, stdout } = await here.holdfast(['doctor', '--json'])
+    const { findings } = parsed(stdout) as { findings: { name: string; state: string; message: string }[] }
+    const messageOf = (name: string) => findings.find((finding) => finding.name === name)?.message
+    expect(findings.filter(({ name, state }) => state !== 'ok' && name !== 'cgroup' && name !== 'disk')).toEqual([])
+    expect(messageOf('keychain')).toBe('answers; keeps 1 secret for agents')
+    expect(messageOf('claude')).toMatch(/^2\.\d+\.\d+ at .*\/bin\/claude /)
+    expect(messageOf('host')).toMatch(/^0\.1\.0, process \d+, 0 sessions since it started$/)
+    expect(messageOf('ledger')).toMatch(/^verified: \d+ entries$/)
+    expect(code).toBe(0)
+  })
+})
