@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { ErrorBody } from './errors.ts'
-import { ApprovalId, SessionId } from './ids.ts'
+import { ApprovalId, CheckpointId, SessionId } from './ids.ts'
 import { ApprovalRequest, ApprovalScope } from './schemas/approval.ts'
-import { Checkpoint, RestoreReport } from './schemas/checkpoint.ts'
+import { Checkpoint, CheckpointDiff, CheckpointUsage, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
 import { LedgerEntry, LedgerVerification } from './schemas/ledger.ts'
 import { HeldTool, PinnedServer } from './schemas/server.ts'
 import { KillReport, Session } from './schemas/session.ts'
@@ -71,7 +71,20 @@ export const COMMANDS = {
   ),
   'session/undo': command(z.object({ sessionId: SessionId }), RestoreReport),
   'checkpoint/list': command(z.object({ sessionId: SessionId }), z.object({ checkpoints: z.array(Checkpoint) })),
+  /** Keeps the present state of a session's folders; works after the session too. */
   'checkpoint/create': command(z.object({ sessionId: SessionId }), Checkpoint),
+  /** What changed since `from`, until `to` or now (null), and what no revert takes back. */
+  'checkpoint/diff': command(
+    z.object({ sessionId: SessionId, from: CheckpointId, to: CheckpointId.nullable() }),
+    z.object({ diff: CheckpointDiff, irreversible: z.array(Irreversible) }),
+  ),
+  /** Of the whole folder only what the session changed; of chosen paths, relative to the root or absolute, everything. */
+  'checkpoint/restore': command(
+    z.object({ sessionId: SessionId, target: CheckpointId, paths: z.array(z.string().min(1).max(4_096)).min(1).max(10_000).optional() }),
+    RestoreReport,
+  ),
+  'checkpoint/pin': command(z.object({ sessionId: SessionId, checkpointId: CheckpointId, pinned: z.boolean() }), Checkpoint),
+  'checkpoint/usage': command(nothing, z.object({ projects: z.array(CheckpointUsage) })),
   'tool-call/list': command(z.object({ sessionId: SessionId }), z.object({ toolCalls: z.array(ToolCall) })),
   'approval/list': command(nothing, z.object({ requests: z.array(ApprovalRequest) })),
   'approval/decide': command(

@@ -34,6 +34,7 @@ import { createAlarms } from './supervisor/alarms.ts'
 import { createDetachedViewers } from './supervisor/detached-viewers.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
 import { createPace } from './supervisor/pace.ts'
+import { createSessionCheckpoints } from './supervisor/session-checkpoints.ts'
 import { createToken } from './supervisor/session-folder.ts'
 import { createSessionRegistry } from './supervisor/session-registry.ts'
 import { createSupervisor } from './supervisor/supervisor.ts'
@@ -270,6 +271,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       gate,
       approvals,
       checkpoints,
+      sessionCheckpoints: createSessionCheckpoints({ checkpoints, ledger }),
       secrets,
       toolPins,
       adapters,

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { ApprovalId, CheckpointId, SessionId, ToolCallId } from '../contract/ids.ts'
-import type { Checkpoint, CheckpointReason, RestoreReport } from '../contract/schemas/checkpoint.ts'
+import type { Checkpoint, CheckpointDiff, CheckpointReason, CheckpointUsage, RestoreReport } from '../contract/schemas/checkpoint.ts'
 import type { LedgerEntry, LedgerKind, LedgerVerification } from '../contract/schemas/ledger.ts'
 import type { ContainerKind } from '../contract/schemas/session.ts'
 import type { Timestamp } from '../contract/schemas/time.ts'
@@ -52,21 +52,46 @@ export interface Ledger {
   close(): void
 }
 
-/** Checkpoints of working trees, kept outside them. */
+/** How long and how much a project's checkpoints are kept. */
+export interface CheckpointLimits {
+  readonly maxAgeMs: number
+  readonly maxBytes: number
+}
+
+/** Checkpoints of working trees, kept outside them. Paths are as `Checkpoint` shows them: relative to its root, or absolute. */
 export interface CheckpointStore {
-  /** Keeps the state of the working tree that `root` lies in. Writes nothing inside that tree or its `.git`. */
-  create(params: { sessionId: SessionId; root: string; reason: CheckpointReason }): Promise<Checkpoint>
+  /**
+   * Keeps the state of the working tree that `root` lies in, and of `extraRoots` outside it. Writes nothing inside them
+   * or their `.git`.
+   */
+  create(params: { sessionId: SessionId; root: string; extraRoots?: readonly string[]; reason: CheckpointReason }): Promise<Checkpoint>
+  /** The session's checkpoints, oldest first. */
   list(sessionId: SessionId): Promise<readonly Checkpoint[]>
+  /** What changed from one checkpoint to another, or to the present (`to: null`): then also who changed it, and so what a revert would do. */
+  diff(params: { sessionId: SessionId; from: CheckpointId; to: CheckpointId | null }): Promise<CheckpointDiff>
   /**
    * Brings the tree back to `target`, after keeping the present state as a checkpoint of its own, and pushes that
-   * onto the session's undo stack. Can be run again after an interruption.
+   * onto the session's undo stack. Can be run again after an interruption. What someone else changed meanwhile stays.
+   * With `paths` only those files and folders, whoever changed them, and nothing of what git keeps.
    */
-  revert(params: { sessionId: SessionId; target: CheckpointId }): Promise<RestoreReport>
+  revert(params: { sessionId: SessionId; target: CheckpointId; paths?: readonly string[] }): Promise<RestoreReport>
   /**
    * Puts back what the session's last revert took away, and takes it off the stack.
    * Throws HoldfastError `nothing-to-undo` when there is none.
    */
   undo(params: { sessionId: SessionId }): Promise<RestoreReport>
+  /**
+   * Says whether from now on the session can write to its folders: `active` from its first checkpoint on, `quiet` while
+   * none of its processes can, `over` for good. What changes while it cannot is not its own, and no revert of it touches
+   * that. A look at the tree goes with each change of state.
+   */
+  mark(params: { sessionId: SessionId; state: 'active' | 'quiet' | 'over' }): Promise<void>
+  /** Keeps a checkpoint from retention, or gives it free again. */
+  pin(params: { sessionId: SessionId; id: CheckpointId; pinned: boolean }): Promise<Checkpoint>
+  /** Real disk use, project by project. */
+  usage(): Promise<readonly CheckpointUsage[]>
+  /** Applies the limits to each project: oldest unpinned first, never the start of a session that `isLive`. Returns what it removed. */
+  prune(params: { limits: CheckpointLimits; isLive: (sessionId: SessionId) => boolean }): Promise<readonly CheckpointId[]>
 }
 
 export interface TerminalSize {

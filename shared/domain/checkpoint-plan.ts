@@ -98,16 +98,19 @@ export const sameEntry = (a: Entry | null, b: Entry | null): boolean =>
 
 /**
  * Orders the way from one kept state to another.
- * `stays` says of a path that it must be left as it is, whatever the two states say.
+ * `isChosen` says which paths are meant at all; `stays` that one must be left as it is, whatever the two states say.
  */
 export const planRestore = (params: {
   changes: readonly TreeChange[]
   from: Extras
   to: Extras
+  isChosen: (path: string) => boolean
   stays: (step: FileStep) => boolean
 }): RestorePlan => {
-  const { from, to } = params
+  const from = onlyChosen(params.from, params.isChosen)
+  const to = onlyChosen(params.to, params.isChosen)
   const steps = params.changes
+    .filter((change) => params.isChosen(change.path))
     .map((change) => ({ path: change.path, from: withPermissions(change.from, change.path, from), to: withPermissions(change.to, change.path, to) }))
     .filter((step) => !params.stays(step))
   const writes = steps.filter((step) => step.to !== null).sort(byGitLast)
@@ -137,6 +140,15 @@ export const planRestore = (params: {
   }
 }
 
+const onlyChosen = (extras: Extras, isChosen: (path: string) => boolean): Extras => {
+  const some = (all: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(all).filter(([path]) => isChosen(path)))
+  return { files: some(extras.files), folders: some(extras.folders), empty: extras.empty.filter(isChosen), indexTimes: extras.indexTimes }
+}
+
+/** The paths that changed only in their permissions: those are not in a difference of trees. */
+export const permissionChanges = (from: Extras, to: Extras): string[] =>
+  permissionSteps(from.files, to.files, (bits) => ((bits & 0o100) === 0 ? 0o644 : 0o755)).map((step) => step.path)
+
 const withPermissions = (entry: Omit<Entry, 'permissions'> | null, path: string, extras: Extras): Entry | null =>
   entry === null ? null : { ...entry, permissions: extras.files[path] ?? defaultPermissions(entry.mode) }
 
@@ -155,7 +167,7 @@ const deepestFirst = (a: string, b: string): number => depth(b) - depth(a) || (a
 /** Working files first, then what git keeps, so that no ref or index speaks of files that are not back yet. */
 const byGitLast = (a: FileStep, b: FileStep): number => Number(isGitPath(a.path)) - Number(isGitPath(b.path)) || (a.path < b.path ? -1 : 1)
 
-export const isGitPath = (path: string): boolean => !path.startsWith('work/') || path.includes('/.git~/')
+export const isGitPath = (path: string): boolean => /^(git|common)\//.test(path) || path.includes('/.git~/')
 
 /**
  * The part of a git folder that stands for one moment of work (HEAD, index, a merge or rebase under way): files that make

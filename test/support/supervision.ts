@@ -163,6 +163,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     written: ['README.md'],
     deleted: [],
     conflicts: [],
+    leftAlone: [],
     refsMoved: [],
     ...behaviour.report,
   })
@@ -170,7 +171,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     create: async ({ sessionId, root, reason }) => {
       await behaviour.step(`checkpoint ${reason}`)
       checkpointed.push(reason)
-      return { id: ids.checkpoint(), sessionId, reason, root, hasGit: true, takenAt: 0, fileCount: 1, leftOut: [] }
+      return { id: ids.checkpoint(), sessionId, reason, root, extraRoots: [], hasGit: true, takenAt: 0, fileCount: 1, leftOut: [], pinned: false }
     },
     list: () => Promise.resolve([]),
     revert: async () => {
@@ -180,6 +181,11 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
       return report()
     },
     undo: () => Promise.resolve(report()),
+    diff: () => Promise.reject(new Error('not in these tests')),
+    pin: () => Promise.reject(new Error('not in these tests')),
+    mark: () => Promise.resolve(),
+    usage: () => Promise.resolve([]),
+    prune: () => Promise.resolve([]),
   }
 
   /** The launcher's order of steps, and its checks between them. */

@@ -13,7 +13,7 @@ const OLD: Entry = { mode: '100644', oid: 'a'.repeat(40), permissions: 0o644 }
 const NEW: Entry = { ...OLD, oid: 'b'.repeat(40) }
 const file = { mode: '100644' as const, oid: 'a'.repeat(40) }
 const plan = (changes: TreeChange[], extras: { from?: Partial<Extras>; to?: Partial<Extras> } = {}) =>
-  planRestore({ changes, from: { ...NO_EXTRAS, ...extras.from }, to: { ...NO_EXTRAS, ...extras.to }, stays: () => false })
+  planRestore({ changes, from: { ...NO_EXTRAS, ...extras.from }, to: { ...NO_EXTRAS, ...extras.to }, isChosen: () => true, stays: () => false })
 
 test('a path is restored only while it is as it was; what someone else changed is a conflict', () => {
   expect(decide(OLD, NEW, OLD)).toBe('restore')

@@ -1,18 +1,21 @@
-import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { CheckpointId, SessionId } from '../../contract/ids.ts'
 import type { CheckpointReason, RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import type { CheckpointStore, Clock, IdSource } from '../ports.ts'
+import { createActivity } from './activity.ts'
 import { toText } from './byte-path.ts'
+import { describeDifference } from './differences.ts'
+import { measureUse } from './disk-use.ts'
 import { explain } from './git.ts'
-import { findAreas, gitHomes, shownPath, type Areas } from './layout.ts'
+import { findAllAreas, gitHomes, shownPath, storedPath, type Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
-import { createProject, type Project } from './project.ts'
+import { createProject, projectFolder, projectKey, type Project } from './project.ts'
 import { createRecords, type CheckpointRecord, type Journal } from './records.ts'
 import { restore } from './restore.ts'
-import { takeSnapshot } from './snapshot.ts'
+import { prune } from './retention.ts'
+import { takeSnapshot, type Snapshot } from './snapshot.ts'
+import { addLook, attribute } from './timeline.ts'
 import { DEFAULT_LIMITS, type Limits } from './walk.ts'
 
 /**
@@ -30,6 +33,7 @@ export const createCheckpointStore = (deps: {
 }): CheckpointStore => {
   const { clock, ids, limits = DEFAULT_LIMITS } = deps
   const records = createRecords(deps.folder)
+  const activity = createActivity(deps.folder)
   const projects = new Map<string, Project>()
   let last: Promise<unknown> = Promise.resolve()
 
@@ -48,29 +52,43 @@ export const createCheckpointStore = (deps: {
   }
 
   const projectOf = async (areas: Areas): Promise<Project> => {
-    const key = createHash('sha256').update(areas.work, 'latin1').digest('hex').slice(0, 32)
-    const project = projects.get(key) ?? createProject(join(deps.folder, 'projects', key))
+    const key = projectKey(areas)
+    const project = projects.get(key) ?? createProject(projectFolder(deps.folder, key))
     await project.ready()
     projects.set(key, project)
     return project
   }
 
-  const keep = async (sessionId: SessionId, areas: Areas, reason: CheckpointReason, wanted: string | null): Promise<CheckpointRecord> => {
+  /** Looks at a tree, and writes down who could have changed it since the look before. */
+  const look = async (areas: Areas, wanted: string | null, change: { sessionId: SessionId; active: boolean } | null = null): Promise<Snapshot & { areas: Areas; moment: number }> => {
     const project = await projectOf(areas)
     const ownFolder = realpathSync.native(deps.folder, 'buffer').toString('latin1')
-    const { tree, extras, objects, leftOut, fileCount } = await takeSnapshot({ project, areas, limits, ownFolder, wanted })
+    const snapshot = await takeSnapshot({ project, areas, limits, ownFolder, wanted })
+    const moment = addLook(project, { ...snapshot, areas }, activity.openInterval(projectKey(areas)))
+    activity.startInterval(projectKey(areas), areas, change)
+    return { ...snapshot, areas, moment }
+  }
+
+  const keep = async (sessionId: SessionId, areas: Areas, reason: CheckpointReason, wanted: string | null): Promise<CheckpointRecord> => {
+    // A session can write from its first checkpoint on, until someone says otherwise.
+    const begins = records.list(sessionId).length > 0 ? null : { sessionId, active: true }
+    const { tree, extras, objects, moment, leftOut, fileCount } = await look(areas, wanted, begins)
+    const project = await projectOf(areas)
     const record: CheckpointRecord = {
       shown: {
         id: ids.checkpoint(),
         sessionId,
         reason,
         root: toText(areas.work),
+        extraRoots: Object.values(areas.extras ?? {}).map(toText),
         hasGit: gitHomes(areas, Object.keys(project.manifest<ObjectLists>(objects))) !== null,
         takenAt: clock.now(),
         fileCount,
         leftOut: leftOut.map(({ path, reason: why }) => ({ path: shownPath(areas, path), reason: why })),
+        pinned: false,
       },
-      sequence: records.list(sessionId).length,
+      sequence: (records.list(sessionId).at(-1)?.sequence ?? -1) + 1,
+      moment,
       areas,
       tree,
       extras,
@@ -83,14 +101,16 @@ export const createCheckpointStore = (deps: {
 
   /** Carries out what the journal says, and closes it. The order makes each part safe to do twice. */
   const finish = async (project: Project, journal: Journal): Promise<RestoreReport> => {
-    const get = (id: CheckpointId): CheckpointRecord => records.get(journal.sessionId, id)
-    const { report, changed } = await restore(project, get(journal.from), get(journal.to), get(journal.saved))
-    const stack = records.undoStack(journal.sessionId)
+    const { kind, sessionId, chosen, alone, shared } = journal
+    const get = (id: CheckpointId): CheckpointRecord => records.get(sessionId, id)
+    const others = { alone: new Set(alone), shared: new Set(shared) }
+    const { report, changed } = await restore(project, { from: get(journal.from), to: get(journal.to), saved: get(journal.saved), chosen, others })
+    const stack = records.undoStack(sessionId)
     const top = stack.at(-1)
-    if (journal.kind === 'revert' && changed && top?.took !== journal.saved) {
-      records.setUndoStack(journal.sessionId, [...stack, { took: journal.saved, left: journal.to }])
+    if (kind === 'revert' && changed && top?.took !== journal.saved) {
+      records.setUndoStack(sessionId, [...stack, { took: journal.saved, left: journal.to, chosen, alone, shared }])
     }
-    if (journal.kind === 'undo' && top?.took === journal.to) records.setUndoStack(journal.sessionId, stack.slice(0, -1))
+    if (kind === 'undo' && top?.took === journal.to) records.setUndoStack(sessionId, stack.slice(0, -1))
     records.setJournal(project.folder, null)
     return report
   }
@@ -103,29 +123,35 @@ export const createCheckpointStore = (deps: {
     return journal.kind === asked.kind && journal.sessionId === asked.sessionId && journal.to === (asked.to ?? journal.to) ? report : null
   }
 
-  /** The state that the session's tree was last known in: what a revert left, unless the session was seen at work since. */
-  const lastKnown = (sessionId: SessionId, saved: CheckpointRecord): CheckpointId => {
-    const step = records.undoStack(sessionId).at(-1)
-    if (step === undefined) return saved.shown.id
-    const since = records.list(sessionId).slice(records.get(sessionId, step.took).sequence + 1)
-    const atWork = since.some(({ shown }) => shown.reason !== 'before-revert' && shown.reason !== 'before-undo')
-    return atWork ? saved.shown.id : step.left
-  }
-
   return {
-    create: ({ sessionId, root, reason }) =>
-      inTurn(`keeping a checkpoint of ${root}`, async () => (await keep(sessionId, findAreas(root), reason, null)).shown),
+    create: ({ sessionId, root, extraRoots = [], reason }) =>
+      inTurn(`keeping a checkpoint of ${root}`, async () => {
+        const areas = findAllAreas(root, extraRoots)
+        return (await keep(sessionId, areas, reason, null)).shown
+      }),
 
     list: (sessionId) => inTurn('listing checkpoints', async () => records.list(sessionId).map((record) => record.shown)),
 
-    revert: ({ sessionId, target }) =>
+    diff: ({ sessionId, from, to }) =>
+      inTurn(`comparing ${from}`, async () => {
+        const before = records.get(sessionId, from)
+        const project = await projectOf(before.areas)
+        if (to !== null) return { from, to, ...(await describeDifference(project, before, records.get(sessionId, to), null)) }
+        const now = await look(before.areas, before.tree)
+        const { alone, shared } = await attribute(project, before, now)
+        return { from, to, ...(await describeDifference(project, before, now, (path) => (alone.has(path) ? 'other' : shared.has(path) ? 'both' : 'session'))) }
+      }),
+
+    revert: ({ sessionId, target, paths }) =>
       inTurn(`restoring ${target}`, async () => {
         const to = records.get(sessionId, target)
         const project = await projectOf(to.areas)
         const finished = await finishInterrupted(project, { kind: 'revert', sessionId, to: target })
         if (finished !== null) return finished
+        const chosen = paths?.map((path) => storedPath(to.areas, path)) ?? null
         const saved = await keep(sessionId, to.areas, 'before-revert', to.tree)
-        const journal: Journal = { kind: 'revert', sessionId, from: lastKnown(sessionId, saved), to: target, saved: saved.shown.id }
+        const { alone, shared } = chosen === null ? await attribute(project, to, saved) : { alone: [], shared: [] }
+        const journal: Journal = { kind: 'revert', sessionId, from: saved.shown.id, to: target, saved: saved.shown.id, chosen, alone: [...alone], shared: [...shared] }
         records.setJournal(project.folder, journal)
         return finish(project, journal)
       }),
@@ -141,9 +167,34 @@ export const createCheckpointStore = (deps: {
         if (step === undefined) throw nothingToUndo(sessionId)
         const to = records.get(sessionId, step.took)
         const saved = await keep(sessionId, to.areas, 'before-undo', to.tree)
-        const journal: Journal = { kind: 'undo', sessionId, from: step.left, to: step.took, saved: saved.shown.id }
+        const { left: from, chosen, alone, shared } = step
+        const journal: Journal = { kind: 'undo', sessionId, from, to: step.took, saved: saved.shown.id, chosen, alone: [...alone, ...shared], shared: [] }
         records.setJournal(project.folder, journal)
         return finish(project, journal)
+      }),
+
+    mark: ({ sessionId, state }) =>
+      inTurn(`looking at the folder of ${sessionId}`, async () => {
+        const known = records.list(sessionId).at(-1)
+        if (known === undefined) return
+        const active = state === 'active'
+        if (activity.isActive(sessionId) !== active) await look(known.areas, null, { sessionId, active })
+        if (state === 'over') activity.forget(sessionId)
+      }),
+
+    pin: ({ sessionId, id, pinned }) =>
+      inTurn(`pinning ${id}`, async () => {
+        const record = records.get(sessionId, id)
+        const shown = { ...record.shown, pinned }
+        records.add({ ...record, shown })
+        return shown
+      }),
+
+    usage: () => inTurn('measuring disk use', async () => measureUse(deps.folder, records.all())),
+
+    prune: ({ limits: most, isLive }) => inTurn('clearing old checkpoints', () => {
+        activity.forgetAllBut(isLive)
+        return prune({ records, projectOf, limits: most, isLive, now: clock.now() })
       }),
   }
 }

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync, realpathSync } from 'node:fs'
 import { posix } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
-import { plainPath } from '../../domain/checkpoint-plan.ts'
+import { plainPath, toStoredName } from '../../domain/checkpoint-plan.ts'
 import { fromText, toNative, toText } from './byte-path.ts'
 
 /**
@@ -12,13 +13,38 @@ export interface Areas {
   readonly work: string
   readonly git?: string | undefined
   readonly common?: string | undefined
+  /** Further folders, by a name made from where each lies: `extra-…`. */
+  readonly extras?: Readonly<Record<string, string>> | undefined
 }
-export type AreaName = keyof Areas
+
+/** Every area by its name, which is the first part of the stored paths in it. */
+export const areaFolders = ({ work, git, common, extras }: Areas): Map<string, string> =>
+  new Map(Object.entries({ work, git, common, ...extras }).flatMap(([name, folder]) => (folder === undefined ? [] : [[name, folder]])))
+
+/** The folder of the area that a stored path lies in. */
+export const areaOf = (areas: Areas, stored: string): string => {
+  const name = stored.split('/', 1)[0] ?? ''
+  const folder = name === 'work' ? areas.work : name === 'git' ? areas.git : name === 'common' ? areas.common : areas.extras?.[name]
+  if (folder === undefined) throw new Error(`no area for ${stored}`)
+  return folder
+}
+
+const isInside = (path: string, folder: string): boolean => path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
 
 /** Of a git folder shared with other worktrees, what belongs to all of them. */
 export const SHARED_IN_COMMON: ReadonlySet<string> = new Set(
   ['refs', 'packed-refs', 'logs', 'objects', 'config', 'hooks', 'info', 'shallow', 'reftable', 'lfs'],
 )
+
+/** The areas of a session: the working tree around `root`, and the `extraRoots` that do not lie in it. */
+export const findAllAreas = (root: string, extraRoots: readonly string[]): Areas => {
+  const areas = findAreas(root)
+  const outside = extraRoots.map(resolveFolder).filter((folder) => !isInside(folder, areas.work))
+  const named = outside.filter((folder) => !outside.some((other) => other !== folder && isInside(folder, other)))
+  if (named.length === 0) return areas
+  const nameOf = (folder: string): string => `extra-${createHash('sha256').update(folder, 'latin1').digest('hex').slice(0, 12)}`
+  return { ...areas, extras: Object.fromEntries(named.map((folder) => [nameOf(folder), folder])) }
+}
 
 /**
  * Finds the top of the working tree that `root` lies in, by the same marks git goes by, without running git there.
@@ -40,7 +66,7 @@ export const findAreas = (root: string): Areas => {
 
 const withoutInner = (work: string, git: string): Areas => {
   const common = pointer(posix.join(git, 'commondir'), git, /^(.+?)\r?\n?$/s)
-  const outside = (folder: string | null) => folder !== null && folder !== work && !folder.startsWith(`${work}/`)
+  const outside = (folder: string | null) => folder !== null && !isInside(folder, work)
   return {
     work,
     ...(outside(git) ? { git } : {}),
@@ -76,14 +102,23 @@ const pointer = (file: string, relativeTo: string, pattern: RegExp): string | nu
 /** Where a stored path lies on disk. */
 export const realPath = (areas: Areas, stored: string): string => {
   const cut = stored.indexOf('/')
-  const area = areas[(cut === -1 ? stored : stored.slice(0, cut)) as AreaName]
-  if (area === undefined) throw new Error(`no area for ${stored}`)
+  const area = areaOf(areas, stored)
   return cut === -1 ? area : posix.join(area, plainPath(stored.slice(cut + 1)))
 }
 
 /** How a stored path is shown to a person: relative to the root, absolute when it lies elsewhere. */
 export const shownPath = (areas: Areas, stored: string): string =>
   toText(stored.startsWith('work/') ? plainPath(stored.slice('work/'.length)) : realPath(areas, stored))
+
+/** The stored path of what a person names: relative to the root, or absolute in any area. Throws HoldfastError `not-found`. */
+export const storedPath = (areas: Areas, named: string): string => {
+  const real = posix.resolve(areas.work, fromText(named))
+  for (const [name, folder] of areaFolders(areas)) {
+    if (name === 'git' || name === 'common' || !isInside(real, folder)) continue
+    return real === folder ? name : `${name}/${real.slice(folder === '/' ? 1 : folder.length + 1).split('/').map(toStoredName).join('/')}`
+  }
+  throw new HoldfastError('not-found', `${named} does not lie in ${toText(areas.work)}, nor in another folder of this checkpoint.`)
+}
 
 export interface GitHomes {
   readonly head: string

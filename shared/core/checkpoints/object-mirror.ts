@@ -9,6 +9,9 @@ export type ObjectLists = Readonly<Record<string, readonly string[]>>
 const OBJECT_FILE = /^(objects\/([0-9a-f]{2}\/[0-9a-f]{38,62}|pack\/pack-[0-9a-f]{40,64}\.(pack|idx|rev|keep|promisor|mtimes))|lfs\/objects\/[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{64})$/
 const OBJECT_FOLDER = /^(objects(\/([0-9a-f]{2}|pack))?|lfs(\/objects(\/[0-9a-f]{2}){0,2})?)$/
 
+/** Stands for the stored path of object folders that a repository only reads from. */
+const BORROWED = ''
+
 /** Long enough for the coarsest file system clock in use: a folder changed later than this before a look may change unseen. */
 const SETTLED_MS = 2_000
 
@@ -18,7 +21,8 @@ const SETTLED_MS = 2_000
  */
 export const createObjectMirror = (folder: string) => {
   const seen = new Map<string, { signature: string; files: readonly string[]; folders: readonly string[] }>()
-  const homeOf = (stored: string, real: string): string => join(folder, createHash('sha256').update(`${stored}\0${real}`, 'latin1').digest('hex').slice(0, 16))
+  const homeOf = (stored: string, real: string): string =>
+    join(folder, `${stored === BORROWED ? 'borrowed-' : ''}${createHash('sha256').update(`${stored}\0${real}`, 'latin1').digest('hex').slice(0, 16)}`)
 
   /** Lists what is there, and links what is new since the last look. */
   const look = (real: string, inside: string, home: string, list: string[]): void => {
@@ -50,7 +54,7 @@ export const createObjectMirror = (folder: string) => {
         look(real, 'objects', home, list)
         look(real, 'lfs', home, list)
         lists[stored] = list.sort()
-        for (const borrowed of alternatesOf(`${real}/objects`)) look(posix.dirname(borrowed), 'objects', homeOf('borrowed', borrowed), [])
+        for (const borrowed of alternatesOf(`${real}/objects`)) look(posix.dirname(borrowed), 'objects', homeOf(BORROWED, borrowed), [])
       }
       return lists
     },
@@ -68,6 +72,29 @@ export const createObjectMirror = (folder: string) => {
         if (existsSync(toNative(`${real}/${file}`))) continue
         mkdirSync(toNative(posix.dirname(`${real}/${file}`)), { recursive: true })
         linkOrCopy(join(homeOf(stored, real), file), `${real}/${file}`)
+      }
+    },
+
+    /** Drops every mirrored file that is in none of the lists; what a repository borrows stays. */
+    keepOnly(lists: readonly { stored: string; real: string; files: readonly string[] }[]): void {
+      seen.clear()
+      const wanted = new Map<string, Set<string>>()
+      for (const { stored, real, files } of lists) {
+        const home = homeOf(stored, real)
+        wanted.set(home, new Set([...(wanted.get(home) ?? []), ...files]))
+      }
+      for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+        const home = join(folder, name)
+        const files = wanted.get(home)
+        if (name.startsWith('borrowed-')) continue
+        if (files === undefined) {
+          rmSync(home, { recursive: true })
+          continue
+        }
+        for (const entry of readdirSync(home, { recursive: true, withFileTypes: true })) {
+          const file = join(entry.parentPath, entry.name)
+          if (entry.isFile() && !files.has(file.slice(home.length + 1))) rmSync(file)
+        }
       }
     },
 

@@ -5,7 +5,9 @@ import type { FileKind } from '../../domain/checkpoint-plan.ts'
 import { quoteLine, toNative } from './byte-path.ts'
 import { readIfThere, writeWhole } from '../whole-file.ts'
 import { createGit, type Git } from './git.ts'
+import type { Areas } from './layout.ts'
 import { createObjectMirror, type ObjectMirror } from './object-mirror.ts'
+import type { Look } from './timeline.ts'
 import type { FoundFile } from './walk.ts'
 
 /** What is known of a file's bytes since it was last read. */
@@ -24,6 +26,9 @@ export interface Knowledge {
 }
 
 const SETTLED_MS = 2_000
+
+export const projectKey = (areas: Areas): string => createHash('sha256').update(areas.work, 'latin1').digest('hex').slice(0, 32)
+export const projectFolder = (storeFolder: string, key: string): string => join(storeFolder, 'projects', key)
 
 /** The object store of one working tree: a bare repository, and the mirror of the user's objects. */
 export const createProject = (folder: string) => {
@@ -60,6 +65,8 @@ export const createProject = (folder: string) => {
 
   return {
     folder,
+    /** The look at the tree written down last, once known. */
+    lastLook: null as Look | null,
     mirror,
     run,
     withMirror,
@@ -106,6 +113,20 @@ export const createProject = (folder: string) => {
     },
 
     isSettled: (file: FoundFile, lookedAt: number): boolean => file.changedAt + SETTLED_MS < lookedAt,
+
+    /** Takes nothing for known any more: the next look reads every file. */
+    forget(): void {
+      knowledge = null
+      rmSync(knowledgeFile, { force: true })
+    },
+
+    /** Ends the store. The project is not to be used after that. */
+    remove(): void {
+      isReady = false
+      this.lastLook = null
+      knowledge = null
+      rmSync(folder, { recursive: true, force: true })
+    },
 
     /** Writes a manifest under its own hash; the same content is written once. */
     keepManifest(content: unknown): string {

@@ -13,7 +13,9 @@ const CheckpointRecord = z.object({
   shown: Checkpoint,
   /** Position in the session's history; grows. */
   sequence: z.number().int().nonnegative(),
-  areas: z.object({ work: bytePath, git: bytePath.optional(), common: bytePath.optional() }),
+  /** Position among the looks at the tree. */
+  moment: z.number().int().nonnegative(),
+  areas: z.object({ work: bytePath, git: bytePath.optional(), common: bytePath.optional(), extras: z.record(z.string(), bytePath).optional() }),
   tree: z.string().regex(/^[0-9a-f]{40}$/),
   /** Names of the manifests that say what the tree cannot. */
   extras: z.string(),
@@ -23,10 +25,21 @@ const CheckpointRecord = z.object({
 })
 export type CheckpointRecord = z.infer<typeof CheckpointRecord>
 
+/** What of the tree a restore is about, as stored paths. */
+const Scope = {
+  /** Null for all of it. */
+  chosen: z.array(bytePath).nullable(),
+  /** Not touched. */
+  alone: z.array(bytePath),
+  /** Kept as they are, with the wanted version beside. */
+  shared: z.array(bytePath),
+}
+
 const UndoStep = z.object({
   /** What the revert took away, and what it left in its place. */
   took: CheckpointId,
   left: CheckpointId,
+  ...Scope,
 })
 export type UndoStep = z.infer<typeof UndoStep>
 
@@ -37,6 +50,7 @@ const Journal = z.object({
   from: CheckpointId,
   to: CheckpointId,
   saved: CheckpointId,
+  ...Scope,
 })
 export type Journal = z.infer<typeof Journal>
 
@@ -46,17 +60,30 @@ export const createRecords = (folder: string) => {
   const recordFile = (sessionId: SessionId, id: CheckpointId) => join(sessionFolder(sessionId), `${id}.json`)
   const undoFile = (sessionId: SessionId) => join(sessionFolder(sessionId), 'undo.json')
 
+  const list = (sessionId: SessionId): CheckpointRecord[] => {
+    if (!existsSync(sessionFolder(sessionId))) return []
+    return readdirSync(sessionFolder(sessionId))
+      .filter((name) => /^chk_\w+\.json$/.test(name))
+      .map((name) => parse(CheckpointRecord, join(sessionFolder(sessionId), name)))
+      .sort((a, b) => a.sequence - b.sequence)
+  }
+
   return {
     ready(): void {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
     },
 
-    list(sessionId: SessionId): CheckpointRecord[] {
-      if (!existsSync(sessionFolder(sessionId))) return []
-      return readdirSync(sessionFolder(sessionId))
-        .filter((name) => /^chk_\w+\.json$/.test(name))
-        .map((name) => parse(CheckpointRecord, join(sessionFolder(sessionId), name)))
-        .sort((a, b) => a.sequence - b.sequence)
+    list,
+
+    /** Those of every session, each session's oldest first. */
+    all(): CheckpointRecord[] {
+      if (!existsSync(join(folder, 'sessions'))) return []
+      return readdirSync(join(folder, 'sessions')).flatMap((name) => list(SessionId.parse(name)))
+    },
+
+    remove(sessionId: SessionId, id: CheckpointId): void {
+      rmSync(recordFile(sessionId, id), { force: true })
+      this.setUndoStack(sessionId, this.undoStack(sessionId).filter((step) => step.took !== id && step.left !== id))
     },
 
     get(sessionId: SessionId, id: CheckpointId): CheckpointRecord {

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parsePackedRefs } from '../../domain/checkpoint-plan.ts'
 import type { GitHomes } from './layout.ts'
 import type { Project } from './project.ts'
@@ -25,7 +27,7 @@ export const readRefs = async (project: Project, tree: string, homes: GitHomes):
 export const movedRefs = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] =>
   [...new Set([...before.keys(), ...after.keys()])].filter((name) => before.get(name) !== after.get(name)).sort()
 
-/** Contents of small blobs, in the order asked. */
+/** Contents of small blobs, in the order asked; empty for one that is not there. */
 export const readBlobs = async (project: Project, oids: readonly string[]): Promise<string[]> => {
   if (oids.length === 0) return []
   const output = await project.run({ args: ['cat-file', '--batch'], input: `${oids.join('\n')}\n`, env: project.withMirror() })
@@ -33,9 +35,21 @@ export const readBlobs = async (project: Project, oids: readonly string[]): Prom
   let at = 0
   for (let index = 0; index < oids.length; index += 1) {
     const end = output.indexOf('\n', at)
-    const size = Number(output.slice(at, end).split(' ')[2])
-    contents.push(output.slice(end + 1, end + 1 + size))
+    const size = Number(/ blob (\d+)$/.exec(output.slice(at, end))?.[1] ?? -1)
+    contents.push(size === -1 ? '' : output.slice(end + 1, end + 1 + size))
     at = end + size + 2
   }
   return contents
+}
+
+/** Whether two kept index files say the same: `git status` writes file times anew into one, and that alone is nobody's change. */
+export const isSameIndex = async (project: Project, one: string, other: string): Promise<boolean> => {
+  const contents = await readBlobs(project, [one, other])
+  const lists = []
+  for (const [number, bytes] of contents.entries()) {
+    const file = join(project.scratch, `index-${number}`)
+    writeFileSync(file, Buffer.from(bytes, 'latin1'), { mode: 0o600 })
+    lists.push(await project.run({ args: ['ls-files', '--stage', '-v', '-z'], env: { GIT_INDEX_FILE: file } }).catch(() => null))
+  }
+  return lists[0] !== null && lists[0] === lists[1]
 }

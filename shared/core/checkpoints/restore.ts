@@ -1,5 +1,5 @@
-import { existsSync, lstatSync, writeFileSync } from 'node:fs'
-import { join, posix } from 'node:path'
+import { existsSync, lstatSync } from 'node:fs'
+import { posix } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import {
@@ -11,27 +11,37 @@ import {
   recoveryPath,
   type Entry,
   type Extras,
-  type FileKind,
   type FileStep,
-  type TreeChange,
 } from '../../domain/checkpoint-plan.ts'
 import { createBlobStream } from './blob-stream.ts'
 import { toNative, toText } from './byte-path.ts'
-import { gitHomes, realPath, shownPath, type GitHomes } from './layout.ts'
+import { differences, refsBetween } from './differences.ts'
+import { areaOf, gitHomes, realPath, shownPath } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
 import { createPlacer, removeFile, removeFolder, setPermissions } from './place.ts'
 import type { Project } from './project.ts'
 import type { CheckpointRecord } from './records.ts'
-import { movedRefs, readBlobs, readRefs } from './refs.ts'
+import { isSameIndex, readBlobs } from './refs.ts'
 import { foundFile } from './walk.ts'
 import { findOtherWorktrees, refValue, unpackBranches, type OtherWorktrees } from './worktrees.ts'
 
+/** What to bring back. `saved` is the checkpoint taken just before. */
+export interface RestoreTask {
+  readonly from: CheckpointRecord
+  readonly to: CheckpointRecord
+  readonly saved: CheckpointRecord
+  /** Stored paths of the chosen files and folders; null for all. */
+  readonly chosen: readonly string[] | null
+  /** Stored paths that someone else changed, alone or besides the session. */
+  readonly others: { readonly alone: ReadonlySet<string>; readonly shared: ReadonlySet<string> }
+}
+
 /**
  * Brings the tree from the state `from` to the state `to`, path by path. A path that is in neither state now was changed
- * by someone else: it is kept, and the wanted version goes beside it. Run again after an interruption it goes on to the
- * same end. `saved` is the checkpoint taken just before.
+ * by someone else: it is kept, and the wanted version goes beside it; so is one that `others` say both changed. Run again
+ * after an interruption it goes on to the same end.
  */
-export const restore = async (project: Project, from: CheckpointRecord, to: CheckpointRecord, saved: CheckpointRecord): Promise<Restored> => {
+export const restore = async (project: Project, { from, to, saved, chosen, others: changedByOthers }: RestoreTask): Promise<Restored> => {
   const { areas } = to
   const wanted = project.manifest<Extras>(to.extras)
   const objects = { from: project.manifest<ObjectLists>(from.objects), to: project.manifest<ObjectLists>(to.objects) }
@@ -43,8 +53,13 @@ export const restore = async (project: Project, from: CheckpointRecord, to: Chec
   // Objects look like ordinary files when the git folder around them was damaged: still never to be removed one by one.
   const objectFolders = new Set(Object.keys(objects.to).map((folder) => `${folder}/objects`))
   const isObject = (path: string): boolean => isAmong(objectFolders, path) && !path.endsWith('/info/alternates')
+  const named = chosen === null ? null : new Set(chosen)
+  const isMeant = (path: string): boolean => named === null || (!isGitPath(path) && isAmong(named, path))
+  const changes = await differences(project, from.tree, to.tree)
+  const inTree = new Set(changes.map(({ path }) => path))
   const plan = planRestore({
-    changes: await differences(project, from.tree, to.tree),
+    changes,
+    isChosen: (path) => isMeant(path) && !changedByOthers.alone.has(path) && (inTree.has(path) || !changedByOthers.shared.has(path)),
     from: project.manifest<Extras>(from.extras),
     to: wanted,
     stays: (step) =>
@@ -55,12 +70,14 @@ export const restore = async (project: Project, from: CheckpointRecord, to: Chec
   })
   await requireBlobs(project, plan.writes, to)
   const real = (path: string): string => realPath(areas, path)
-  const top = (path: string): string => areas[path.slice(0, path.indexOf('/')) as keyof typeof areas] ?? areas.work
+  const top = (path: string): string => areaOf(areas, path)
   const steps = [...plan.blocking, ...plan.writes, ...plan.removals]
-  const verdicts = await judge(project, steps, real, homes?.refs ?? null)
+  const verdicts = await judge({ project, steps, real, refsHome: homes?.refs ?? null, shared: changedByOthers.shared })
   const tag = saved.shown.id.slice('chk_'.length)
   const placer = createPlacer(tag)
-  const conflicts = new Map<string, string>()
+  const conflicts = new Map<string, string | null>(
+    [...plan.blocking, ...plan.removals].flatMap((step) => (verdicts.get(step.path) === 'conflict' ? [[step.path, null]] : [])),
+  )
 
   const remove = (step: FileStep): void => {
     if (verdicts.get(step.path) === 'restore') removeFile(real(step.path))
@@ -107,8 +124,9 @@ export const restore = async (project: Project, from: CheckpointRecord, to: Chec
       ...plan.permissions.filter((step) => !isGitPath(`${step.path}/`)).map((step) => shownPath(areas, step.path)),
     ],
     deleted: shown([...plan.blocking, ...plan.removals]),
-    conflicts: [...conflicts].map(([path, at]) => ({ path: shownPath(areas, path), recoveredAs: relative(areas.work, at) })),
-    refsMoved: await refsMoved(project, from, to, homes, steps),
+    conflicts: [...conflicts].map(([path, at]) => ({ path: shownPath(areas, path), recoveredAs: at === null ? null : relative(areas.work, at) })),
+    leftAlone: changes.flatMap(({ path }) => (isMeant(path) && changedByOthers.alone.has(path) && !isGitPath(path) ? [shownPath(areas, path)] : [])),
+    refsMoved: steps.some(({ path }) => isGitPath(path)) ? await refsBetween(project, from, to) : [],
   }
   return { report, changed: steps.length + plan.folders.length + plan.emptied.length + plan.permissions.length > 0 }
 }
@@ -129,20 +147,6 @@ const vanishing = async (project: Project, tree: string, objects: { from: Object
 
 const relative = (work: string, at: string): string => toText(at.startsWith(`${work}/`) ? posix.relative(work, at) : at)
 
-/** What differs between two trees. */
-const differences = async (project: Project, from: string, to: string): Promise<TreeChange[]> => {
-  const output = await project.run({ args: ['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-abbrev', from, to] })
-  const fields = output.split('\0')
-  const changes: TreeChange[] = []
-  const side = (mode: string | undefined, oid: string | undefined) =>
-    mode === undefined || oid === undefined || mode === '000000' ? null : { mode: mode as FileKind, oid }
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [fromMode, toMode, fromOid, toOid] = (fields[at] ?? '').slice(1).split(' ')
-    changes.push({ path: fields[at + 1] ?? '', from: side(fromMode, fromOid), to: side(toMode, toOid) })
-  }
-  return changes
-}
-
 /** Makes sure, before anything is touched, that all the bytes to write are there. */
 const requireBlobs = async (project: Project, writes: readonly FileStep[], to: CheckpointRecord): Promise<void> => {
   if (writes.length === 0) return
@@ -159,18 +163,29 @@ const missingBlob = (path: string, to: CheckpointRecord): never => {
   )
 }
 
+const isIndex = (path: string): boolean => isGitPath(path) && path.endsWith('/index')
+
 type Verdict = ReturnType<typeof decide>
 
 /** Says of each step, by what is there now, whether it is to be done. What belongs to one moment of a git folder stands or falls together. */
-const judge = async (project: Project, steps: readonly FileStep[], real: (path: string) => string, refsHome: string | null): Promise<Map<string, Verdict>> => {
+const judge = async (params: {
+  project: Project
+  steps: readonly FileStep[]
+  real: (path: string) => string
+  refsHome: string | null
+  shared: ReadonlySet<string>
+}): Promise<Map<string, Verdict>> => {
+  const { project, steps, real, refsHome, shared } = params
   const now = await presentEntries(project, steps, real)
   const verdicts = new Map<string, Verdict>()
   for (const step of steps) {
     const present = now.get(step.path) ?? null
     let verdict = decide(step.from, step.to, present)
-    if (verdict === 'conflict' && (await isSameIndex(project, step, present, real(step.path)))) verdict = 'restore'
+    if (verdict === 'conflict' && isIndex(step.path) && step.from !== null && present !== null) {
+      if (await isSameIndex(project, step.from.oid, present.oid)) verdict = 'restore'
+    }
     if (verdict === 'conflict' && refsHome !== null && (await isPackedRef(project, step, present, real(refsHome), refsHome))) verdict = 'restore'
-    verdicts.set(step.path, verdict)
+    verdicts.set(step.path, verdict === 'restore' && shared.has(step.path) ? 'conflict' : verdict)
   }
   const disputed = new Set(steps.flatMap((step) => (verdicts.get(step.path) === 'conflict' ? [momentOf(step.path)] : [])))
   for (const step of steps) {
@@ -187,6 +202,7 @@ const presentEntries = async (project: Project, steps: readonly FileStep[], real
     return stat === undefined || !(stat.isFile() || stat.isSymbolicLink()) ? [] : [foundFile(step.path, at, stat)]
   })
   const oids = await project.identify(files)
+  await project.keep(files.filter(({ path }) => isIndex(path)))
   return new Map(files.map(({ path, mode, permissions }, index) => [path, { mode, permissions, oid: oids[index] ?? '' }]))
 }
 
@@ -199,32 +215,9 @@ const statOf = (at: string) => {
   }
 }
 
-/** `git status` writes file times anew into the index: that alone is nobody's change. */
-const isSameIndex = async (project: Project, step: FileStep, now: Entry | null, at: string): Promise<boolean> => {
-  if (!isGitPath(step.path) || !step.path.endsWith('/index') || step.from === null || now === null) return false
-  const before = join(project.scratch, 'index-before')
-  const [bytes] = await readBlobs(project, [step.from.oid])
-  writeFileSync(before, Buffer.from(bytes ?? '', 'latin1'), { mode: 0o600 })
-  const list = (file: string) => project.run({ args: ['ls-files', '--stage', '-v', '-z'], env: { GIT_INDEX_FILE: file } }).catch(() => null)
-  const [was, is] = [await list(before), await list(toText(at))]
-  return was !== null && was === is
-}
-
 /** A ref that was only moved into `packed-refs` has not changed. */
 const isPackedRef = async (project: Project, step: FileStep, now: Entry | null, home: string, refsHome: string): Promise<boolean> => {
   if (now !== null || step.from === null || !step.path.startsWith(`${refsHome}/refs/`)) return false
   const [was] = await readBlobs(project, [step.from.oid])
   return was?.trim() === refValue(home, step.path.slice(refsHome.length + 1))
-}
-
-const refsMoved = async (
-  project: Project,
-  from: CheckpointRecord,
-  to: CheckpointRecord,
-  homes: GitHomes | null,
-  steps: readonly FileStep[],
-): Promise<string[]> => {
-  if (homes === null) return []
-  const touched = steps.some(({ path }) => path === `${homes.head}/HEAD` || path === `${homes.refs}/packed-refs` || path.startsWith(`${homes.refs}/refs/`))
-  return touched ? movedRefs(...(await Promise.all([readRefs(project, from.tree, homes), readRefs(project, to.tree, homes)]))) : []
 }

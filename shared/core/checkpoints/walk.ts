@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, type Stats } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isDependencyFolder, isMadeFolder, isPrecious, toStoredName, type FileKind } from '../../domain/checkpoint-plan.ts'
 import { toNative } from './byte-path.ts'
-import { SHARED_IN_COMMON, type AreaName, type Areas } from './layout.ts'
+import { areaFolders, SHARED_IN_COMMON, type Areas } from './layout.ts'
 
 export interface Limits {
   /** A larger file is left out, in bytes. */
@@ -64,15 +64,16 @@ export const walk = async (areas: Areas, limits: Limits, ownFolder: string, sett
   const found: Walk = { files: [], empty: [], folders: {}, indexTimes: {}, gitFolders: new Map(), leftOut: [] }
   const doubts: Doubt[] = []
   const folders: Folder[] = []
-  for (const area of ['work', 'git', 'common'] as const satisfies readonly AreaName[]) {
-    const real = areas[area]
-    const stat = real === undefined ? undefined : lstatSync(toNative(real), { throwIfNoEntry: false })
-    if (real !== undefined && stat?.isDirectory() === true) folders.push({ path: area, real, stat, tree: null, inGit: area !== 'work' })
+  const areasFound = areaFolders(areas)
+  const otherAreas = new Set([areas.work, ...Object.values(areas.extras ?? {})])
+  for (const [area, real] of areasFound) {
+    const stat = lstatSync(toNative(real), { throwIfNoEntry: false })
+    if (stat?.isDirectory() === true) folders.push({ path: area, real, stat, tree: null, inGit: area === 'git' || area === 'common' })
   }
   let sliceEnd = performance.now() + SLICE_MS
   for (;;) {
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-      readFolder(folder, { found, doubts, folders, limits, ownFolder })
+      readFolder(folder, { found, doubts, folders, limits, ownFolder, otherAreas })
       if (performance.now() < sliceEnd) continue
       await nextTurn()
       sliceEnd = performance.now() + SLICE_MS
@@ -95,6 +96,7 @@ interface Context {
   readonly folders: Folder[]
   readonly limits: Limits
   readonly ownFolder: string
+  readonly otherAreas: ReadonlySet<string>
 }
 
 const readFolder = (folder: Folder, context: Context): void => {
@@ -119,6 +121,7 @@ const readFolder = (folder: Folder, context: Context): void => {
     if (stat.isDirectory()) {
       kept += 1
       if (real === context.ownFolder) found.leftOut.push({ path, reason: 'Holdfast keeps its checkpoints here' })
+      else if (context.otherAreas.has(real)) continue
       else if (hasObjects && name === 'objects') keepAlternates(path, real, found)
       else if (hasObjects && name === 'lfs') continue
       else if (!inGit && isMadeFolder(name)) context.doubts.push({ path, real, stat, tree })

@@ -130,6 +130,8 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     deps.pace.endSession(id)
     alarms.endSession(id)
     live.delete(id)
+    // What changes in its folders from now on is not its own. Without that look, it counts as of both: nothing is lost.
+    checkpoints.mark({ sessionId: id, state: 'over' }).catch(() => undefined)
     run.tellOver()
   }
 

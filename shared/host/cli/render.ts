@@ -69,8 +69,10 @@ export const restoreLines = (report: RestoreReport): string[] => {
   const moreConflicts = report.more?.conflicts ?? 0
   return [
     `${plural(written, 'file')} put back, ${plural(deleted, 'file')} removed, ${plural(refsMoved, 'ref')} moved back.`,
-    ...report.conflicts.map(({ path, recoveredAs }) => `Kept as you left it: ${visibleText(path)}; the other version is ${visibleText(recoveredAs)}`),
+    ...report.conflicts.map(({ path, recoveredAs }) => `Kept as you left it: ${visibleText(path)}; ${recoveredAs === null ? 'in the other version it is not there' : `the other version is ${visibleText(recoveredAs)}`}`),
     ...(moreConflicts === 0 ? [] : [`Kept as you left them: ${formatCount(moreConflicts)} more.`]),
+    ...report.leftAlone.map((path) => `Left alone, since the session did not change it: ${visibleText(path)}`),
+    ...(report.more === undefined || report.more.leftAlone === 0 ? [] : [`Left alone: ${formatCount(report.more.leftAlone)} more.`]),
   ]
 }
 

@@ -12,6 +12,7 @@ import type { DetachedViewers } from '../../supervisor/detached-viewers.ts'
 import { shortenRestore } from '../../../domain/restore-report.ts'
 import { adapterFor } from '../../supervisor/launch-session.ts'
 import { resolveWorkingFolder } from '../../supervisor/session-folder.ts'
+import type { SessionCheckpoints } from '../../supervisor/session-checkpoints.ts'
 import type { Supervisor } from '../../supervisor/supervisor.ts'
 import type { ListedToolCallGate } from '../../supervisor/tool-call-gate.ts'
 import type { DashboardServer } from '../../transports/dashboard-server.ts'
@@ -28,6 +29,7 @@ export interface HandlerDeps {
   readonly gate: ListedToolCallGate
   readonly approvals: Approvals
   readonly checkpoints: CheckpointStore
+  readonly sessionCheckpoints: SessionCheckpoints
   readonly secrets: SecretStore
   readonly toolPins: ToolPins
   readonly adapters: readonly AgentAdapter[]
@@ -60,7 +62,7 @@ const noticesOf = (adapter: AgentAdapter): string[] =>
 
 /** One handler a command, each a few lines: the work is done behind the ports. */
 export const createHandlers = (deps: HandlerDeps): Handlers => {
-  const { supervisor, ledger, approvals, secrets, viewers } = deps
+  const { supervisor, sessionCheckpoints, ledger, approvals, secrets, viewers } = deps
 
   /** A page has no terminal of its own: it gets one that stays when the page goes. */
   const startDetached = async (params: CommandParams<'session/start'>) => {
@@ -128,13 +130,11 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     },
     'session/undo': async ({ sessionId }) => shortenRestore(await supervisor.undo(sessionId), MAX_PATH_CHARACTERS),
     'checkpoint/list': async ({ sessionId }) => ({ checkpoints: [...(await deps.checkpoints.list(sessionId))] }),
-    'checkpoint/create': async ({ sessionId }) => {
-      const session = supervisor.list().find(({ id }) => id === sessionId)
-      if (session === undefined) throw new HoldfastError('not-found', `There is no session ${sessionId} on this host. "holdfast sessions" lists them.`)
-      const checkpoint = await deps.checkpoints.create({ sessionId, root: session.cwd, reason: 'on-demand' })
-      ledger.append('checkpoint/created', sessionId, { checkpointId: checkpoint.id, reason: checkpoint.reason, files: checkpoint.fileCount, leftOut: checkpoint.leftOut.length })
-      return checkpoint
-    },
+    'checkpoint/create': ({ sessionId }) => sessionCheckpoints.create(sessionId, 'on-demand'),
+    'checkpoint/diff': ({ sessionId, from, to }) => sessionCheckpoints.diff(sessionId, from, to),
+    'checkpoint/restore': async ({ sessionId, target, paths }) => shortenRestore(await sessionCheckpoints.restore(sessionId, target, paths), MAX_PATH_CHARACTERS),
+    'checkpoint/pin': ({ sessionId, checkpointId, pinned }) => deps.checkpoints.pin({ sessionId, id: checkpointId, pinned }),
+    'checkpoint/usage': async () => ({ projects: [...(await deps.checkpoints.usage())] }),
     'tool-call/list': ({ sessionId }) => ({ toolCalls: [...deps.gate.list(sessionId)] }),
     'approval/list': () => ({ requests: [...approvals.waiting()] }),
     'approval/decide': ({ approvalId, bindingHash, answer, scope, reason }) =>

@@ -1,0 +1,81 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CheckpointId, SessionId } from '../../contract/ids.ts'
+import { planRetention } from '../../domain/checkpoint-retention.ts'
+import type { CheckpointLimits } from '../ports.ts'
+import { folderUse } from './disk-use.ts'
+import { realPath } from './layout.ts'
+import type { ObjectLists } from './object-mirror.ts'
+import { projectKey, type Project } from './project.ts'
+import type { CheckpointRecord, Records } from './records.ts'
+import { keepLooksFrom } from './timeline.ts'
+
+/**
+ * Removes, project by project, what is older than the limit, and then the oldest until what is left fits in the bytes.
+ * A project with an unfinished restore is left alone. Returns what it removed.
+ */
+export const prune = async (params: {
+  records: Records
+  projectOf: (areas: CheckpointRecord['areas']) => Promise<Project>
+  limits: CheckpointLimits
+  isLive: (sessionId: SessionId) => boolean
+  now: number
+}): Promise<CheckpointId[]> => {
+  const { records, limits } = params
+  const removed: CheckpointId[] = []
+  for (const all of Map.groupBy(records.all(), ({ areas }) => projectKey(areas)).values()) {
+    const [first] = all
+    if (first === undefined) continue
+    const project = await params.projectOf(first.areas)
+    if (records.journal(project.folder) !== null) continue
+    const plan = planRetention({ checkpoints: all.map(({ shown }) => shown), now: params.now, maxAgeMs: limits.maxAgeMs, isLive: params.isLive })
+    const left = new Map(all.map((record) => [record.shown.id, record]))
+    const remove = (id: CheckpointId): void => {
+      const record = left.get(id)
+      if (record === undefined) return
+      records.remove(record.shown.sessionId, id)
+      left.delete(id)
+      removed.push(id)
+    }
+    plan.expired.forEach(remove)
+    if (plan.expired.length > 0) await collect(project, [...left.values()])
+    for (const id of plan.spare) {
+      if ((folderUse([project.folder]).get(project.folder)?.bytes ?? 0) <= limits.maxBytes) break
+      remove(id)
+      await collect(project, [...left.values()])
+    }
+  }
+  return removed
+}
+
+/** Frees what no record speaks of any more. Removed records are gone by then: interrupted, it is only done later. */
+const collect = async (project: Project, records: readonly CheckpointRecord[]): Promise<void> => {
+  if (records.length === 0) return project.remove()
+  const looks = await keepLooksFrom(project, Math.min(...records.map(({ moment }) => moment)))
+  // The next look is compared with the last one.
+  const last = looks.slice(-1)
+  const manifests = new Set([...records.flatMap(({ extras, objects }) => [extras, objects]), ...last.map(({ extras }) => extras)])
+  for (const name of readdirSync(join(project.folder, 'manifests'))) {
+    if (!manifests.has(name.replace(/\.json$/, ''))) rmSync(join(project.folder, 'manifests', name))
+  }
+  project.forget()
+  await keepOnly(project, new Set([...records, ...last].map(({ tree }) => tree)))
+  project.mirror.keepOnly(
+    records.flatMap(({ areas, objects }) =>
+      Object.entries(project.manifest<ObjectLists>(objects)).map(([stored, files]) => ({ stored, real: realPath(areas, stored), files })),
+    ),
+  )
+}
+
+const REF = 'refs/kept/'
+
+/** Packs what the trees reach, and drops the rest. */
+const keepOnly = async (project: Project, trees: ReadonlySet<string>): Promise<void> => {
+  const had = (await project.run({ args: ['for-each-ref', '--format=%(refname)', REF] })).split('\n').filter((name) => name !== '')
+  const gone = had.filter((name) => !trees.has(name.slice(REF.length))).map((name) => `delete ${name}\n`)
+  const input = [...[...trees].map((tree) => `update ${REF}${tree} ${tree}\n`), ...gone].join('')
+  await project.run({ args: ['update-ref', '--stdin'], input })
+  const env = project.withMirror()
+  await project.run({ args: ['repack', '-a', '-d', '-l', '-q'], env })
+  await project.run({ args: ['prune', '--expire=now'], env })
+}
