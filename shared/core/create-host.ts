@@ -22,6 +22,7 @@ import { killByFile } from './containers/grip.ts'
 import { removeKillFile } from './containers/kill-file.ts'
 import { createLinuxProvider } from './containers/linux.ts'
 import { createPlainProvider } from './containers/plain.ts'
+import { createEgress } from './egress/egress.ts'
 import { asFileFault } from './file-fault.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { randomIds } from './identifiers.ts'
@@ -53,7 +54,7 @@ export interface HostOptions {
   /** The host's own environment: MCP servers get PATH, HOME and LANG of it. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** What of ours runs elsewhere, absolute: programs in other processes, and the folder of the pages in a browser. */
-  readonly programs: { readonly shim: string; readonly plainInit: string; readonly pages: string }
+  readonly programs: { readonly shim: string; readonly plainInit: string; readonly networkRelay: string; readonly pages: string }
   /** Adapters beside those that every host has. */
   readonly adapters?: readonly AgentAdapter[]
   /** Tells the host's own log about a fault. */
@@ -236,11 +237,13 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     gate,
     broker,
     agentServer,
+    egress: createEgress({ gate, ledger, judge: (sessionId, tool, input) => judged(sessionId)?.evaluate(tool, input) ?? null }),
     adapters,
     resolveProfile,
     chooseContainer: (sandbox) => chooseContainer(sandbox, { contained: linux, uncontained: plain }),
     raiseAlarm: alarms.raise,
     shimFile: options.programs.shim,
+    relayFile: options.programs.networkRelay,
   })
   const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher })
 

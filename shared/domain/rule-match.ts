@@ -6,6 +6,7 @@ import { programOf } from './classify/call.ts'
 import { readShell, type ShellReading } from './classify/classify-shell.ts'
 import { KNOWN_TOOLS } from './classify/classify-tool.ts'
 import { nearestName } from './nearest-name.ts'
+import { isHostRule, matchesHost } from './network-host.ts'
 
 /** A tool call as rules see it. A Bash command is read once, when a rule first needs it. */
 export interface RuleSubject {
@@ -26,7 +27,7 @@ const NAME_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Skill: ['skill', 'command'],
   SlashCommand: ['command'],
 }
-const WITH_SPECIFIER = ['Bash', 'WebFetch', ...READING_TOOLS, ...EDITING_TOOLS, ...Object.keys(NAME_FIELDS)]
+const WITH_SPECIFIER = ['Bash', 'WebFetch', 'Network', ...READING_TOOLS, ...EDITING_TOOLS, ...Object.keys(NAME_FIELDS)]
 
 export type ParsedRule = { readonly ok: true; readonly rule: PolicyRule } | { readonly ok: false; readonly problem: string }
 
@@ -48,6 +49,7 @@ export const parseRule = (text: string): ParsedRule => {
     return bad(`has parentheses, which ${tool} does not take${near === null ? '' : `; did you mean ${near}?`}`)
   }
   if (tool === 'WebFetch' && !specifier.startsWith('domain:')) return bad('must read WebFetch(domain:example.com)')
+  if (tool === 'Network' && !isHostRule(specifier)) return bad('must name a host: Network(example.com), Network(*.example.com) or Network(example.com:443)')
   return { ok: true, rule: { text, tool, specifier } }
 }
 
@@ -138,6 +140,11 @@ const matchesDomain = (specifier: string, subject: RuleSubject, effect: PolicyEf
   return host === wanted || matchesWildcard(wanted, host) || (effect !== 'allow' && host.endsWith(`.${wanted}`))
 }
 
+const matchesNetwork = (specifier: string, { fields }: RuleSubject): boolean => {
+  const { host, port } = fields
+  return typeof host === 'string' && typeof port === 'number' && matchesHost(specifier, { host, port })
+}
+
 const coversTool = (rule: PolicyRule, tool: string): boolean => {
   if (rule.tool === tool || rule.tool === '*') return true
   if (rule.tool.endsWith('*')) return tool.startsWith(rule.tool.slice(0, -1))
@@ -156,6 +163,7 @@ export const matchesRule = (rule: PolicyRule, subject: RuleSubject, effect: Poli
   if (specifier === null) return true
   if (rule.tool === 'Bash') return matchesBash(specifier, subject, effect)
   if (rule.tool === 'WebFetch') return matchesDomain(specifier, subject, effect)
+  if (rule.tool === 'Network') return matchesNetwork(specifier, subject)
   const names = NAME_FIELDS[rule.tool]
   if (names !== undefined) return names.some((name) => matchesCommand(specifier, String(subject.fields[name] ?? '')))
   return matchesPath(specifier, subject, effect)
@@ -163,9 +171,10 @@ export const matchesRule = (rule: PolicyRule, subject: RuleSubject, effect: Poli
 
 /**
  * Whether a rule names this one call and no other, as far as its syntax can: the whole Bash command or path without a
- * star, or one MCP tool in full.
+ * star, or one MCP tool in full. For the network a host, or all names below one, is as exact as it gets.
  */
 export const isExactFor = (rule: PolicyRule, subject: RuleSubject): boolean => {
+  if (rule.tool === 'Network' && rule.specifier !== null) return matchesRule(rule, subject, 'allow')
   if (rule.tool !== subject.tool || /[*?]/.test(rule.text)) return false
   if (rule.specifier === null) return rule.tool.startsWith('mcp__')
   if (rule.tool === 'Bash') return String(subject.fields['command'] ?? '').trim() === rule.specifier.trim()

@@ -121,7 +121,7 @@ describe.skipIf(missing !== null)(`the real Claude Code with -p${missing === nul
       expect(readdirSync(here.project).filter((name) => name.endsWith('-ran.txt'))).toEqual([])
       const seen = readFileSync(join(here.project, 'env.txt'), 'utf8').split('\n')
       expect(seen.filter((line) => line.includes(decoyUrl))).toEqual([])
-      expect(seen.filter((line) => /^no_proxy=/i.test(line)).sort()).toEqual(['NO_PROXY=127.0.0.1,localhost', 'no_proxy=127.0.0.1,localhost'])
+      expect(seen.filter((line) => /^no_proxy=/i.test(line)).sort()).toEqual(['NO_PROXY=localhost,127.0.0.1,::1', 'no_proxy=localhost,127.0.0.1,::1'])
     }
     await isDone()
     expect(existsSync(join(here.project, '.claude', 'settings.json'))).toBe(true)

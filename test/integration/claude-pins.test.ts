@@ -44,7 +44,8 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
   toClose.push(() => model.close(), () => server.close())
   const hooks = claudeCode.createHookHandler()
   const asked: string[] = []
-  server.admit(TOKEN, {
+  await server.admit(TOKEN, {
+    proxy: null,
     hook: (path, body, signal) => {
       const gate = {
         request: ({ input }: { input: unknown }) => {

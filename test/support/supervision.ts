@@ -37,6 +37,7 @@ const profileWith = (limits: ProfileLimits): AgentProfile => ({
   policy: { layers: [] },
   limits,
   sandbox: 'auto',
+  network: 'allowlist',
   notices: [],
 })
 

@@ -19,6 +19,8 @@ export const LedgerKind = z.enum([
   'model-request/outcome',
   'checkpoint/created',
   'checkpoint/restored',
+  'network/reached',
+  'network/refused',
   'secret/resolved',
   'server/pinned',
   'server/held',

@@ -18,6 +18,13 @@ const SecretReference = z
   .max(200)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*(\/[A-Za-z0-9][A-Za-z0-9._@-]*)*$/, 'the name of a keychain item, such as agent/anthropic')
 
+/**
+ * What of the network a session's own processes reach: the model alone; also hosts that rules name, the package
+ * registries of the project's tools, and what a person allows; or everything, unseen.
+ */
+export const NetworkMode = z.enum(['gateway', 'allowlist', 'open'])
+export type NetworkMode = z.infer<typeof NetworkMode>
+
 /** `holdfast.yaml` in a project, and `profiles/*.yaml` in the user's config folder. Every key may be left out. */
 export const ProfileFile = z.strictObject({
   agent: AgentName.optional(),
@@ -47,6 +54,7 @@ export const ProfileFile = z.strictObject({
     })
     .optional(),
   sandbox: z.enum(['auto', 'off']).optional(),
+  network: NetworkMode.optional(),
 })
 export type ProfileFile = z.infer<typeof ProfileFile>
 

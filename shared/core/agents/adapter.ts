@@ -39,6 +39,12 @@ export interface AgentLaunch {
   readonly readable: readonly string[]
   /** Folders beside the working folder that the user gave the agent, each from `resolveFolder`. */
   readonly writable: readonly string[]
+  /** Hosts that the agent's own sign-in needs; empty when it holds none of its own. */
+  readonly signInHosts: readonly string[]
+  /** Whether it has to sign in first: then the model's host may be asked for, which else is behind the gateway alone. */
+  readonly isSignedOut: boolean
+  /** Hosts it turns to for itself, to update or to report: refused without a question. */
+  readonly housekeepingHosts: readonly string[]
 }
 
 export interface HookContext {

@@ -16,7 +16,7 @@ export const plainCommand: AgentAdapter = {
     if (file === null) {
       throw new HoldfastError('agent-not-found', `There is no program "${name}" on the PATH, where folders of the project do not count. Check the spelling, or give its path.`)
     }
-    return { file, args, env: {}, readable: await filesBehind(file), writable: [] }
+    return { file, args, env: {}, readable: await filesBehind(file), writable: [], signInHosts: [], isSignedOut: false, housekeepingHosts: [] }
   },
   createHookHandler: () => null,
 }

@@ -14,7 +14,7 @@ export const createScriptedAgentAdapter = (file: string): AgentAdapter => ({
       args: [file, ...command.slice(1)],
       env: { HOLDFAST_BASE_URL: baseUrl, HOLDFAST_SHIM: JSON.stringify([shim.file, ...shim.args]), ...shim.env },
       readable: [file],
-      writable: [],
+      writable: [], signInHosts: [], isSignedOut: false, housekeepingHosts: [],
     }),
   createHookHandler: createClaudeCodeHooks,
 })

@@ -1,4 +1,4 @@
-import type { Policy, ProfileFile } from '../../contract/schemas/profile.ts'
+import type { NetworkMode, Policy, ProfileFile } from '../../contract/schemas/profile.ts'
 
 export interface ProfileLimits {
   readonly spendUsd: number | null
@@ -31,6 +31,7 @@ export interface AgentProfile {
   readonly policy: Policy
   readonly limits: ProfileLimits
   readonly sandbox: 'auto' | 'off'
+  readonly network: NetworkMode
   /** What a project's file asks for and does not get, in words for the user. */
   readonly notices: readonly string[]
 }

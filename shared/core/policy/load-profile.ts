@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
-import type { ProfileFile } from '../../contract/schemas/profile.ts'
+import { NetworkMode, type ProfileFile } from '../../contract/schemas/profile.ts'
 import { BUILT_IN_LAYER } from '../../domain/policy-evaluate.ts'
 import { type AgentProfile, DEFAULT_MODEL_KEY, type ProfileLimits } from './agent-profile.ts'
 import { type ReadProfile, readProfileFile } from './read-profile-file.ts'
@@ -73,6 +73,10 @@ const reviewOf = (user: Review, project: Review): ProfileLimits['reviewEvery'] =
   }
 }
 
+const DEFAULT_NETWORK: NetworkMode = 'allowlist'
+const tighterNetwork = (one: NetworkMode, other: NetworkMode): NetworkMode =>
+  NetworkMode.options.indexOf(one) < NetworkMode.options.indexOf(other) ? one : other
+
 const YOURS = 'put it into a profile of your own'
 
 /** What a project's file asks for and does not get. */
@@ -90,6 +94,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
   if (profile.servers !== undefined) {
     notices.push(`${path}: servers are not used, as they would run outside every container; ${YOURS}`)
   }
+  if (profile.network === 'open') refused('network: open', YOURS)
   if (profile.sandbox === 'off') refused('sandbox: off', 'run with --no-sandbox yourself')
   if ((profile.policy?.allow?.length ?? 0) > 0) refused('policy.allow', 'its rules lift no question')
   return notices
@@ -126,6 +131,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command }: LoadProf
     policy: { layers: [BUILT_IN_LAYER, ...(user === null ? [] : [user.layer]), ...(project === null ? [] : [project.layer])] },
     limits: limitsOf(mine.limits, theirs.limits),
     sandbox: mine.sandbox ?? 'auto',
+    network: tighterNetwork(mine.network ?? DEFAULT_NETWORK, theirs.network ?? mine.network ?? DEFAULT_NETWORK),
     notices: project === null ? [] : noticesOf(project, allowed, modelKey, modelBaseUrl),
   }
 }

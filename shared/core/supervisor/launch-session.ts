@@ -20,8 +20,10 @@ import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, IdSource, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
-import type { AgentServer } from '../transports/agent-server.ts'
+import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
+import type { Egress } from '../egress/egress.ts'
 import { loadServers } from './load-servers.ts'
+import { openProxy, planNetwork, type NetworkPlan } from './session-network.ts'
 import { agentHome, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
 import type { SessionRegistry } from './session-registry.ts'
 
@@ -61,6 +63,7 @@ export interface SessionLauncherDeps {
   readonly gate: ToolCallGate
   readonly broker: Broker
   readonly agentServer: AgentServer
+  readonly egress: Egress
   readonly adapters: readonly AgentAdapter[]
   readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
   /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
@@ -68,6 +71,8 @@ export interface SessionLauncherDeps {
   readonly raiseAlarm: (sessionId: SessionId, message: string) => void
   /** The program that relays MCP between the agent and the broker. */
   readonly shimFile: string
+  /** The program that relays the agent's one port to the host. */
+  readonly relayFile: string
 }
 
 /** Where the model is when a profile does not say. */
@@ -139,16 +144,18 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
     }
 
-    const admit = (adapter: AgentAdapter, gatewaySession: GatewaySession): void => {
+    const admit = async (adapter: AgentAdapter, gatewaySession: GatewaySession, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): Promise<void> => {
       const hooks = adapter.createHookHandler()
-      deps.agentServer.admit(token, {
+      const routes: AgentRoutes = {
         hook: (path, body, gone) => {
           if (hooks === null) throw new Error('this agent has no hooks')
           const signal = AbortSignal.any([gone, over.signal])
           return hooks.handle(path, body, { sessionId: id, gate: deps.gate, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message) })
         },
         model: (request, response, path) => deps.gateway.handle(gatewaySession, request, response, path),
-      })
+        proxy: way.proxy,
+      }
+      await deps.agentServer.admit(token, routes, way.socketPath)
     }
 
     const run = async (): Promise<Container> => {
@@ -165,6 +172,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       folder = await createSessionFolder(deps.paths, id)
       const brokerSocket = join(folder, 'broker.sock')
       const baseUrl = deps.agentServer.baseUrlFor(token)
+      const way = planNetwork(deps, profile.network, kind, folder)
       const shimEnv = { HOLDFAST_BROKER_SOCKET: brokerSocket, HOLDFAST_SESSION_TOKEN: token }
       const prepared: AgentLaunch = await adapter.prepare({
         sessionId: id,
@@ -180,7 +188,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         homeAt,
         folder,
         resolveFolder: (extra) => resolveWorkingFolder(extra, deps.paths),
-        pinnedEnv: {},
+        pinnedEnv: way.env,
         shim: { file: process.execPath, args: [deps.shimFile], env: shimEnv },
       })
       await mkdir(home, { recursive: true, mode: 0o700 })
@@ -211,6 +219,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         command: profile.command,
         cwd,
         container: kind,
+        network: way.mode,
         profile,
         profileHash: createHash('sha256').update(profileText).digest('hex'),
         modelKey: hasModelKey ? profile.modelKey : null,
@@ -221,7 +230,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       deps.registry.apply(id, { type: 'checkpointed', checkpoint: checkpoint.id })
       stopIfOver()
       broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, token, servers: await loadServers(profile), socketPath: brokerSocket })
-      admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl: profile.modelBaseUrl ?? MODEL_BASE_URL, meter, resolveKey })
+      const upstreamBaseUrl = profile.modelBaseUrl ?? MODEL_BASE_URL
+      const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, upstreamBaseUrl, prepared, signal: over.signal }) : null
+      await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey }, { ...way, proxy })
       stopIfOver()
       const writable = [cwd, ...prepared.writable]
       guarded = guardFiles(writable)
@@ -231,11 +242,11 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         file: prepared.file,
         args: prepared.args,
         cwd,
-        env: { ...env, ...gitIdentity(profile), ...prepared.env, HOME: homeAt },
+        env: { ...env, ...way.env, ...gitIdentity(profile), ...prepared.env, HOME: homeAt },
         terminal: params.terminal,
         writable: [...writable, ...guarded.writable],
-        readable: [folder, process.execPath, deps.shimFile, ...prepared.readable, ...guarded.readable],
-        network: 'open',
+        readable: [folder, process.execPath, deps.shimFile, deps.relayFile, ...prepared.readable, ...guarded.readable],
+        network: way.network,
         hidden: [deps.paths.config, deps.paths.data, deps.paths.killFiles],
         home,
         homeAt,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { chmod, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { EgressProxy } from '../egress/egress.ts'
 
 /** Longest hook call that is read, in bytes: a file written whole is in it. */
 const MAX_HOOK_BYTES = 64 * 1024 * 1024
@@ -11,13 +13,20 @@ export interface AgentRoutes {
   hook(path: string, body: unknown, signal: AbortSignal): Promise<unknown>
   /** Answers a model request; `path` is what follows the session's base URL. */
   model(request: IncomingMessage, response: ServerResponse, path: string): Promise<void>
+  /** The session's way to other hosts; null where it has none, or needs none of ours. */
+  readonly proxy: EgressProxy | null
 }
 
 export interface AgentServer {
   /** The address that carries a session's token. */
   baseUrlFor(token: string): string
-  /** From now on requests with this token are served. */
-  admit(token: string, routes: AgentRoutes): void
+  /** The loopback port that agents are told. */
+  readonly port: number
+  /**
+   * From now on requests with this token are served: on the loopback port, or, with a path, on a unix socket made there
+   * and nowhere else, for a container whose network leads to that socket alone.
+   */
+  admit(token: string, routes: AgentRoutes, socketPath?: string): Promise<void>
   /** From now on they are not, and those that wait are ended. */
   revoke(token: string): void
   close(): Promise<void>
@@ -44,22 +53,42 @@ const answer = (response: ServerResponse, status: number, body: unknown): void =
 
 const refusal = (message: string) => ({ type: 'error', error: { type: 'permission_error', message } })
 
+interface Admitted {
+  readonly routes: AgentRoutes
+  /** Ends what is being answered. */
+  readonly open: Set<{ destroy(): unknown }>
+  /** The session's own, where it has one. */
+  readonly server: Server | null
+}
+
+const listening = (server: Server, ...where: [number, string] | [string]): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(...(where as [string]), resolve)
+  })
+
+const closed = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+
 /**
- * The loopback endpoint for agents: `http://127.0.0.1:PORT/session/TOKEN/…`, model requests and hooks. The token stands
- * in the path because a subscription's own bearer needs the header. Any other Host is refused, against DNS rebinding.
+ * The endpoint for agents: `http://127.0.0.1:PORT/session/TOKEN/…`, model requests and hooks. The token stands in the
+ * path because a subscription's own bearer needs the header. Any other Host is refused, against DNS rebinding. A
+ * session's own socket is its proxy too: CONNECT, and requests for a whole address.
  */
 export const listenForAgents = async (): Promise<AgentServer> => {
-  const sessions = new Map<string, { routes: AgentRoutes; open: Set<ServerResponse> }>()
+  const sessions = new Map<string, Admitted>()
   let host = ''
 
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const serve = async (request: IncomingMessage, response: ServerResponse, key: string, session: Admitted | undefined): Promise<void> => {
     const match = /^\/session\/([A-Za-z0-9_-]{20,128})(\/.*)?$/.exec(request.url ?? '')
-    const session = match === null ? undefined : sessions.get(keyOf(match[1] ?? ''))
-    if (request.headers.host !== host || session === undefined) {
+    if (request.headers.host !== host || session === undefined || match === null || keyOf(match[1] ?? '') !== key) {
       answer(response, 403, refusal('This is no session of Holdfast, or it has ended.'))
       return
     }
-    const path = match?.[2] ?? '/'
+    const path = match[2] ?? '/'
     session.open.add(response)
     response.once('close', () => session.open.delete(response))
     if (!path.startsWith('/hook/')) {
@@ -75,27 +104,59 @@ export const listenForAgents = async (): Promise<AgentServer> => {
     }
   }
 
-  const server = createServer({ keepAlive: true, requestTimeout: 0 }, (request, response) => {
-    serve(request, response).catch(() => response.destroy())
+  const createOwnServer = (key: string, proxy: EgressProxy | null): Server => {
+    const server = createServer({ keepAlive: true, requestTimeout: 0 }, (request, response) => {
+      const session = sessions.get(key)
+      const isProxied = !(request.url ?? '').startsWith('/')
+      if (!isProxied) serve(request, response, key, session).catch(() => response.destroy())
+      else if (proxy === null || session === undefined) answer(response, 403, refusal('This session reaches no other host.'))
+      else proxy.forward(request, response).catch(() => response.destroy())
+    })
+    server.on('connect', (request, socket: Socket, head) => {
+      const session = sessions.get(key)
+      if (proxy === null || session === undefined) {
+        socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
+        return
+      }
+      session.open.add(socket)
+      socket.once('close', () => session.open.delete(socket))
+      proxy.connect(request.url ?? '', socket, head).catch(() => socket.destroy())
+    })
+    return server
+  }
+
+  const shared = createServer({ keepAlive: true, requestTimeout: 0 }, (request, response) => {
+    const token = /^\/session\/([A-Za-z0-9_-]{20,128})(\/|$)/.exec(request.url ?? '')?.[1]
+    const key = token === undefined ? '' : keyOf(token)
+    const session = sessions.get(key)
+    serve(request, response, key, session?.server === null ? session : undefined).catch(() => response.destroy())
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  await listening(shared, 0, '127.0.0.1')
+  const { port } = shared.address() as AddressInfo
+  host = `127.0.0.1:${port}`
 
   return {
+    port,
     baseUrlFor: (token) => `http://${host}/session/${token}`,
-    admit: (token, routes) => void sessions.set(keyOf(token), { routes, open: new Set() }),
+    admit: async (token, routes, socketPath) => {
+      const key = keyOf(token)
+      const server = socketPath === undefined ? null : createOwnServer(key, routes.proxy)
+      if (server !== null && socketPath !== undefined) {
+        await rm(socketPath, { force: true })
+        await listening(server, socketPath)
+        await chmod(socketPath, 0o600)
+      }
+      sessions.set(key, { routes, open: new Set(), server })
+    },
     revoke: (token) => {
       const session = sessions.get(keyOf(token))
       sessions.delete(keyOf(token))
-      for (const response of session?.open ?? []) response.destroy()
+      for (const one of session?.open ?? []) one.destroy()
+      session?.server?.close()
+      session?.server?.closeAllConnections()
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    close: async () => {
+      await Promise.all([shared, ...[...sessions.values()].flatMap(({ server }) => server ?? [])].map(closed))
+    },
   }
 }

@@ -123,6 +123,12 @@ const classifyMcpTool = (tool: string, fields: Record<string, unknown>, context:
   return { class: strictest, reasons: [`${label}: judged by its name`] }
 }
 
+/** A connection out of a closed network, as the proxy at its end sees it: what goes out cannot be taken back. */
+const judgeConnection = ({ host, port, listed }: Record<string, unknown>): Finding => {
+  const label = `${shown(String(host))}:${Number(port)}`
+  return typeof listed === 'string' ? write(`reaches ${label}: ${listed}`) : destructive(`would reach ${label} for the rest of the session, and can send there what the agent has read`)
+}
+
 const toFindings = ({ class: found, reasons }: Classification): Finding[] => reasons.map((reason) => ({ class: found, reason }))
 
 /**
@@ -141,10 +147,11 @@ export const classifyTool = ({ tool, input, cwd, home }: ToolAction): Classifica
     if (typeof path !== 'string' || path === '') return summarize([destructive(`${tool} without a path`)])
     return summarize([judgeWrittenPath(path, { projectFolder: cwd ?? null, folder: cwd ?? '.', home })])
   }
+  if (tool === 'Network') return summarize([judgeConnection(fields)])
   if (tool.startsWith('mcp__')) return classifyMcpTool(tool, fields, { cwd, home })
   const plain = Object.hasOwn(PLAIN, tool) ? PLAIN[tool] : undefined
   return summarize([plain ?? destructive(`a tool that is not known: ${shown(tool)}`)])
 }
 
 /** The built-in tools that are known by name. */
-export const KNOWN_TOOLS: readonly string[] = ['Bash', ...Object.keys(PATH_OF), ...Object.keys(PLAIN)]
+export const KNOWN_TOOLS: readonly string[] = ['Bash', 'Network', ...Object.keys(PATH_OF), ...Object.keys(PLAIN)]

@@ -57,6 +57,12 @@ const writeSessionFiles = async ({ folder, baseUrl, shim }: LaunchContext, env: 
   }
 }
 
+/** Where a subscription's login is made and renewed, as 2.1.330 has it. */
+const SIGN_IN_HOSTS = ['platform.claude.com']
+
+/** Seen with 2.1.330, though non-essential traffic is switched off; the API too, when the model is elsewhere. */
+const HOUSEKEEPING_HOSTS = ['downloads.claude.ai', 'statsig.anthropic.com', 'mcp-proxy.anthropic.com', '*.datadoghq.com', '*.sentry.io']
+
 /** Claude Code 2.1.295 and newer, as a terminal program or with `-p`. */
 export const claudeCode: AgentAdapter = {
   id: 'claude-code',
@@ -80,6 +86,7 @@ export const claudeCode: AgentAdapter = {
     const { baseUrl, hasModelKey, isCapped, pinnedEnv } = context
     const pinned = { ...pinnedEnv, ...pinnedProxies({ ...context.env, ...pinnedEnv }) }
     const { plugin, settings, mcpConfig } = await writeSessionFiles(context, pinned)
+    const isSignedOut = !hasModelKey && (await lstat(join(context.home, '.claude', '.credentials.json')).catch(() => null)) === null
     const held =
       check.subcommand === null
         ? [
@@ -94,6 +101,9 @@ export const claudeCode: AgentAdapter = {
     return {
       file,
       args: [...held, ...args],
+      signInHosts: hasModelKey ? [] : SIGN_IN_HOSTS,
+      isSignedOut,
+      housekeepingHosts: isSignedOut ? HOUSEKEEPING_HOSTS : [...HOUSEKEEPING_HOSTS, 'api.anthropic.com'],
       env: { ...pinned, ...claudeEnvironment({ baseUrl, configFolder: join(context.homeAt, '.claude'), hasModelKey, isCapped }) },
       readable: await filesBehind(file),
       writable: extraFolders,

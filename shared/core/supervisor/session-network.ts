@@ -1,0 +1,69 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SessionId } from '../../contract/ids.ts'
+import type { NetworkMode } from '../../contract/schemas/profile.ts'
+import type { ContainerKind } from '../../contract/schemas/session.ts'
+import { registriesOf } from '../../domain/network-host.ts'
+import type { AgentLaunch } from '../agents/adapter.ts'
+import type { Egress, EgressProxy } from '../egress/egress.ts'
+import type { ContainerSpec } from '../ports.ts'
+import type { AgentServer } from '../transports/agent-server.ts'
+
+/** How a session's processes reach the host, and others. */
+export interface NetworkPlan {
+  /** What holds, which is not what was asked for where no container can hold it. */
+  readonly mode: NetworkMode
+  readonly network: ContainerSpec['network']
+  /** Where the session's own socket is to be; without one it uses the shared port. */
+  readonly socketPath: string | undefined
+  readonly env: Readonly<Record<string, string>>
+}
+
+const LOOPBACK = 'localhost,127.0.0.1,::1'
+
+/** What programs read to find their proxy: curl, git, npm, pip, cargo and go one spelling or the other, Node 24 the flag. */
+const proxyEnvironment = (url: string): Record<string, string> => ({
+  ...Object.fromEntries(['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].map((name) => [name, url])),
+  ...{ NO_PROXY: LOOPBACK, no_proxy: LOOPBACK, NODE_USE_ENV_PROXY: '1' },
+})
+
+/** `folder` is the session's own. Only a container with a network of its own can close it. */
+export const planNetwork = (
+  { agentServer, relayFile }: { readonly agentServer: AgentServer; readonly relayFile: string },
+  wanted: NetworkMode,
+  kind: ContainerKind,
+  folder: string,
+): NetworkPlan => {
+  if (wanted === 'open' || kind !== 'linux') return { mode: 'open', network: 'open', socketPath: undefined, env: {} }
+  const { port } = agentServer
+  const socketPath = join(folder, 'host.sock')
+  return {
+    mode: wanted,
+    network: { relay: { file: process.execPath, program: relayFile }, port, socketPath },
+    socketPath,
+    env: wanted === 'allowlist' ? proxyEnvironment(`http://127.0.0.1:${port}`) : {},
+  }
+}
+
+/** The way out of an `allowlist` session: its project's registries and its agent's sign-in need no question. */
+export const openProxy = async (
+  egress: Egress,
+  params: { readonly sessionId: SessionId; readonly cwd: string; readonly upstreamBaseUrl: string; readonly prepared: AgentLaunch; readonly signal: AbortSignal },
+): Promise<EgressProxy> => {
+  const { sessionId, cwd, upstreamBaseUrl, prepared, signal } = params
+  const { hostname, port, protocol } = new URL(upstreamBaseUrl)
+  const modelHost = `${hostname}:${port === '' ? (protocol === 'http:' ? 80 : 443) : port}`
+  const files = await readdir(cwd).catch(() => [])
+  return egress.openSession({
+    sessionId,
+    listed: [
+      ...registriesOf(files).map((host) => ({ host, reason: 'a package registry of this project' })),
+      ...prepared.signInHosts.map((host) => ({ host, reason: 'the agent’s own sign-in' })),
+    ],
+    refused: [
+      ...prepared.housekeepingHosts.map((host) => ({ host, reason: 'The agent does not update itself or report about itself here.' })),
+      ...(prepared.isSignedOut ? [] : [{ host: modelHost, reason: 'The model is reached through Holdfast alone.' }]),
+    ],
+    signal,
+  })
+}
