@@ -37,6 +37,19 @@ describe.skipIf(missing !== null)(`a terminal lent to an agent${missing === null
     expect(screen.state(STATE)).toBe('0 1 0 0')
   })
 
+  it('is let go by Ctrl-C when the host hangs: exit code 4, with how to end the session', async () => {
+    world = await createScriptedWorld(() => [])
+    const screen = open(world, 'sh', '-c', MESS)
+    await screen.shows('ready')
+    const { pid } = await world.endpoint()
+    process.kill(pid, 'SIGSTOP')
+    screen.press('C-c')
+    const after = await screen.shows('ended with 4')
+    process.kill(pid, 'SIGCONT')
+    expect(after.replaceAll('\n', '')).toMatch(/The host does not answer.* holdfast kill ses_/)
+    expect(screen.state(STATE)).toBe('0 1 0 0')
+  })
+
   it('is given back in order after a kill, and Ctrl-C reaches the agent before', async () => {
     world = await createScriptedWorld(() => [])
     const screen = open(world, 'sh', '-c', `trap 'echo interrupted' INT; while :; do ${MESS}; done`)

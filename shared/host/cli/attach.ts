@@ -4,6 +4,7 @@ import type { SessionId } from '../../contract/ids.ts'
 import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
 import type { Session } from '../../contract/schemas/session.ts'
 import { isOver } from '../../domain/session-state.ts'
+import { visibleText } from '../../domain/visible-text.ts'
 import { createApprovalPrompt, type ApprovalPrompt, type PromptAnswer } from './approval-prompt.ts'
 import { approvalLines } from './render.ts'
 import { createTerminalModes } from './terminal-modes.ts'
@@ -17,6 +18,10 @@ export interface Attachment {
   /** Resolves with the session's last state, when all it printed has been written here; rejects with `no-host` when the host goes away first. */
   readonly over: Promise<Session>
 }
+
+const CTRL_C = 0x03
+/** After a person asked for an end, a host that says nothing for this long is taken for hung, in ms. */
+const HOST_ANSWERS_WITHIN_MS = 5_000
 
 const sizeOf = (stream: NodeJS.WriteStream) => ({ columns: stream.columns || 80, rows: stream.rows || 24 })
 
@@ -82,9 +87,22 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
         scope: given === 'approve-session' ? 'session' : 'once',
         ...(given === 'deny' ? { reason: 'The user said no.' } : {}),
       })
-    } catch {
-      // Answered elsewhere or expired meanwhile: the event that says so closes the prompt.
+    } catch (error) {
+      // Answered elsewhere or expired meanwhile: the event that says so closes the prompt. Anything else is told below it.
+      const isAnswered = error instanceof HoldfastError && (error.code === 'not-found' || error.code === 'illegal-state')
+      if (!isAnswered && prompt?.request.id === request.id) process.stdout.write(`\r\n${visibleText(error instanceof Error ? error.message : String(error))}`)
     }
+  }
+
+  /** Lets go of a host that hangs: else neither Ctrl-C nor a signal could end this process. */
+  const requireAnswer = (id: SessionId): void => {
+    const timer = setTimeout(() => {
+      detach()
+      lose(new HoldfastError('no-host', `The host does not answer, so this terminal was let go. Its session may still run; end it with: holdfast kill ${id}`))
+      client.close()
+    }, HOST_ANSWERS_WITHIN_MS)
+    const answered = (): void => clearTimeout(timer)
+    client.call('host/info', {}).then(answered, answered)
   }
 
   client.on('session/output', ({ stream, data }) => {
@@ -133,6 +151,7 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
   /** Joins the terminal, and gives what undoes that: the user's shell then finds it as it was. */
   const forwardTerminal = (id: SessionId): (() => void) => {
     const input = (chunk: Buffer): void => {
+      if (chunk.includes(CTRL_C)) requireAnswer(id)
       if (prompt === null) {
         void client.call('session/input', { sessionId: id, data: chunk.toString('base64') }).catch(() => undefined)
         return
@@ -159,7 +178,9 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
   const forwardSignals = (id: SessionId): (() => void) => {
     const forward = (signal: NodeJS.Signals): void => {
       const known = SIGNALS.find((name) => name === signal)
-      if (known !== undefined) void client.call('session/signal', { sessionId: id, signal: known }).catch(() => undefined)
+      if (known === undefined) return
+      void client.call('session/signal', { sessionId: id, signal: known }).catch(() => undefined)
+      requireAnswer(id)
     }
     for (const signal of SIGNALS) process.on(signal, forward)
     return () => {
