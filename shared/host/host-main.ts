@@ -8,11 +8,13 @@ import { forbidCoreDumps } from '../core/process-hardening.ts'
 
 const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
-/** Tells the process that started this one how it went; with none, the log says it. */
-const tell = (message: { ready: true } | { error: string; message: string }): void => {
-  if (process.send !== undefined) process.send(message)
-  else if ('error' in message) process.stderr.write(`${message.message}\n`)
-}
+/** Tells the process that started this one how it went, or, with none, the log when it went wrong. Resolves when that is out. */
+const tell = (message: { ready: true } | { error: string; message: string }): Promise<void> =>
+  new Promise((resolve) => {
+    if (process.send !== undefined && process.connected) process.send(message, () => resolve())
+    else if ('error' in message) process.stderr.write(`${message.message}\n`, () => resolve())
+    else resolve()
+  })
 
 try {
   forbidCoreDumps()
@@ -25,12 +27,12 @@ try {
     log: (line) => void process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void host.stop())
-  tell({ ready: true })
+  void tell({ ready: true })
   await host.stopped
   process.exit(0)
 } catch (error) {
   const body = error instanceof HoldfastError ? error.toBody() : { code: 'internal', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
-  tell({ error: body.code, message: body.message })
-  process.exitCode = 1
-  if (process.connected) process.disconnect()
+  await tell({ error: body.code, message: body.message })
+  // What still holds the event loop open must not keep a host alive that is none.
+  process.exit(1)
 }
