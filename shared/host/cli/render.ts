@@ -2,21 +2,13 @@ import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
 import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
-import type { Usage } from '../../contract/schemas/usage.ts'
+import { costText, inputLines } from '../../domain/describe.ts'
 import { formatCount, formatDuration, formatUsd } from '../../domain/format.ts'
 import { hasRestored, restoreCounts } from '../../domain/restore-report.ts'
 import { visibleText } from '../../domain/visible-text.ts'
 import { table } from './output.ts'
 
 const plural = (count: number, word: string): string => `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`
-
-/** What was spent, as honestly as it is known. */
-export const costText = (usage: Usage): string => {
-  if (usage.requests === 0) return '-'
-  const known = formatUsd(usage.costMicroUsd)
-  const cost = usage.hasUnknownPrice ? (usage.costMicroUsd === 0 ? 'price unknown' : `${known} + unknown`) : known
-  return usage.billing === 'subscription' ? `${cost} (API equivalent)` : cost
-}
 
 export const sessionLines = (sessions: readonly Session[], now: number): string[] => {
   if (sessions.length === 0) return ['No sessions. Start one with: holdfast run -- claude']
@@ -34,25 +26,6 @@ export const sessionLines = (sessions: readonly Session[], now: number): string[
       visibleText(session.cwd),
     ]),
   ])
-}
-
-/** Fields that say what a call does; they come first. */
-const TELLING_FIELDS = ['command', 'file_path', 'notebook_path', 'path', 'url', 'sql', 'query']
-
-const placeOf = (field: string): number => {
-  const place = TELLING_FIELDS.indexOf(field)
-  return place === -1 ? TELLING_FIELDS.length : place
-}
-
-/** A tool's input as a person reads it: the command or path first, everything else after, nothing left out. */
-export const inputLines = (input: unknown): string[] => {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) return visibleText(JSON.stringify(input) ?? '').split('\n')
-  const fields = Object.entries(input).toSorted(([a], [b]) => placeOf(a) - placeOf(b))
-  return fields.flatMap(([name, value]) => {
-    const text = visibleText(typeof value === 'string' ? value : JSON.stringify(value))
-    const [first = '', ...rest] = text.split('\n')
-    return [`${visibleText(name)}: ${first}`, ...rest.map((line) => `    ${line}`)]
-  })
 }
 
 export const approvalLines = (request: ApprovalRequest, now: number): string[] => [

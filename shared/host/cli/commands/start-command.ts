@@ -7,10 +7,11 @@ import type { ApprovalRequest } from '../../../contract/schemas/approval.ts'
 import type { ToolCall } from '../../../contract/schemas/tool-call.ts'
 import { runGuidedSession, type GuidedAudience, type GuidedResult } from '../../../core/demo/guided-session.ts'
 import { resolvePaths } from '../../../core/paths.ts'
+import { costText } from '../../../domain/describe.ts'
 import { formatDuration, formatUsd } from '../../../domain/format.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { examples, outputOf } from '../program-output.ts'
-import { approvalLines, costText } from '../render.ts'
+import { approvalLines } from '../render.ts'
 import { withHost } from '../with-host.ts'
 
 const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url))

@@ -1,0 +1,125 @@
+import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
+import { formatDuration } from '../../shared/domain/format.ts'
+import { visibleText } from '../../shared/domain/visible-text.ts'
+import '../theme/theme.css'
+import './approval.css'
+import { h } from './dom.ts'
+import { connectHost, type ApprovalHost } from './host.ts'
+import { logIn } from './login.ts'
+import { EMPTY_QUEUE, mayAnswer, withAll, withChange, withShown, type Queue } from './queue.ts'
+import { KEYS, others, question, type Answer } from './view.ts'
+
+const app = document.getElementById('app')
+if (app === null) throw new Error('approval.html has no place for the page')
+
+let queue: Queue = EMPTY_QUEUE
+let host: ApprovalHost | null = null
+let said = ''
+let drawn: ApprovalRequest | null = null
+
+const main = h('main', { class: 'approvals' })
+const status = h('p', { role: 'status', class: 'muted' })
+
+/** What changes with the time alone: the countdown, and whether the buttons listen yet. */
+const tick = (): void => {
+  const { shown } = queue
+  if (shown === null) return
+  const now = Date.now()
+  const left = shown.expiresAt - now
+  const countdown = document.getElementById('countdown')
+  if (countdown !== null) countdown.textContent = left > 0 ? `in ${formatDuration(left)}` : 'now'
+  const listens = host !== null && mayAnswer(queue, now)
+  for (const button of main.querySelectorAll<HTMLButtonElement>('.answers button')) button.setAttribute('aria-disabled', String(!listens))
+  const deaf = document.getElementById('deaf')
+  if (deaf !== null) deaf.textContent = host === null ? 'The host cannot be reached: nothing can be answered, and nothing runs.' : listens ? '' : 'One moment: so that no key you were pressing answers this.'
+}
+
+const draw = (): void => {
+  const { shown, waiting } = queue
+  document.title = `${waiting.length > 0 ? `(${waiting.length}) ` : ''}Approvals · Holdfast`
+  status.textContent = said
+  if (shown === null || shown.id !== drawn?.id) {
+    const asked = shown === null ? h('section', { class: 'panel empty' }, h('h1', {}, 'Nothing waits for you'), h('p', {}, 'A call that needs your answer appears here.')) : question(shown, (answer) => void give(answer))
+    main.replaceChildren(status, asked)
+    if (shown !== null) asked.focus({ preventScroll: true })
+  } else main.querySelector('nav')?.remove()
+  const list = others(queue, (id) => change(withShown(queue, id, Date.now())))
+  if (list !== null) main.append(list)
+  drawn = shown
+  tick()
+}
+
+const change = (next: Queue): void => {
+  queue = next
+  draw()
+}
+
+const give = async (answer: Answer): Promise<void> => {
+  const { shown } = queue
+  if (shown === null || host === null || !mayAnswer(queue, Date.now())) return
+  try {
+    if (answer === 'kill') {
+      said = 'Killing the session…'
+      draw()
+      const { reports } = await host.call('session/kill', { sessionIds: [shown.sessionId], keepChanges: false })
+      const survivors = reports.flatMap((report) => report.survivors)
+      said = survivors.length === 0 ? 'The session is killed; nothing of it is left running.' : `Still running: ${survivors.join(', ')}.`
+    } else {
+      await host.call('approval/decide', {
+        approvalId: shown.id,
+        bindingHash: shown.bindingHash,
+        answer: answer === 'deny' ? 'deny' : 'approve',
+        scope: answer === 'session' ? 'session' : 'once',
+        ...(answer === 'deny' ? { reason: 'The user said no.' } : {}),
+      })
+      said = `${answer === 'deny' ? 'Denied' : 'Approved'}: ${visibleText(shown.tool)}`
+    }
+  } catch (error) {
+    said = error instanceof Error ? visibleText(error.message) : 'The answer did not arrive.'
+  }
+  draw()
+}
+
+document.addEventListener('keydown', (event) => {
+  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return
+  const pressed = KEYS.find(({ key }) => key === event.key)
+  if (pressed !== undefined) void give(pressed.answer)
+})
+
+const showLogin = (): void =>
+  main.replaceChildren(
+    h('h1', {}, 'This window is not logged in'),
+    h('p', {}, 'A login link works once and for a minute, and the login ends with the host. Get a new link with:'),
+    h('pre', { class: 'block' }, 'holdfast up --shell browser'),
+    h('p', { class: 'muted' }, 'In a terminal, "holdfast approvals" lists what waits.'),
+  )
+
+const start = (token: string): void => {
+  setInterval(tick, 200)
+  draw()
+  connectHost(token, {
+    onConnected: (connected) => {
+      host = connected
+      void connected
+        .call('event/subscribe', {})
+        .then(() => connected.call('approval/list', {}))
+        .then(({ requests }) => change(withAll(queue, requests, Date.now())))
+        .catch(() => undefined)
+    },
+    onEvent: (name, data) => {
+      if (name === 'approval/changed') change(withChange(queue, data as ApprovalRequest, Date.now()))
+    },
+    onAway: () => {
+      host = null
+      tick()
+    },
+    onRefused: showLogin,
+  })
+}
+
+const theme = localStorage.getItem('theme')
+if (theme === 'light' || theme === 'dark') document.documentElement.dataset['theme'] = theme
+app.replaceWith(main)
+const token = await logIn()
+if (token === null) showLogin()
+else if (token !== 'leaving') start(token)

@@ -1,0 +1,94 @@
+import { createClient, type Client } from '../../shared/contract/client.ts'
+import { HoldfastError } from '../../shared/contract/errors.ts'
+import type { CommandName, CommandParams, CommandResult, EventData, EventName } from '../../shared/contract/protocol.ts'
+import { frameSocketOfWeb } from './web-frame-socket.ts'
+
+export type LinkState = 'connecting' | 'live' | 'away' | 'logged-out'
+
+/** The contract over a connection that comes back by itself. */
+export interface HostLink {
+  call<Name extends CommandName>(name: Name, params: CommandParams<Name>): Promise<CommandResult<Name>>
+  /** Holds over reconnections. */
+  on<Name extends EventName>(event: Name, listener: (data: EventData<Name>) => void): () => void
+}
+
+const RETRY_MS = [100, 250, 500, 1_000, 2_000]
+
+const openSocket = (): Promise<WebSocket> =>
+  new Promise((resolve, reject) => {
+    const socket = new WebSocket(`ws://${location.host}/contract`)
+    socket.addEventListener('open', () => resolve(socket), { once: true })
+    socket.addEventListener('error', () => reject(new Error('refused')), { once: true })
+  })
+
+/** A refused connection looks like a missing host to a page; the page's own files tell the two apart. */
+const hostAnswers = (): Promise<boolean> => fetch('/', { cache: 'no-store' }).then(({ ok }) => ok, () => false)
+
+/**
+ * Connects, and again whenever the connection is lost: at once when the machine wakes or the page is looked at, else
+ * after a growing pause. `onConnected` gets a subscribed client each time, before the state is `live`.
+ */
+export const createHostLink = (
+  token: string,
+  hooks: { onState(state: LinkState): void; onConnected(client: Client): Promise<void> },
+): HostLink => {
+  const listeners = new Set<{ on(client: Client): void }>()
+  let client: Client | null = null
+  let attempt = 0
+  let retry: ReturnType<typeof setTimeout> | undefined
+
+  const later = (): void => {
+    retry = setTimeout(() => void connect(), RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)])
+    attempt += 1
+  }
+
+  const connect = async (): Promise<void> => {
+    clearTimeout(retry)
+    retry = undefined
+    try {
+      const next = createClient(frameSocketOfWeb(await openSocket()), { token, client: 'dashboard' })
+      await next.ready
+      for (const listen of listeners) listen.on(next)
+      await next.call('event/subscribe', {})
+      client = next
+      await hooks.onConnected(next)
+      attempt = 0
+      hooks.onState('live')
+      await next.closed
+    } catch (error) {
+      const refused = error instanceof HoldfastError && error.code === 'unauthorised'
+      if (refused || (client === null && (await hostAnswers()))) {
+        hooks.onState('logged-out')
+        return
+      }
+    }
+    client = null
+    hooks.onState('away')
+    later()
+  }
+
+  const wake = (): void => {
+    if (retry !== undefined && document.visibilityState === 'visible') void connect()
+  }
+  document.addEventListener('visibilitychange', wake)
+  globalThis.addEventListener('online', wake)
+  void connect()
+
+  return {
+    call: (name, params) => (client === null ? Promise.reject(new HoldfastError('no-host', 'The host cannot be reached just now.')) : client.call(name, params)),
+    on: (event, listener) => {
+      let off: (() => void) | undefined
+      const entry = {
+        on: (next: Client): void => {
+          off = next.on(event, listener)
+        },
+      }
+      listeners.add(entry)
+      if (client !== null) entry.on(client)
+      return () => {
+        listeners.delete(entry)
+        off?.()
+      }
+    },
+  }
+}

@@ -1,0 +1,125 @@
+import { isOver } from '../../../shared/domain/session-state.ts'
+import { costText } from '../../../shared/domain/describe.ts'
+import { formatUsd } from '../../../shared/domain/format.ts'
+import type { Session } from '../../../shared/contract/schemas/session.ts'
+import { useAction, useHost, useLive, useNow } from '../../connection/hooks.ts'
+import { Ago, Button, ButtonLink, Empty, Fault, Foreign, Lasting, Page, StateBadge } from '../../ui/basics.tsx'
+import { useSessionActions } from './session-actions.tsx'
+
+export const projectName = (cwd: string): string => cwd.split(/[/\\]/).findLast((part) => part !== '') ?? cwd
+
+/** Cost an hour so far, once there is a minute to go by. */
+const Rate = ({ session }: { session: Session }) => {
+  const now = useNow(5_000)
+  const hours = ((session.endedAt ?? now) - session.startedAt) / 3_600_000
+  if (session.usage.costMicroUsd === 0 || hours < 1 / 60) return <>–</>
+  return <>{formatUsd(Math.round(session.usage.costMicroUsd / hours))}/h</>
+}
+
+const Row = ({ session }: { session: Session }) => {
+  const { buttons, fault } = useSessionActions(session, false)
+  return (
+  <tr>
+    <td>
+      <StateBadge state={session.state} />
+    </td>
+    <td>
+      <a href={`#/sessions/${session.id}`}>
+        <strong>
+          <Foreign text={session.agent} />
+        </strong>
+      </a>
+      {session.waitingApprovals > 0 && <> <span className="badge accent">{session.waitingApprovals} waiting</span></>}
+    </td>
+    <td className="clip" title={session.cwd} style={{ maxWidth: 200 }}>
+      <Foreign text={projectName(session.cwd)} />
+    </td>
+    <td className="wide-only">{session.container === 'off' ? <span className="badge danger">no container</span> : session.container}</td>
+    <td className="end number wide-only">{session.adapter === 'none' ? <span title="Single calls of this command are not seen">not seen</span> : session.toolCalls.total}</td>
+    <td className="end number">{costText(session.usage)}</td>
+    <td className="end number wide-only">
+      <Rate session={session} />
+    </td>
+    <td className="wide-only">
+      {isOver(session.state) ? <Ago at={session.endedAt ?? session.startedAt} /> : <Lasting from={session.startedAt} until={null} />}
+    </td>
+    <td className="end">
+      {buttons}
+      {fault !== null && <Fault text={fault} />}
+    </td>
+  </tr>
+  )
+}
+
+const Table = ({ label, sessions }: { label: string; sessions: readonly Session[] }) => (
+  <div className="panel table-wrap" role="region" aria-label={label} tabIndex={0}>
+    <table className="table">
+      <caption className="hidden-text">{label}</caption>
+      <thead>
+        <tr>
+          <th scope="col">State</th>
+          <th scope="col">Agent</th>
+          <th scope="col">Project</th>
+          <th scope="col" className="wide-only">Container</th>
+          <th scope="col" className="end wide-only">Calls</th>
+          <th scope="col" className="end">Cost</th>
+          <th scope="col" className="end wide-only">Rate</th>
+          <th scope="col" className="wide-only">Age</th>
+          <th scope="col"><span className="hidden-text">Actions</span></th>
+        </tr>
+      </thead>
+      <tbody>
+        {sessions.map((session) => (
+          <Row key={session.id} session={session} />
+        ))}
+      </tbody>
+    </table>
+  </div>
+)
+
+export const SessionsPage = () => {
+  const host = useHost()
+  const sessions = useLive((snapshot) => snapshot.sessions)
+  const loaded = useLive((snapshot) => snapshot.connection > 0)
+  const action = useAction()
+  const live = sessions.filter(({ state }) => !isOver(state))
+  const over = sessions.filter(({ state }) => isOver(state))
+  return (
+    <Page
+      title="Sessions"
+      actions={
+        <>
+          {live.length > 1 && (
+            <Button kind="danger" disabled={action.busy !== null} onClick={() => action.run('Killing…', () => host.call('session/kill', { sessionIds: 'all', keepChanges: false }))}>
+              Kill all and revert
+            </Button>
+          )}
+          <ButtonLink kind="primary" href="#/launch">
+            Launch an agent
+          </ButtonLink>
+        </>
+      }
+    >
+      <Fault text={action.fault} />
+      {loaded && sessions.length === 0 && (
+        <div className="panel">
+          <Empty title="No agent has run yet">
+            <p>
+              Launch one here, or in a terminal: <code>holdfast run -- claude</code>
+            </p>
+            <ButtonLink kind="primary" href="#/launch">
+              Launch an agent
+            </ButtonLink>
+          </Empty>
+        </div>
+      )}
+      {live.length > 0 && <Table label="Running sessions" sessions={live} />}
+      {over.length > 0 && (
+        <>
+          <h2>Over</h2>
+          <Table label="Sessions that are over" sessions={over} />
+        </>
+      )}
+    </Page>
+  )
+}

@@ -1,0 +1,104 @@
+import { useMemo, useState } from 'react'
+import type { SessionId } from '../../../shared/contract/ids.ts'
+import type { ActionClass } from '../../../shared/contract/schemas/tool-call.ts'
+import { inputFields } from '../../../shared/domain/describe.ts'
+import { visibleText } from '../../../shared/domain/visible-text.ts'
+import { ClassBadge, ClockTime, Empty, Facts, Fault } from '../../ui/basics.tsx'
+import { VirtualList } from '../../ui/virtual-list.tsx'
+import { filterRows, type TimelineRow } from './timeline.ts'
+import { useTimeline } from './use-timeline.ts'
+
+type Only = ActionClass | 'denied' | 'all'
+
+const Line = ({ row }: { row: TimelineRow }) => (
+  <>
+    <ClockTime at={row.at} />
+    <span className="kind">{row.class === null ? <span className={`badge ${row.kind === 'alarm' ? 'danger' : 'quiet'}`}>{row.kind}</span> : <ClassBadge of={row.class} />}</span>
+    <span className="what clip">
+      <strong>{row.title}</strong> <span className="mono">{row.what}</span>
+    </span>
+    <span className="aside">{[row.state, row.aside].filter((part) => part !== '').join(' · ')}</span>
+  </>
+)
+
+const Detail = ({ row }: { row: TimelineRow }) => (
+  <div className="detail" role="region" aria-label="The chosen entry" tabIndex={0}>
+    <h2>{row.title}</h2>
+    <Facts
+      of={[
+        ['at', <ClockTime key="at" at={row.at} />],
+        ...(row.class === null ? [] : [['class', <ClassBadge key="class" of={row.class} />] as const]),
+        ...(row.state === '' ? [] : [['state', row.state] as const]),
+        ...(row.aside === '' ? [] : [[row.kind === 'model' ? 'cost' : 'took', row.aside] as const]),
+        ...(row.reasons.length === 0 ? [] : [['why', row.reasons.join('; ')] as const]),
+      ]}
+    />
+    {row.input !== undefined &&
+      inputFields(row.input).map(({ name, text }) => (
+        <section key={name}>
+          <h3>{name === '' ? 'input' : name}</h3>
+          <pre className="block">{text}</pre>
+        </section>
+      ))}
+    <details>
+      <summary>In the audit log ({row.entries.map(({ sequence }) => `#${sequence}`).join(', ')})</summary>
+      {row.entries.map((entry) => (
+        <pre className="block" key={entry.sequence}>
+          {entry.kind}
+          {'\n'}
+          {visibleText(JSON.stringify(entry.body, null, 2))}
+        </pre>
+      ))}
+    </details>
+  </div>
+)
+
+/** What a session did, from its beginning to now. */
+export const TimelineView = ({ sessionId }: { sessionId: SessionId }) => {
+  const { timeline, version, loaded, fault } = useTimeline(sessionId)
+  const [words, setWords] = useState('')
+  const [only, setOnly] = useState<Only>('all')
+  const [chosen, setChosen] = useState<string | null>(null)
+  const rows = useMemo(() => filterRows(timeline.rows, words, only), [timeline, version, words, only])
+  const place = chosen === null ? -1 : rows.findIndex(({ key }) => key === chosen)
+  const row = rows[place]
+  return (
+    <>
+      <div className="bar">
+        <input className="input" style={{ maxWidth: 280 }} type="search" placeholder="Search" aria-label="Search the timeline" value={words} onChange={(event) => setWords(event.target.value)} />
+        <select className="input" aria-label="Which entries" value={only} onChange={(event) => setOnly(event.target.value as Only)}>
+          <option value="all">everything</option>
+          <option value="read">read calls</option>
+          <option value="write">write calls</option>
+          <option value="destructive">destructive calls</option>
+          <option value="denied">denied calls</option>
+        </select>
+        <span className="muted number" role="status">
+          {loaded ? `${rows.length.toLocaleString('en')} of ${timeline.rows.length.toLocaleString('en')}` : 'loading…'}
+        </span>
+      </div>
+      <Fault text={fault} />
+      <div className={`panel${row === undefined ? '' : ' split'}`} style={{ display: row === undefined ? 'flex' : undefined, flex: 1, minHeight: 0, overflow: 'hidden' }}>
+        <div className="list-side" style={{ display: 'flex', flex: 1, minWidth: 0 }}>
+          {rows.length === 0 && loaded ? (
+            <Empty title={timeline.rows.length === 0 ? 'Nothing yet' : 'Nothing fits the search'}>
+              <p>{timeline.rows.length === 0 ? 'What the agent does appears here as it happens.' : 'Take a word out, or show everything.'}</p>
+            </Empty>
+          ) : (
+            <VirtualList
+              label="Timeline"
+              count={rows.length}
+              selected={place === -1 ? null : place}
+              onSelect={(index) => setChosen(rows[index]?.key ?? null)}
+              row={(index) => {
+                const one = rows[index]
+                return one === undefined ? null : <Line row={one} />
+              }}
+            />
+          )}
+        </div>
+        {row !== undefined && <Detail row={row} />}
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,129 @@
+import type { LedgerEntry, LedgerKind } from '../../../shared/contract/schemas/ledger.ts'
+import type { ActionClass, ToolCall } from '../../../shared/contract/schemas/tool-call.ts'
+import { inputSummary } from '../../../shared/domain/describe.ts'
+import { formatCount, formatDuration, formatUsd } from '../../../shared/domain/format.ts'
+import { visibleText } from '../../../shared/domain/visible-text.ts'
+
+/** One line of a session's story: a tool call or model request with all that became of it, or a single event. */
+export interface TimelineRow {
+  readonly key: string
+  readonly at: number
+  readonly kind: 'call' | 'model' | 'session' | 'checkpoint' | 'alarm'
+  title: string
+  what: string
+  class: ActionClass | null
+  /** What became of it, in a word or two. */
+  state: string
+  /** Cost or duration. */
+  aside: string
+  /** What was asked for, when it is known. */
+  input: unknown
+  reasons: readonly string[]
+  readonly entries: LedgerEntry[]
+}
+
+export interface Timeline {
+  readonly rows: readonly TimelineRow[]
+  /** Takes an entry in; one that was taken already, or an older one, changes nothing. */
+  add(entry: LedgerEntry): void
+  /** What an entry does not say: what a call that never ran would have done. */
+  addCall(call: ToolCall): void
+}
+
+type Body = Readonly<Record<string, unknown>>
+
+const text = (value: unknown): string => (typeof value === 'string' ? visibleText(value) : '')
+const number = (value: unknown): number | null => (typeof value === 'number' ? value : null)
+
+const decisionOf = (body: Body): { class: ActionClass | null; reasons: readonly string[] } => {
+  const { classification } = (body['decision'] ?? {}) as { classification?: { class?: ActionClass; reasons?: string[] } }
+  return { class: classification?.class ?? null, reasons: (classification?.reasons ?? []).map(visibleText) }
+}
+
+/** Fields of a row, each only when the entry says something of it. */
+const CALL: Partial<Record<LedgerKind, (body: Body) => Partial<TimelineRow>>> = {
+  'approval/requested': (body) => ({ title: text(body['tool']), state: 'waits for approval' }),
+  'approval/decided': (body) => ({ state: text(body['state']) }),
+  'tool-call/intent': (body) => ({ title: text(body['tool']), state: 'running', input: body['input'], what: visibleText(inputSummary(body['input'])), ...decisionOf(body) }),
+  'tool-call/decision': (body) => ({ title: text(body['tool']), state: text(body['effect']), ...decisionOf(body) }),
+  'tool-call/outcome': (body) => ({ state: body['ok'] === true ? 'done' : 'failed', aside: number(body['durationMs']) === null ? '' : formatDuration(body['durationMs'] as number) }),
+}
+
+const tokensOf = (body: Body): string => {
+  const tokens = body['tokens'] as Readonly<Record<string, number>> | undefined
+  if (tokens === undefined) return ''
+  const { input = 0, cacheRead = 0, cacheWrite5m = 0, cacheWrite1h = 0, output = 0 } = tokens
+  return `${formatCount(input + cacheRead + cacheWrite5m + cacheWrite1h)} tokens in, ${formatCount(output)} out`
+}
+
+const MODEL: Partial<Record<LedgerKind, (body: Body) => Partial<TimelineRow>>> = {
+  'model-request/intent': (body) => ({ title: 'model', state: 'asked', what: text(body['model']) || text(body['endpoint']) }),
+  'model-request/outcome': (body) => ({
+    state: number(body['httpStatus']) === 200 ? 'answered' : `status ${String(body['httpStatus'] ?? 'none')}`,
+    ...(body['tokens'] === undefined ? {} : { what: `${text(body['model'])}: ${tokensOf(body)}`, aside: number(body['costMicroUsd']) === null ? 'price unknown' : formatUsd(body['costMicroUsd'] as number) }),
+  }),
+}
+
+const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind' | 'title' | 'what'>>> = {
+  'session/started': (body) => ({ kind: 'session', title: 'started', what: visibleText((body['command'] as string[] | undefined)?.join(' ') ?? '') }),
+  'session/paused': (body) => ({ kind: 'session', title: 'paused', what: text(body['reason']) }),
+  'session/resumed': () => ({ kind: 'session', title: 'resumed', what: '' }),
+  'session/ended': (body) => ({ kind: 'session', title: 'ended', what: body['failed'] === undefined ? `exit code ${String(body['exitCode'])}` : text(body['failed']) }),
+  'session/killed': (body) => ({ kind: 'session', title: 'killed', what: `${String(body['processesKilled'])} processes ended` }),
+  'checkpoint/created': (body) => ({ kind: 'checkpoint', title: 'checkpoint', what: `${text(body['reason'])}, ${String(body['files'] ?? body['fileCount'] ?? '')} files` }),
+  'checkpoint/restored': (body) => ({ kind: 'checkpoint', title: body['undo'] === true ? 'undone' : 'reverted', what: `${(body['written'] as unknown[] | undefined)?.length ?? 0} files put back, ${(body['deleted'] as unknown[] | undefined)?.length ?? 0} removed` }),
+  'secret/resolved': (body) => ({ kind: 'session', title: 'secret used', what: `${text(body['secret'])} by ${text(body['server'])}` }),
+  'alarm/raised': (body) => ({ kind: 'alarm', title: 'alarm', what: text(body['message']) }),
+}
+
+export const createTimeline = (): Timeline => {
+  const rows: TimelineRow[] = []
+  const byKey = new Map<string, TimelineRow>()
+  let last = 0
+
+  const rowFor = (key: string, at: number, kind: TimelineRow['kind']): TimelineRow => {
+    const known = byKey.get(key)
+    if (known !== undefined) return known
+    const row: TimelineRow = { key, at, kind, title: '', what: '', class: null, state: '', aside: '', input: undefined, reasons: [], entries: [] }
+    byKey.set(key, row)
+    rows.push(row)
+    return row
+  }
+  const tell = (row: TimelineRow, entry: LedgerEntry, part: Partial<TimelineRow>): void => {
+    Object.assign(row, part)
+    row.entries.push(entry)
+  }
+
+  return {
+    rows,
+    add: (entry) => {
+      if (entry.sequence <= last) return
+      last = entry.sequence
+      const { kind, body, at } = entry
+      if (CALL[kind] !== undefined) tell(rowFor(String(body['toolCallId']), at, 'call'), entry, CALL[kind](body))
+      else if (MODEL[kind] !== undefined) tell(rowFor(`m${String(body['intent'] ?? entry.sequence)}`, at, 'model'), entry, MODEL[kind](body))
+      else tell(rowFor(String(entry.sequence), at, 'session'), entry, SINGLE[kind]?.(body) ?? { title: kind })
+    },
+    addCall: (call) => {
+      const row = byKey.get(call.id)
+      if (row === undefined || row.input !== undefined) return
+      row.input = call.input
+      row.what = visibleText(inputSummary(call.input))
+      if (call.decision !== null) {
+        row.class = call.decision.classification.class
+        row.reasons = call.decision.classification.reasons.map(visibleText)
+      }
+    },
+  }
+}
+
+/** Rows that hold all of the words and are of the class. */
+export const filterRows = (rows: readonly TimelineRow[], words: string, only: ActionClass | 'denied' | 'all'): readonly TimelineRow[] => {
+  const wanted = words.toLowerCase().split(/\s+/).filter((word) => word !== '')
+  if (wanted.length === 0 && only === 'all') return rows
+  return rows.filter((row) => {
+    if (only === 'denied' ? !['denied', 'deny', 'expired'].includes(row.state) : only !== 'all' && row.class !== only) return false
+    const held = `${row.title} ${row.what} ${row.state}`.toLowerCase()
+    return wanted.every((word) => held.includes(word))
+  })
+}
