@@ -17,6 +17,7 @@ export type SessionEvent =
   | { readonly type: 'tool-call-counted'; readonly class: ActionClass; readonly denied: boolean }
   | { readonly type: 'approvals-counted'; readonly waiting: number }
   | { readonly type: 'usage-counted'; readonly usage: Usage }
+  | { readonly type: 'noticed'; readonly notice: string }
 
 const LEGAL_IN: Readonly<Record<SessionEvent['type'], readonly SessionState[]>> = {
   checkpointed: ['starting'],
@@ -31,6 +32,7 @@ const LEGAL_IN: Readonly<Record<SessionEvent['type'], readonly SessionState[]>> 
   'tool-call-counted': ['starting', 'running', 'paused', 'killing'],
   'approvals-counted': ['starting', 'running', 'paused', 'killing', 'killed', 'ended', 'failed'],
   'usage-counted': ['starting', 'running', 'paused', 'killing', 'killed', 'ended', 'failed'],
+  noticed: ['starting', 'running', 'paused'],
 }
 
 /** States in which nothing of the session runs any more. */
@@ -74,5 +76,7 @@ export const reduceSession = (session: Session, event: SessionEvent): Session | 
       return { ...session, waitingApprovals: event.waiting }
     case 'usage-counted':
       return { ...session, usage: event.usage }
+    case 'noticed':
+      return { ...session, notices: [...session.notices, event.notice] }
   }
 }

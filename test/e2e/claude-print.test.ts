@@ -27,7 +27,8 @@ describe.skipIf(missing !== null)(`the real Claude Code with -p${missing === nul
       bash('cat made.txt'),
     ])
     const { code, stdout, stderr } = await here.holdfast(run())
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const notices = 'holdfast: Held in a linux container.\nholdfast: Model requests use the key agent/test, billed by what they use.\n'
+    expect({ code, stderr }).toEqual({ code: 0, stderr: notices })
     expect(stdout.trim()).toBe('Done.')
     expect(readFileSync(join(here.project, 'made.txt'), 'utf8')).toBe('made\n')
     expect(JSON.stringify(here.model.requests.map(({ body }) => body))).toContain('CANARY-CLAUDE-MD')

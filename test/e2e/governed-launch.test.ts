@@ -104,4 +104,22 @@ describe.skipIf(missing !== null)(`how an agent is started${missing === null ? '
     const started = (await entriesOf(here)).filter(({ kind }) => kind === 'session/started')
     expect(started.map(({ body }) => body['container'])).toEqual(['off', 'linux', 'off'])
   })
+
+  it('says how a session is held, who pays, and which MCP server does not come up', async () => {
+    const here = await enter(() => [bash('sleep 1')])
+    const servers = 'servers: { broken: { command: /no/such/server } }'
+    writeFileSync(join(here.holdfastHome, 'config', 'profiles', 'broken.yaml'), `agent: tester\nmodel: { key: agent/test, baseUrl: "${here.model.baseUrl}" }\n${servers}\n`)
+    const { code, stderr } = await here.holdfast(['run', '--profile', 'broken', '--', 'claude', '-p', 'Do it.'])
+    expect(code).toBe(0)
+    expect(stderr).toBe(
+      [
+        'holdfast: Held in a linux container.',
+        'holdfast: Model requests use the key agent/test, billed by what they use.',
+        'holdfast: MCP server broken: broken could not be started (ENOENT)',
+        '',
+      ].join('\n'),
+    )
+    const own = await here.holdfast(['run', '--', 'claude', '--version'])
+    expect(own.stderr).toContain('No key is kept as agent/anthropic: the agent signs in by itself')
+  })
 })

@@ -218,6 +218,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
         exitCode: null,
         reason: null,
         startCheckpoint: null,
+        notices: [],
         waitingApprovals: 0,
         toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
         usage: { billing: null, byModel: [], tokens: NO_TOKENS, requests: 0, costMicroUsd: 0, hasUnknownPrice: false, capMicroUsd: null },

@@ -27,6 +27,8 @@ export const Session = z.object({
   /** Why it is paused, killed or failed, for a person. */
   reason: z.string().nullable(),
   startCheckpoint: CheckpointId.nullable(),
+  /** What a person should know of how it is held, one line each; more may come while it runs. */
+  notices: z.array(z.string()),
   waitingApprovals: z.number().int().nonnegative(),
   toolCalls: z.object({
     total: z.number().int().nonnegative(),

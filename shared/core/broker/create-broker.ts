@@ -70,6 +70,8 @@ export interface BrokerSessionParams {
 export interface BrokerSession {
   /** The state of each configured server, with what to do where one is unavailable. */
   servers(): readonly UpstreamStatus[]
+  /** Resolves, never rejects, once the first start of every server has gone well or badly. */
+  readonly started: Promise<unknown>
   /** Ends connections and servers; calls in flight are withdrawn. Resolves when the servers' groups are killed. */
   close(urgency: Urgency): Promise<void>
 }
@@ -170,6 +172,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
 
       return {
         servers: serverStates,
+        started,
         close: async (urgency) => {
           closed = true
           stopListening()

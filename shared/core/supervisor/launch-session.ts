@@ -16,6 +16,7 @@ import type { Broker, BrokerSession } from '../broker/create-broker.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
 import type { ContainerChoice } from '../containers/choose.ts'
 import { guardFiles, type GuardedFiles } from '../containers/guarded-files.ts'
+import { isSubscriptionKey } from '../gateway/forward-headers.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
@@ -25,6 +26,7 @@ import type { Egress } from '../egress/egress.ts'
 import { loadServers } from './load-servers.ts'
 import { openProxy, planNetwork, type NetworkPlan } from './session-network.ts'
 import { agentHome, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
+import { serverNotices, startNotices } from './session-notices.ts'
 import type { SessionRegistry } from './session-registry.ts'
 
 /** A session from the moment it has an id until nothing of it is left. */
@@ -164,7 +166,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const { provider, kind } = await deps.chooseContainer(params.sandbox === 'off' ? 'off' : profile.sandbox)
       const adapter = adapterFor(deps.adapters, profile.command)
       const resolveKey = await keyResolver(profile)
-      const hasModelKey = (await resolveKey()) !== null
+      const firstKey = await resolveKey()
+      const hasModelKey = firstKey !== null
       const env = Object.fromEntries(Object.entries(params.env).filter(([name]) => passesEnv(profile.envPass, name)))
       const home = agentHome(deps.paths, profile, cwd)
       // Without walls nothing can be shown elsewhere than where it is, and what is at the user's home is the user's.
@@ -207,6 +210,13 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         exitCode: null,
         reason: null,
         startCheckpoint: null,
+        notices: startNotices({
+          container: kind,
+          isSeen: adapter.id !== 'none',
+          modelKey: profile.modelKey,
+          hasModelKey,
+          isSubscription: isSubscriptionKey(firstKey),
+        }),
         waitingApprovals: 0,
         toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
         usage: { ...NO_USAGE, capMicroUsd: microUsd(profile.limits.spendUsd) },
@@ -230,6 +240,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       deps.registry.apply(id, { type: 'checkpointed', checkpoint: checkpoint.id })
       stopIfOver()
       broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, token, servers: await loadServers(profile), socketPath: brokerSocket })
+      void broker.started.then(() => {
+        for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })
+      })
       const upstreamBaseUrl = profile.modelBaseUrl ?? MODEL_BASE_URL
       const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, upstreamBaseUrl, prepared, signal: over.signal }) : null
       await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey }, { ...way, proxy })

@@ -43,6 +43,9 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
   const heldOutput: Buffer[] = []
   const queue: ApprovalRequest[] = []
   const early: Session[] = []
+  let told = 0
+  /** What is said beside the agent's screen, when that is given back. */
+  const untold: string[] = []
   /** What gives back the terminal and the signals. */
   const release: (() => void)[] = []
 
@@ -105,6 +108,11 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
     client.call('host/info', {}).then(answered, answered)
   }
 
+  const tell = (line: string): void => {
+    if (withTerminal && sessionId !== null) untold.push(visibleText(line))
+    else notice(visibleText(line))
+  }
+
   client.on('session/output', ({ stream, data }) => {
     const chunk = Buffer.from(data, 'base64')
     if (prompt !== null && stream === 'terminal') heldOutput.push(chunk)
@@ -133,15 +141,21 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
     queue.length = 0
     hidePrompt()
     for (const undo of release.splice(0)) undo()
+    for (const line of untold.splice(0)) notice(line)
   }
-  const settle = (session: Session): void => {
+  const follow = (session: Session): void => {
+    session.notices.slice(told).forEach(tell)
+    told = Math.max(told, session.notices.length)
     if (!isOver(session.state)) return
     detach()
     finish(session)
   }
   client.on('session/changed', (session) => {
     if (sessionId === null) early.push(session)
-    else if (session.id === sessionId) settle(session)
+    else if (session.id === sessionId) follow(session)
+  })
+  client.on('alarm/raised', ({ sessionId: alarmed, message }) => {
+    if (alarmed === sessionId && sessionId !== null) tell(`ALARM: ${message}`)
   })
   void client.closed.then((why) => {
     detach()
@@ -202,11 +216,13 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
   return {
     over,
     begin: (session) => {
+      session.notices.forEach(tell)
+      told = session.notices.length
       sessionId = session.id
       if (withTerminal) release.push(forwardTerminal(session.id))
       else void forwardPipe(session.id)
       release.push(forwardSignals(session.id))
-      for (const change of [...early.splice(0), session]) if (change.id === session.id) settle(change)
+      for (const change of [...early.splice(0), session]) if (change.id === session.id) follow(change)
     },
   }
 }
