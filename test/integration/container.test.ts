@@ -54,6 +54,23 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
     expect(seen.sort()).toEqual(Object.entries(env).map(([key, value]) => `${key}=${value}`).sort())
   })
 
+  held('hands out all that was printed to a terminal, though its reader is slow and everything has long ended', async () => {
+    const container = await provider.launch(scene.spec('printf begin; read go; i=0; while [ $i -lt 200 ]; do echo "line $i"; i=$((i+1)); done; printf done', { terminal: SIZE }))
+    const terminal = container.terminal ?? expect.fail('has no terminal')
+    let shown = ''
+    terminal.onData((chunk) => {
+      shown += chunk.toString()
+      if (shown === 'begin') terminal.pause()
+    })
+    await until(() => shown === 'begin')
+    terminal.write(Buffer.from('\n'))
+    await container.exited
+    expect((await container.kill()).survivors).toEqual([])
+    terminal.resume()
+    await terminal.closed
+    expect(shown.endsWith('line 199\r\ndone')).toBe(true)
+  })
+
   held('keeps standard input, output and error apart, and bytes as they are', async () => {
     const container = await provider.launch(scene.spec('cat; echo problem >&2; exit 7'))
     const { stdin, stdout, stderr } = container.pipes ?? expect.fail('has no pipes')

@@ -174,3 +174,32 @@ test.each([
     expect(gateway.entries[1]?.body).toMatchObject({ ended: 'whole', tokens: { input: 9, output: 7 } })
   },
 )
+
+test('a request above its rate leaves this machine not before its time, and not at all when that is too far away', async () => {
+  let forwarded = 0
+  const provider = closing(
+    await startRawProvider((request, response) => {
+      forwarded += 1
+      request.resume()
+      response.setHeader('content-type', 'text/event-stream').end(wire(STREAM, '\n'))
+    }),
+  )
+  const turn = Promise.withResolvers<string | null>()
+  const asked = Promise.withResolvers<void>()
+  const admit = () => {
+    asked.resolve()
+    return turn.promise
+  }
+  const gateway = closing(await startGateway({ upstreamBaseUrl: provider.baseUrl, admit }))
+  const waiting = postMessages(gateway.baseUrl, messagesBody())
+  await asked.promise
+  expect(forwarded).toBe(0)
+  turn.resolve(null)
+  expect((await waiting).status).toBe(200)
+
+  const full = closing(await startGateway({ upstreamBaseUrl: provider.baseUrl, admit: () => Promise.resolve('the limit is 1 model requests a minute.') }))
+  const refused = await postMessages(full.baseUrl, messagesBody())
+  expect(refused.status).toBe(429)
+  expect(await refused.json()).toMatchObject({ error: { type: 'rate_limit_error', message: 'Held back by Holdfast: the limit is 1 model requests a minute.' } })
+  expect(forwarded).toBe(1)
+})

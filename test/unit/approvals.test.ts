@@ -126,4 +126,39 @@ describe('approvals', () => {
     decide('deny')
     expect(await answered).toMatchObject({ approved: false })
   })
+
+  it('lets no time run while the session is paused, and gives the person the rest of it afterwards', async () => {
+    vi.useFakeTimers()
+    try {
+      const { ask, approvals, clock, first, published } = setUp()
+      const pass = async (ms: number): Promise<void> => {
+        clock.move(ms)
+        await vi.advanceTimersByTimeAsync(ms)
+      }
+      const answered = ask({ timeoutMs: 600_000 })
+      await pass(400_000)
+      approvals.pauseSession(SESSION)
+      await pass(3_600_000)
+      expect(first().expiresAt - clock.now()).toBe(200_000)
+      void ask({ input: 'asked in the pause', timeoutMs: 300_000 })
+      approvals.resumeSession(SESSION)
+      expect(published.slice(-2).map(({ expiresAt }) => expiresAt - clock.now())).toEqual([200_000, 300_000])
+      await pass(199_999)
+      expect(approvals.waiting()).toHaveLength(2)
+      await pass(1)
+      expect(await answered).toMatchObject({ outcome: 'expired' })
+      expect(approvals.waiting()).toHaveLength(1)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('takes an approval in a pause that began in time', async () => {
+    const { ask, approvals, clock, decide } = setUp()
+    const answered = ask({ timeoutMs: 1_000 })
+    approvals.pauseSession(SESSION)
+    clock.move(5_000)
+    decide('approve')
+    expect(await answered).toEqual({ approved: true, by: 'person' })
+  })
 })

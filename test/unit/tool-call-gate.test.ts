@@ -4,7 +4,7 @@ import { createApprovals } from '../../shared/core/approvals/approvals.ts'
 import { createToolCallGate } from '../../shared/core/supervisor/tool-call-gate.ts'
 import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
 
-const setUp = (effect: PolicyEffect | 'throws') => {
+const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null = null) => {
   const clock = createClock()
   const ledger = createMemoryLedger()
   const states: string[] = []
@@ -22,7 +22,7 @@ const setUp = (effect: PolicyEffect | 'throws') => {
             agent: 'claude',
             cwd: '/project',
             approvalTimeoutMs: 60_000,
-            pace: { admit: () => null, whileActive: () => null },
+            pace: { admit: () => overRate, whileActive: () => null },
             evaluate: () => {
               if (effect === 'throws') throw new Error('a broken rule')
               return decisionOf(effect, effect === 'allow' ? 'write' : 'destructive')
@@ -128,5 +128,41 @@ describe('the tool call gate', () => {
     const { request, decided } = setUp('deny')
     await request()
     expect(decided).toEqual([['denied', true]])
+  })
+
+  it('forgets finished calls of a long session before any that runs', async () => {
+    const { gate, request } = setUp('allow')
+    const running = await request()
+    for (let i = 0; i < 1_005; i += 1) gate.finish((await request()).toolCallId, { ok: true, summary: 'completed' })
+    const listed = gate.list(SESSION)
+    expect(listed).toHaveLength(1_000)
+    expect(listed[0]?.id).toBe(running.toolCallId)
+    gate.finish(running.toolCallId, { ok: true, summary: 'completed' })
+    expect(gate.list(SESSION)[0]?.state).toBe('completed')
+  })
+
+  it('lists of a long input that is done with its beginning only', async () => {
+    const { gate, request } = setUp('allow')
+    const { toolCallId } = await request({ content: 'y'.repeat(100_000) })
+    expect(JSON.stringify(gate.list(SESSION)).length).toBeGreaterThan(100_000)
+    gate.finish(toolCallId, { ok: true, summary: 'completed' })
+    expect(JSON.stringify(gate.list(SESSION)).length).toBeLessThan(10_000)
+  })
+
+  it('keeps the calls of the newest sessions that are over, and forgets those before', async () => {
+    const { gate, request } = setUp('allow')
+    const sessions = Array.from({ length: 21 }, () => ids.session())
+    for (const sessionId of sessions) {
+      await gate.request({ sessionId, tool: 'Bash', input: {}, toolUseId: null, signal: new AbortController().signal })
+      gate.endSession(sessionId)
+    }
+    expect(sessions.map((sessionId) => gate.list(sessionId).length)).toEqual([0, ...Array<number>(20).fill(1)])
+    expect((await request()).allowed).toBe(true)
+  })
+
+  it('denies a call above its rate, with the limit by name', async () => {
+    const { request, ledger } = setUp('allow', Promise.resolve('the limit is 1 tool calls a minute'))
+    expect(await request()).toMatchObject({ allowed: false, reason: 'Denied by Holdfast: the limit is 1 tool calls a minute' })
+    expect(ledger.entries.map(({ kind }) => kind)).toEqual(['tool-call/decision'])
   })
 })
