@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bash, createScriptedWorld, use } from '../support/script.ts'
@@ -51,7 +51,7 @@ describe.skipIf(missing !== null)(`what is kept of a session${missing === null ?
     client.close()
   })
 
-  it('checkpoints are listed and made; run --json keeps standard output for the session alone', async () => {
+  it('checkpoints are made, listed, compared, pinned and restored; run --json keeps standard output for the session alone', async () => {
     const here = (world = await createScriptedWorld(() => []))
     const client = await here.client()
     const running = nextEvent(client, 'session/changed', ({ state }) => state === 'running')
@@ -61,11 +61,24 @@ describe.skipIf(missing !== null)(`what is kept of a session${missing === null ?
     expect(kept).toMatchObject({ sessionId: id, reason: 'on-demand', root: here.project, fileCount: 3 })
     const { stdout } = await here.holdfast(['checkpoint', 'list', id, '--json'])
     expect((parsed(stdout) as { checkpoints: { reason: string }[] }).checkpoints.map(({ reason }) => reason)).toEqual(['start', 'on-demand'])
+    writeFileSync(join(here.project, 'README.md'), 'mine\n')
+    const [start] = (parsed(stdout) as { checkpoints: { id: string }[] }).checkpoints
+    expect(parsed((await here.holdfast(['checkpoint', 'diff', id, '--json'])).stdout)).toMatchObject({ diff: { from: start?.id, to: null, changes: [{ path: 'README.md', change: 'modified' }] } })
+    const pinned = await here.holdfast(['checkpoint', 'pin', id, start?.id ?? '', '--json'])
+    expect(parsed(pinned.stdout)).toMatchObject({ id: start?.id, pinned: true })
     run.child.stdin?.end('go\n')
     const ended = await run.finished
     expect(parsed(ended.stdout)).toMatchObject({ id, state: 'ended', exitCode: 0 })
     expect(ended.stderr).toContain('from the agent')
-    expect((await here.holdfast(['checkpoint', 'create', 'ses_22222222222b'])).stderr).toContain('There is no session ses_22222222222b')
+    const restored = await here.holdfast(['checkpoint', 'restore', id, start?.id ?? '', 'README.md'])
+    expect(restored).toMatchObject({ code: 0, stderr: '' })
+    expect(restored.stdout).toContain(`To take that back: holdfast undo ${id}`)
+    expect(readFileSync(join(here.project, 'README.md'), 'utf8')).toBe('# A project\n')
+    expect((await here.holdfast(['undo', id])).code).toBe(0)
+    expect(readFileSync(join(here.project, 'README.md'), 'utf8')).toBe('mine\n')
+    expect((await here.holdfast(['checkpoint', 'usage'])).stdout).toContain(here.project)
+    expect((await here.holdfast(['checkpoint', 'restore', id, 'latest'])).code).toBe(2)
+    expect((await here.holdfast(['checkpoint', 'create', 'ses_22222222222b'])).stderr).toContain('Session ses_22222222222b has no checkpoint')
     client.close()
   })
 
