@@ -200,6 +200,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const toolPins = createToolPins({ file: paths.toolPins, clock, ledger, raiseAlarm: alarms.raise })
   const broker = createBroker({
     toolPins,
+    containers: { ids: randomIds, homes: paths.servers, killFiles: paths.killFiles, hidden: [paths.config, paths.data, paths.run] },
     gate,
     secrets,
     ledger,
@@ -254,7 +255,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     return stopping
   }
 
-  const isForbiddenPeer = (pid: number): Promise<boolean> => supervisor.isInsideAnySession(pid)
+  const isForbiddenPeer = async (pid: number): Promise<boolean> => (await supervisor.isInsideAnySession(pid)) || (await broker.isInsideServer(pid))
   const dashboard = createDashboardServer({
     folder: options.programs.pages,
     dispatch: (connection, request) => dispatch(connection, request),

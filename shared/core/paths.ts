@@ -12,6 +12,8 @@ export interface Paths {
   readonly ledger: string
   readonly checkpoints: string
   readonly agents: string
+  /** MCP servers' homes. */
+  readonly servers: string
   /** Which definitions of MCP tools were accepted. */
   readonly toolPins: string
   readonly log: string
@@ -62,6 +64,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     ledger: join(data, 'ledger.db'),
     checkpoints: join(data, 'checkpoints'),
     agents: join(data, 'agents'),
+    servers: join(data, 'servers'),
     toolPins: join(data, 'tool-pins.json'),
     log: join(data, 'host.log'),
     run,

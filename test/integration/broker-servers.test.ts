@@ -93,7 +93,7 @@ describe('upstream servers', () => {
   test('a command that does not exist is a state of that server, with the reason', async () => {
     harness = await openHarness({ odd: { command: '/no/such/command' } })
     await (await harness.agent()).client.listTools()
-    expect(stateOf('odd')?.message).toContain('could not be started (ENOENT)')
+    expect(stateOf('odd')?.message).toBe('Server odd is not started: there is no program /no/such/command.')
   })
 })
 

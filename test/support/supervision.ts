@@ -256,6 +256,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
         return revoked
       },
       revoke: () => void (revoked = true),
+      killServers: async () => ({ killed: 0, survivors: [], durationMs: 0 }),
       close: async (urgency) => {
         await behaviour.step('close')
         closed.push(urgency)

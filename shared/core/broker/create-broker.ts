@@ -8,10 +8,12 @@ import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpConfig } from '../../contract/schemas/mcp-config.ts'
 import { parseServerBoundary } from '../../domain/boundary/server-boundary.ts'
-import type { Clock, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import type { Clock, Container, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import { readToken, serveDownstream } from './downstream-connection.ts'
 import type { Downstream } from './downstream-connection.ts'
 import type { Redactor } from './redactor.ts'
+import { startServerContainer } from './server-container.ts'
+import type { ServerContainerDeps, ServerHold } from './server-container.ts'
 import { resolveServerLaunch } from './server-launch.ts'
 import { createStatusTool } from './status-tool.ts'
 import { createToolCallPipeline } from './tool-call-pipeline.ts'
@@ -19,6 +21,7 @@ import { serverIdentity } from './tool-pins.ts'
 import type { ToolPins } from './tool-pins.ts'
 import { buildToolCatalog } from './tool-catalog.ts'
 import type { ToolCatalog } from './tool-catalog.ts'
+import { attachUpstreamProcess } from './upstream-process.ts'
 import type { Urgency } from './upstream-process.ts'
 import { createUpstreamServer } from './upstream-server.ts'
 import type { Upstream, UpstreamStatus } from './upstream-server.ts'
@@ -31,7 +34,8 @@ export interface BrokerDeps {
   readonly redactor: Redactor
   readonly toolPins: Pick<ToolPins, 'admit' | 'onAccepted'>
   readonly version: string
-  /** The host's own environment, from which servers get PATH, HOME and LANG alone. */
+  readonly containers: ServerContainerDeps
+  /** The host's own environment, from which servers get PATH and LANG alone. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Whether the process at the other end belongs to the session; a rejection counts as no. */
   peerCheck(sessionId: SessionId, socket: Socket): Promise<boolean>
@@ -60,6 +64,7 @@ export interface BrokerSessionParams {
   readonly agent: string
   /** Where the servers run. */
   readonly cwd: string
+  readonly hold: ServerHold
   /** What a connection must send as its first line. */
   readonly token: string
   readonly servers: McpConfig
@@ -72,8 +77,8 @@ export interface BrokerSession {
   servers(): readonly UpstreamStatus[]
   /** Resolves, never rejects, once the first start of every server has gone well or badly. */
   readonly started: Promise<unknown>
-  /** Ends connections and servers; calls in flight are withdrawn. Resolves when the servers' groups are killed. */
-  close(urgency: Urgency): Promise<void>
+  /** Ends connections and servers; calls in flight are withdrawn. Resolves, never rejects, with what was found when the servers' containers were emptied. */
+  close(urgency: Urgency): Promise<KillProof>
 }
 
 export interface Broker {
@@ -82,14 +87,21 @@ export interface Broker {
    * an error here. Throws HoldfastError `unsupported` when the socket's path is too long.
    */
   openSession(params: BrokerSessionParams): Promise<BrokerSession>
+  /** Whether a process, by its id in the host's view, belongs to a server: no such process may decide anything. */
+  isInsideServer(pid: number): Promise<boolean>
 }
 
 /** The broker: one MCP server towards each session's agent, in front of the user's own servers. */
 export const createBroker = (deps: BrokerDeps): Broker => {
   const timing = { ...TIMING, ...deps.timing }
+  const containers = new Set<Container>()
 
   return {
-    openSession: async ({ sessionId, agent, cwd, token, servers, socketPath }) => {
+    isInsideServer: async (pid) => {
+      for (const container of containers) if (await container.contains(pid)) return true
+      return false
+    },
+    openSession: async ({ sessionId, agent, cwd, hold, token, servers, socketPath }) => {
       const listener = await listenPrivately(socketPath)
       const downstreams = new Set<Downstream>()
       let closed = false
@@ -111,14 +123,19 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           name,
           boundary: bounds.ok ? bounds.boundary : null,
           admit: (tools) => deps.toolPins.admit({ sessionId, server: serverIdentity(name, config), tools, others: othersOf(name) }),
-          cwd,
           version: deps.version,
           clock: deps.clock,
           redactor: deps.redactor,
           restartDelayMs: timing.restartDelayMs,
-          resolveLaunch: async () => {
+          start: async () => {
             if (!bounds.ok) throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${bounds.problem}.`)
-            return resolveServerLaunch(deps, { sessionId, name, config })
+            const launch = await resolveServerLaunch(deps, { sessionId, name, config })
+            const place = { sessionId, name, key: serverIdentity(name, config).key, cwd, hold }
+            const container = await startServerContainer(deps.containers, launch, place)
+            containers.add(container)
+            const process = attachUpstreamProcess(container)
+            void process.ended.then(() => containers.delete(container))
+            return process
           },
           onChanged,
         })
@@ -178,7 +195,12 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           stopListening()
           listener.close()
           for (const downstream of downstreams) downstream.close()
-          await Promise.all(configured.map((upstream) => upstream.close(urgency)))
+          const proofs = await Promise.all(configured.map((upstream) => upstream.close(urgency)))
+          return {
+            killed: proofs.reduce((sum, proof) => sum + proof.killed, 0),
+            survivors: proofs.flatMap((proof) => proof.survivors),
+            durationMs: Math.max(0, ...proofs.map((proof) => proof.durationMs)),
+          }
         },
       }
     },

@@ -9,17 +9,18 @@ export interface ServerLaunch {
   readonly command: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  readonly hasSecrets: boolean
 }
 
 export interface ServerLaunchDeps {
   readonly secrets: SecretStore
   readonly ledger: Ledger
   readonly redactor: Redactor
-  /** The host's own environment, from which PATH, HOME and LANG alone are taken. */
+  /** The host's own environment, from which PATH and LANG alone are taken. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
-const INHERITED = ['PATH', 'HOME', 'LANG']
+const INHERITED = ['PATH', 'LANG']
 const SECRET_SUFFIX = '_SECRET'
 const REFERENCE = /\$\{[A-Za-z_]/
 
@@ -76,5 +77,6 @@ export const resolveServerLaunch = async (
     deps.redactor.know(secret)
     env[target] = secret
   }
-  return { command: config.command, args: config.args, env }
+  const hasSecrets = Object.keys(config.env).some((variable) => variable.endsWith(SECRET_SUFFIX))
+  return { command: config.command, args: config.args, env, hasSecrets }
 }

@@ -19,6 +19,6 @@ export const createStatusTool = (read: () => Record<string, unknown>): Upstream 
     tools: () => tools,
     firstStart: Promise.resolve(),
     call: async () => ({ content: [{ type: 'text', text: JSON.stringify(read(), null, 2) }] }),
-    close: async () => {},
+    close: async () => ({ killed: 0, survivors: [], durationMs: 0 }),
   }
 }

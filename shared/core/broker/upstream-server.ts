@@ -3,10 +3,8 @@ import { Client } from '@modelcontextprotocol/client'
 import type { CallToolRequestParams, CallToolResult, Progress, Tool } from '@modelcontextprotocol/client'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { ServerBoundary } from '../../domain/boundary/server-boundary.ts'
-import type { Clock } from '../ports.ts'
+import type { Clock, KillProof } from '../ports.ts'
 import type { Redactor } from './redactor.ts'
-import type { ServerLaunch } from './server-launch.ts'
-import { startUpstreamProcess } from './upstream-process.ts'
 import type { UpstreamProcess, Urgency } from './upstream-process.ts'
 
 export interface UpstreamStatus {
@@ -37,7 +35,7 @@ export interface Upstream {
   /** Rejects with HoldfastError `illegal-state` when it is not ready, and with what the SDK throws otherwise. */
   call(params: CallToolRequestParams, options: UpstreamCallOptions): Promise<CallToolResult>
   /** Ends it for good, processes included. */
-  close(urgency: Urgency): Promise<void>
+  close(urgency: Urgency): Promise<KillProof>
 }
 
 /** A server of the user's. */
@@ -49,14 +47,13 @@ export interface UpstreamServer extends Upstream {
 export interface UpstreamServerDeps {
   readonly name: string
   readonly boundary: ServerBoundary | null
-  readonly cwd: string
   readonly version: string
   readonly clock: Clock
   readonly redactor: Redactor
   /** First wait before a restart, doubled with each failure in a row. */
   readonly restartDelayMs: number
-  /** Asked anew for every start, so that a rotated secret is taken up; a rejection makes the server unavailable. */
-  resolveLaunch(): Promise<ServerLaunch>
+  /** Secrets are resolved anew for every start, so that a rotated one is taken up; a rejection makes the server unavailable. */
+  start(): Promise<UpstreamProcess>
   /** Those of its tools that may be used: see ToolPins. Asked anew whenever they may have become others. */
   admit(tools: readonly Tool[]): readonly Tool[]
   /** Tools or readiness have changed. */
@@ -86,7 +83,10 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   let tools: readonly Tool[] = []
   const progressListeners = new Map<string | number, (progress: Progress) => void>()
   let calls = 0
-  let current: { readonly process: UpstreamProcess; readonly client: Client } | null = null
+  let current: { readonly client: Client } | null = null
+  /** The newest life, also when it is over: to stop it again does no harm. */
+  let running: UpstreamProcess | null = null
+  let starting: Promise<unknown> = Promise.resolve()
 
   const become = (next: UpstreamStatus['state'], why: string | null): void => {
     if (state === 'closed') return
@@ -119,8 +119,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   }
 
   /** One life of the server: resolves with why it ended. */
-  const runOnce = async (launch: ServerLaunch): Promise<string> => {
-    const process = startUpstreamProcess(launch, deps.cwd)
+  const runOnce = async (process: UpstreamProcess): Promise<string> => {
     const client = new Client(
       { name: 'holdfast', version: deps.version },
       {
@@ -134,7 +133,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       progressListeners.get(progressToken)?.(progress),
     )
     const closed = new Promise<void>((resolve) => (client.onclose = resolve))
-    current = { process, client }
+    current = { client }
     let problem = 'closed its output or sent too long a message'
     try {
       await client.connect(process.transport, { timeout: CONNECT_TIMEOUT_MS })
@@ -154,10 +153,13 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
 
   const keepRunning = async (): Promise<void> => {
     for (let failures = 1; !closing.signal.aborted; failures += 1) {
-      const launch = await deps.resolveLaunch()
-      if (closing.signal.aborted) return
+      const begun = deps.start()
+      starting = begun.catch(() => undefined)
+      const process = await begun
       const startedAt = deps.clock.now()
-      const end = await runOnce(launch)
+      running = process
+      if (closing.signal.aborted) return void (await process.stop('at-once'))
+      const end = await runOnce(process)
       if (closing.signal.aborted) return
       if (deps.clock.now() - startedAt > STEADY_MS) failures = 1
       become('restarting', `${deps.name} ${end}`)
@@ -203,7 +205,8 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     close: async (urgency) => {
       become('closed', null)
       closing.abort()
-      await current?.process.stop(urgency)
+      await starting
+      return running?.stop(urgency) ?? { killed: 0, survivors: [], durationMs: 0 }
     },
   }
 }

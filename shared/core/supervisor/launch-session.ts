@@ -13,6 +13,7 @@ import { canonicalJson } from '../../domain/ledger-chain.ts'
 import type { PriceTable } from '../../domain/price.ts'
 import type { AgentAdapter, AgentLaunch } from '../agents/adapter.ts'
 import type { Broker, BrokerSession } from '../broker/create-broker.ts'
+import type { ServerHold } from '../broker/server-container.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
 import type { ContainerChoice } from '../containers/choose.ts'
 import { guardFiles, type GuardedFiles } from '../containers/guarded-files.ts'
@@ -20,7 +21,7 @@ import { isSubscriptionKey } from '../gateway/forward-headers.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
-import type { CheckpointStore, Clock, Container, IdSource, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import type { CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
 import type { Egress } from '../egress/egress.ts'
 import { loadServers } from './load-servers.ts'
@@ -44,6 +45,8 @@ export interface LiveSession {
   readonly revoked: boolean
   /** Its tokens open nothing from now on, and what it waits for is withdrawn. */
   revoke(): void
+  /** Ends its MCP servers at once. */
+  killServers(): Promise<KillProof>
   /** Ends its servers and removes its folder. */
   close(urgency: Urgency): Promise<void>
 }
@@ -76,6 +79,8 @@ export interface SessionLauncherDeps {
   /** The program that relays the agent's one port to the host. */
   readonly relayFile: string
 }
+
+const NO_SERVERS: KillProof = { killed: 0, survivors: [], durationMs: 0 }
 
 /** Where the model is when a profile does not say. */
 const MODEL_BASE_URL = 'https://api.anthropic.com'
@@ -138,8 +143,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       deps.agentServer.revoke(token)
     }
     const close = async (urgency: Urgency): Promise<void> => {
-      guarded?.release()
       await broker?.close(urgency)
+      guarded?.release()
       if (folder !== null) await removeSessionFolder(folder)
     }
     const stopIfOver = (): void => {
@@ -239,7 +244,10 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       deps.ledger.append('checkpoint/created', id, { checkpointId: checkpoint.id, reason: 'start', files: checkpoint.fileCount, leftOut: checkpoint.leftOut.length })
       deps.registry.apply(id, { type: 'checkpointed', checkpoint: checkpoint.id })
       stopIfOver()
-      broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, token, servers: await loadServers(profile), socketPath: brokerSocket })
+      const writable = [cwd, ...prepared.writable]
+      guarded = guardFiles(writable)
+      const hold: ServerHold = { launch: (spec) => provider.launch(spec), homeAt: kind === 'off' ? null : homeAt, guarded }
+      broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, hold, token, servers: await loadServers(profile), socketPath: brokerSocket })
       void broker.started.then(() => {
         for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })
       })
@@ -247,8 +255,6 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, upstreamBaseUrl, prepared, signal: over.signal }) : null
       await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey }, { ...way, proxy })
       stopIfOver()
-      const writable = [cwd, ...prepared.writable]
-      guarded = guardFiles(writable)
       live.launching = true
       const container = await provider.launch({
         sessionId: id,
@@ -301,6 +307,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         return over.signal.aborted
       },
       revoke,
+      killServers: async () => (await broker?.close('at-once')) ?? NO_SERVERS,
       close,
     }
   }

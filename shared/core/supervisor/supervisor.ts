@@ -191,7 +191,8 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     if (session.container !== null) await session.container.freeze().catch(() => undefined)
     session.revoke()
     if (session.launching) await session.launched.catch(() => undefined)
-    const proof = await endAll(session)
+    const [agent, servers] = await Promise.all([endAll(session), session.killServers()])
+    const proof = { killed: agent.killed + servers.killed, survivors: [...agent.survivors, ...servers.survivors] }
     const durationMs = performance.now() - startedAt
     const report = { sessionId, processesKilled: proof.killed, survivors: [...proof.survivors], durationMs, restore: null, restoreProblem: null }
     if (registry.find(sessionId) === null) {

@@ -33,7 +33,11 @@ const answeringHost = async (paths: Paths): Promise<Client | null> => {
   return client
 }
 
-const killFileOf = (paths: Paths, sessionId: SessionId): string => join(paths.killFiles, `${sessionId}.json`)
+/** The kill files of a session and of its MCP servers, whose names begin with its own. */
+const killFilesOf = async (paths: Paths, sessionId: SessionId): Promise<string[]> => {
+  const names = await readdir(paths.killFiles).catch(() => [])
+  return names.filter((name) => name.startsWith(`${sessionId}.`) && name.endsWith('.json')).map((name) => join(paths.killFiles, name))
+}
 
 const sessionsWithKillFile = async (paths: Paths): Promise<SessionId[]> => {
   const names = await readdir(paths.killFiles).catch(() => [])
@@ -41,8 +45,11 @@ const sessionsWithKillFile = async (paths: Paths): Promise<SessionId[]> => {
 }
 
 const killAlone = async (paths: Paths, sessionId: SessionId, keepChanges: boolean): Promise<KillReport> => {
-  const { killed, survivors, durationMs } = await killByFile(killFileOf(paths, sessionId))
-  const report = { sessionId, processesKilled: killed, survivors: [...survivors], durationMs, restore: null }
+  const proofs = await Promise.all((await killFilesOf(paths, sessionId)).map(killByFile))
+  const killed = proofs.reduce((sum, proof) => sum + proof.killed, 0)
+  const survivors = proofs.flatMap((proof) => proof.survivors)
+  const durationMs = Math.max(0, ...proofs.map((proof) => proof.durationMs))
+  const report = { sessionId, processesKilled: killed, survivors, durationMs, restore: null }
   if (survivors.length > 0) return { ...report, restoreProblem: `Nothing was put back: ${survivors.length} of its processes could not be ended. Kill it again: holdfast kill ${sessionId}` }
   if (keepChanges) return { ...report, restoreProblem: 'The changes were kept, as asked.' }
   const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock: systemClock, ids: randomIds })
@@ -99,7 +106,7 @@ export const emergencyKill = async (sessionIds: readonly SessionId[] | 'all', ke
   const client = await answeringHost(paths)
   if (client !== null) {
     try {
-      const reports = await killThroughHost(client, sessionIds, keepChanges, chosen.map((id) => killFileOf(paths, id)))
+      const reports = await killThroughHost(client, sessionIds, keepChanges, (await Promise.all(chosen.map((id) => killFilesOf(paths, id)))).flat())
       if (reports !== null) return reports
     } finally {
       client.close()

@@ -1,0 +1,113 @@
+import { mkdir, realpath, stat } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
+import { HoldfastError } from '../../contract/errors.ts'
+import type { SessionId } from '../../contract/ids.ts'
+import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../agents/find-executable.ts'
+import { isWithin } from '../containers/mount-plan.ts'
+import type { Container, ContainerSpec, IdSource } from '../ports.ts'
+import type { ServerLaunch } from './server-launch.ts'
+
+/** How a session's servers are held: as its agent is, each in a container of its own. */
+export interface ServerHold {
+  readonly launch: (spec: ContainerSpec) => Promise<Container>
+  /** Where a server finds its home: `null` where nothing can be shown elsewhere than where it is. */
+  readonly homeAt: string | null
+  /** Files of the project that run something later by the user's hand: shown read-only. */
+  readonly guarded: { readonly readable: readonly string[]; readonly writable: readonly string[] }
+}
+
+export interface ServerContainerDeps {
+  readonly ids: Pick<IdSource, 'session'>
+  /** Servers' homes: one below it for each server. */
+  readonly homes: string
+  readonly killFiles: string
+  /** Holdfast's own folders: no server sees them. */
+  readonly hidden: readonly string[]
+}
+
+export interface ServerPlace {
+  readonly sessionId: SessionId
+  readonly name: string
+  /** Identity of the server: see ServerIdentity. */
+  readonly key: string
+  /** The session's folder. */
+  readonly cwd: string
+  readonly hold: ServerHold
+}
+
+const exists = async (file: string): Promise<'folder' | 'file' | null> => {
+  try {
+    return (await stat(file)).isDirectory() ? 'folder' : 'file'
+  } catch {
+    return null
+  }
+}
+
+/** What a program loads beside itself: the package it is in, or its own folder, and every `node_modules` above. */
+const programFolders = async (file: string): Promise<string[]> => {
+  const found: string[] = []
+  let isInPackage = false
+  for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
+    if (!isInPackage && (await exists(join(folder, 'package.json')))) {
+      isInPackage = true
+      found.push(folder)
+    }
+    if ((await exists(join(folder, 'node_modules'))) === 'folder') found.push(join(folder, 'node_modules'))
+  }
+  return isInPackage ? found : [dirname(file), ...found]
+}
+
+/** The folders of a PATH; of a Node installation, such as nvm's, npm with them. */
+const programsIn = (folders: readonly string[]): string[] =>
+  folders.filter((folder) => folder !== '/').flatMap((folder) => [folder, join(dirname(folder), 'lib', 'node_modules')])
+
+/**
+ * Starts a server in a container of its own: it sees the project, programs, a home that it keeps, and what its own
+ * arguments name; not the user's home, not Holdfast's folders, not another server's process.
+ * Throws HoldfastError `agent-refused` for a server with secrets whose program the agent can change, `agent-not-found`,
+ * `container-unavailable`.
+ */
+export const startServerContainer = async (deps: ServerContainerDeps, launch: ServerLaunch, place: ServerPlace): Promise<Container> => {
+  const { name, cwd, hold } = place
+  const folders = await foldersToSearch(launch.env['PATH'] ?? '', [cwd])
+  const file = await findExecutable(launch.command, folders, cwd)
+  if (file === null) throw new HoldfastError('agent-not-found', `Server ${name} is not started: there is no program ${launch.command}.`)
+  if (launch.hasSecrets) await requireOutOfReach(file, [cwd])
+
+  const named: { file: string; kind: 'folder' | 'file' }[] = []
+  for (const argument of launch.args) {
+    const path = resolve(cwd, argument)
+    const kind = argument.includes('/') ? await exists(path) : null
+    if (kind === null) continue
+    const real = await realpath(path)
+    if (kind === 'file' && launch.hasSecrets && isWithin(real, cwd)) {
+      throw new HoldfastError('agent-refused', `Server ${name} is not started: ${argument} lies in the project, where the agent can change it, and the server holds secrets. Keep it elsewhere.`)
+    }
+    named.push({ file: real, kind })
+  }
+  const programs = await Promise.all(named.filter(({ kind }) => kind === 'file').map((one) => programFolders(one.file)))
+  const home = join(deps.homes, place.key, 'home')
+  const homeAt = hold.homeAt ?? home
+  await mkdir(home, { recursive: true, mode: 0o700 })
+  const readable = [...(await filesBehind(file)), ...programsIn(folders), ...programs.flat(), ...hold.guarded.readable]
+  for (const shown of readable) {
+    // What is shown inside the home needs a place there.
+    if (isWithin(shown, homeAt) && homeAt !== home) await mkdir(join(home, dirname(relative(homeAt, shown))), { recursive: true, mode: 0o700 })
+  }
+  const id = deps.ids.session()
+  return hold.launch({
+    sessionId: id,
+    file,
+    args: launch.args,
+    cwd,
+    env: { ...launch.env, HOME: homeAt },
+    terminal: null,
+    writable: [cwd, ...named.filter(({ kind }) => kind === 'folder').map((one) => one.file), ...hold.guarded.writable],
+    readable,
+    hidden: deps.hidden,
+    network: 'open',
+    home,
+    homeAt,
+    killFile: join(deps.killFiles, `${place.sessionId}.${id}.json`),
+  })
+}
