@@ -3,7 +3,7 @@ import { ErrorBody } from './errors.ts'
 import { ApprovalId, CheckpointId, SessionId } from './ids.ts'
 import { ApprovalRequest, ApprovalScope } from './schemas/approval.ts'
 import { Checkpoint, CheckpointDiff, CheckpointUsage, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
-import { LedgerEntry, LedgerVerification } from './schemas/ledger.ts'
+import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
 import { HeldTool, PinnedServer } from './schemas/server.ts'
 import { KillReport, Session } from './schemas/session.ts'
 import { Timestamp } from './schemas/time.ts'
@@ -98,10 +98,21 @@ export const COMMANDS = {
     }),
     ApprovalRequest,
   ),
+  /** With `after`, entries from there on; else the newest, below `before` where it is given. A page may hold fewer than `last`: go on at `next`. */
   'ledger/read': command(
-    z.object({ after: z.number().int().nonnegative().optional(), last: z.number().int().positive().max(10_000).optional(), sessionId: SessionId.optional() }),
-    z.object({ entries: z.array(LedgerEntry) }),
+    LedgerFilter.extend({
+      after: z.number().int().nonnegative().optional(),
+      before: z.number().int().positive().optional(),
+      last: z.number().int().positive().max(10_000).optional(),
+    }),
+    z.object({ entries: z.array(LedgerEntry), next: z.number().int().nullable() }),
   ),
+  /** Signs what is not signed yet, where there is a keychain. */
+  'ledger/seal': command(nothing, nothing),
+  /** The key that signs the ledger, PEM: all that another machine needs to check an export. */
+  'ledger/key': command(nothing, z.object({ publicKey: z.string() })),
+  /** Empties, for good, what agents said, asked for and got before this time. */
+  'ledger/prune': command(z.object({ before: Timestamp }), z.object({ through: z.number().int(), entries: z.number().int() })),
   'ledger/verify': command(nothing, LedgerVerification),
   'secret/set': command(z.object({ name: SecretName, value: z.string().min(1).max(65_536) }), nothing),
   'secret/list': command(nothing, z.object({ secrets: z.array(z.object({ name: SecretName, createdAt: Timestamp })) })),

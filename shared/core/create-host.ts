@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SessionId } from '../contract/ids.ts'
 import { PROTOCOL_VERSION } from '../contract/protocol.ts'
+import type { LedgerEntry } from '../contract/schemas/ledger.ts'
 import type { Session } from '../contract/schemas/session.ts'
 import { judgeCall } from '../domain/judge-call.ts'
 import { PRICE_TABLE } from '../domain/price-table.ts'
@@ -27,6 +28,7 @@ import { asFileFault } from './file-fault.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { randomIds } from './identifiers.ts'
 import { openLedger } from './ledger/ledger.ts'
+import { createSealer } from './ledger/sealer.ts'
 import type { Paths } from './paths.ts'
 import { loadProfile } from './policy/load-profile.ts'
 import type { Clock, Ledger, SecretStore } from './ports.ts'
@@ -51,6 +53,8 @@ export interface HostOptions {
   readonly paths: Paths
   readonly clock: Clock
   readonly secrets: SecretStore
+  /** A part of the keychain of its own, which no profile or server can name: what signs the ledger. */
+  readonly ledgerKeys: SecretStore
   /** The host's own environment: MCP servers get PATH, HOME and LANG of it. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** What of ours runs elsewhere, absolute: programs in other processes, and the folder of the pages in a browser. */
@@ -124,23 +128,21 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const { paths, clock, secrets, log } = options
   makeFolders(paths)
   const hub = createEventHub()
-  const openedLedger = openLedger({ file: paths.ledger, clock })
-  opened.push(() => openedLedger.close())
-  const ledger: Ledger = {
-    ...openedLedger,
-    append: (kind, sessionId, body) => {
-      const entry = openedLedger.append(kind, sessionId, body)
-      hub.publish('ledger/appended', entry)
-      return entry
-    },
-  }
+  const listeners: ((entry: LedgerEntry) => void)[] = [(entry) => hub.publish('ledger/appended', entry)]
+  const ledger = openLedger({ file: paths.ledger, clock, onAppended: (entry) => listeners.forEach((listener) => listener(entry)) })
+  opened.push(() => ledger.close())
   await endOrphans(paths, ledger, log)
   const startedAt = clock.now()
   ledger.append('host/started', null, { version: VERSION, pid: process.pid })
-  opened.push(() => ledger.append('host/stopped', null, {}))
 
   const registry = createSessionRegistry((session: Session) => hub.publish('session/changed', session))
   const alarms = createAlarms({ ledger, publish: (alarm) => hub.publish('alarm/raised', alarm), log })
+  const sealer = createSealer({ ledger, keys: options.ledgerKeys, raiseAlarm: (message) => alarms.raise(null, message) })
+  listeners.push(sealer.saw)
+  opened.push(async () => {
+    ledger.append('host/stopped', null, {})
+    await sealer.close()
+  })
   const approvals = createApprovals({
     clock,
     ids: randomIds,
@@ -271,6 +273,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       clock,
       startedAt,
       ledger,
+      sealer,
       supervisor,
       gate,
       approvals,

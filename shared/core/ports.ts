@@ -1,9 +1,11 @@
 import type { Readable, Writable } from 'node:stream'
 import type { ApprovalId, CheckpointId, SessionId, ToolCallId } from '../contract/ids.ts'
 import type { Checkpoint, CheckpointDiff, CheckpointReason, CheckpointUsage, RestoreReport } from '../contract/schemas/checkpoint.ts'
-import type { LedgerEntry, LedgerKind, LedgerVerification } from '../contract/schemas/ledger.ts'
+import type { LedgerBody } from '../contract/schemas/ledger-bodies.ts'
+import type { LedgerEntry, LedgerFilter, LedgerKind, LedgerVerification } from '../contract/schemas/ledger.ts'
 import type { ContainerKind } from '../contract/schemas/session.ts'
 import type { Timestamp } from '../contract/schemas/time.ts'
+import type { SealTrust } from '../domain/ledger-seal.ts'
 
 /** The wall clock. Everything that decides by time gets one, so that a test can move it. */
 export interface Clock {
@@ -37,18 +39,45 @@ export interface SecretStore {
   list(): Promise<readonly SecretInfo[]>
 }
 
+/** One page of a walk through the ledger. */
+export interface LedgerPage {
+  /** Oldest first. */
+  readonly entries: readonly LedgerEntry[]
+  /** Where to go on, as `after` or `before`; null at the end. A page may be empty before it. */
+  readonly next: number | null
+}
+
+/** An Ed25519 key that seals the ledger. */
+export interface LedgerSigner {
+  /** Base64 of the SubjectPublicKeyInfo. */
+  readonly publicKey: string
+  /** Base64 of the signature over the text's UTF-8 bytes. */
+  sign(text: string): string
+}
+
+/** What a verification compares seals with. */
+export interface LedgerTrust extends SealTrust {
+  /** Why nothing is signed, for a person; null when signing works. */
+  readonly problem: string | null
+}
+
 /** The audit log. One writer. */
 export interface Ledger {
   /**
    * Chains and stores one entry; when it returns, the entry is durable on disk.
    * Throws HoldfastError `ledger-unavailable` or `disk-full`: then the effect it announces must not happen.
    */
-  append(kind: LedgerKind, sessionId: SessionId | null, body: Record<string, unknown>): LedgerEntry
-  /** Entries with a sequence above `after`, oldest first, at most `limit`. */
-  read(query: { after: number; limit: number; sessionId?: SessionId }): LedgerEntry[]
-  /** The newest `limit` entries, oldest first. */
-  tail(limit: number): LedgerEntry[]
-  verify(): LedgerVerification
+  append<Kind extends LedgerKind>(kind: Kind, sessionId: SessionId | null, body: LedgerBody<Kind>): LedgerEntry
+  /** Entries with a sequence above `after`, at most `limit`; the work of one page is bounded. */
+  read(query: LedgerFilter & { after: number; limit: number }): LedgerPage
+  /** The newest entries below `before`, at most `limit`; the work of one page is bounded. */
+  tail(limit: number, query?: LedgerFilter & { before?: number | undefined }): LedgerPage
+  /** Signs a Merkle root over every entry since the last seal, and records it; null when there is nothing new. */
+  seal(signer: LedgerSigner): LedgerEntry | null
+  /** Reads everything anew; other work goes on meanwhile. */
+  verify(trust?: LedgerTrust): Promise<LedgerVerification>
+  /** Empties, for good, the bodies of the content entries from before this time; the chain still verifies, and says so. */
+  prune(before: Timestamp): Promise<{ through: number; entries: number }>
   close(): void
 }
 

@@ -1,15 +1,19 @@
-import type { LedgerFault, LedgerVerification } from '../contract/schemas/ledger.ts'
+import type { LedgerFault } from '../contract/schemas/ledger.ts'
 
 /** SHA-256 of the text's UTF-8 bytes as 64 lower-case hex digits. An argument, so that this file runs anywhere. */
 export type Sha256 = (text: string) => string
 
-/** An entry as the chain sees it: `body` is the canonical JSON text that was stored, never parsed and rewritten. */
+/**
+ * An entry as the chain sees it: `body` is the canonical JSON text that was stored, never parsed and rewritten, and ''
+ * once its content was pruned. `bodyHash` is null in entries of the first format, whose hash covers the body itself.
+ */
 export interface ChainRow {
   readonly sequence: number
   readonly at: number
   readonly kind: string
   readonly sessionId: string | null
   readonly body: string
+  readonly bodyHash: string | null
   readonly previousHash: string
   readonly hash: string
 }
@@ -23,8 +27,9 @@ export interface LedgerHead {
 /** Where every chain begins: the `previousHash` of entry 1. */
 export const GENESIS: LedgerHead = { sequence: 0, hash: '0'.repeat(64) }
 
-/** Opens every hash input: names the format, so that a later one can never be taken for this one. */
-const FORMAT = 'holdfast-ledger-1\n'
+/** One opens every hash input and names its format, so that neither can be taken for the other. */
+const FIRST_FORMAT = 'holdfast-ledger-1\n'
+const FORMAT = 'holdfast-ledger-2\n'
 const MAX_DEPTH = 256
 const MAX_FAULTS = 100
 /** How far around its place the origin of a moved entry is looked for. */
@@ -67,11 +72,21 @@ const quoted = (text: string): string => (NEEDS_ESCAPE.test(text) ? JSON.stringi
 // oxlint-disable-next-line no-control-regex
 const NEEDS_ESCAPE = /[\u0000-\u001f"\\\ud800-\udfff]/
 
-/** What an entry's hash is taken of: the format's name, then the canonical JSON of every field but the hash. */
-export const hashInput = (row: Omit<ChainRow, 'hash'>): string =>
-  `${FORMAT}{"at":${row.at},"body":${row.body},"kind":${JSON.stringify(row.kind)}` +
-  `,"previousHash":"${row.previousHash}","sequence":${row.sequence}` +
-  `,"sessionId":${row.sessionId === null ? 'null' : JSON.stringify(row.sessionId)}}`
+/** What an entry's hash is taken of: the format's name, then canonical JSON of every field but the hash. */
+export const hashInput = (row: Omit<ChainRow, 'hash'>): string => {
+  const content = row.bodyHash === null ? `"body":${row.body}` : `"bodyHash":"${row.bodyHash}"`
+  return (
+    `${row.bodyHash === null ? FIRST_FORMAT : FORMAT}{"at":${row.at},${content},"kind":${JSON.stringify(row.kind)}` +
+    `,"previousHash":"${row.previousHash}","sequence":${row.sequence}` +
+    `,"sessionId":${row.sessionId === null ? 'null' : JSON.stringify(row.sessionId)}}`
+  )
+}
+
+const HASH = /^[0-9a-f]{64}$/
+
+/** Whether the body is what the entry's hash was taken of, or gone and still vouched for by its own hash. */
+const isOwnBody = ({ body, bodyHash }: ChainRow, sha256: Sha256): boolean =>
+  bodyHash === null || (body === '' ? HASH.test(bodyHash) : sha256(body) === bodyHash)
 
 /** Where a verification stands between two rows. */
 export interface ChainState {
@@ -83,6 +98,13 @@ export interface ChainState {
   readonly lastPrevious: string
   /** The hash found at the expected head's sequence. */
   readonly hashAtExpected: string | null
+  readonly faults: readonly LedgerFault[]
+}
+
+export interface ChainVerdict {
+  readonly ok: boolean
+  readonly entries: number
+  readonly headHash: string
   readonly faults: readonly LedgerFault[]
 }
 
@@ -100,7 +122,8 @@ export const stepChain = (state: ChainState, row: ChainRow, sha256: Sha256): Cha
   const sound =
     row.sequence === state.last.sequence + 1 &&
     row.previousHash === state.last.hash &&
-    isWellTyped(row) &&
+    hasTypes(row) &&
+    isOwnBody(row, sha256) &&
     sha256(hashInput(row)) === row.hash
   const full = state.faults.length >= MAX_FAULTS
   const faults = sound || full ? state.faults : [...state.faults, ...diagnose(state, row, sha256)]
@@ -116,7 +139,7 @@ export const stepChain = (state: ChainState, row: ChainRow, sha256: Sha256): Cha
 }
 
 /** Ends the fold: compares with the head kept outside and orders the faults, first bad sequence first. */
-export const endChain = (state: ChainState): LedgerVerification => {
+export const endChain = (state: ChainState): ChainVerdict => {
   const missed = headFault(state.expected, state.last, state.hashAtExpected)
   const known = missed === null || state.faults.some((found) => found.sequence === missed.sequence)
   const faults = (known ? [...state.faults] : [...state.faults, missed]).sort((a, b) => a.sequence - b.sequence)
@@ -140,22 +163,24 @@ export const headFault = (expected: LedgerHead | null, last: LedgerHead, found: 
   return fault(expected.sequence, 'altered', 'differs from the head kept beside the database: it or one before it changed')
 }
 
-const fault = (sequence: number, problem: LedgerFault['problem'], message: string): LedgerFault => ({
+/** A fault with its place in words. */
+export const fault = (sequence: number, problem: LedgerFault['problem'], message: string): LedgerFault => ({
   sequence,
   problem,
   message: `entry ${sequence}: ${message}`,
 })
 
-const HASH = /^[0-9a-f]{64}$/
-
-const isWellTyped = (row: ChainRow): boolean =>
+const hasTypes = (row: ChainRow): boolean =>
   Number.isSafeInteger(row.sequence) &&
   Number.isSafeInteger(row.at) &&
   typeof row.kind === 'string' &&
   (row.sessionId === null || typeof row.sessionId === 'string') &&
   typeof row.body === 'string' &&
-  typeof row.previousHash === 'string' &&
-  HASH.test(row.previousHash)
+  (row.bodyHash === null || typeof row.bodyHash === 'string') &&
+  typeof row.previousHash === 'string'
+
+const isWellTyped = (row: ChainRow): boolean =>
+  hasTypes(row) && HASH.test(row.previousHash) && (row.bodyHash === null || HASH.test(row.bodyHash))
 
 /** Says what is wrong with a row that does not follow from the one before. */
 const diagnose = (state: ChainState, row: ChainRow, sha256: Sha256): LedgerFault[] => {
@@ -166,7 +191,8 @@ const diagnose = (state: ChainState, row: ChainRow, sha256: Sha256): LedgerFault
     return [fault(Math.max(row.sequence, 0), 'inserted', `stands outside the count, as number ${row.sequence}`)]
   }
 
-  const hashWorksAs = (sequence: number): boolean => sha256(hashInput({ ...row, sequence })) === row.hash
+  const isOwn = isOwnBody(row, sha256)
+  const hashWorksAs = (sequence: number): boolean => isOwn && sha256(hashInput({ ...row, sequence })) === row.hash
   const intact = hashWorksAs(row.sequence)
   if (row.sequence > next) {
     const missing = fault(next, 'removed', `entries ${next} to ${row.sequence - 1} are missing`)

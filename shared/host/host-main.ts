@@ -22,6 +22,7 @@ try {
     paths: resolvePaths(process.env),
     clock: systemClock,
     secrets: createKeychain({ service: 'holdfast', clock: systemClock }),
+    ledgerKeys: createKeychain({ service: 'holdfast-ledger', clock: systemClock }),
     environment: process.env,
     programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), networkRelay: beside('./network-relay.mjs'), pages: beside('../renderer') },
     log: (line) => void process.stderr.write(`${new Date().toISOString()} ${line}\n`),

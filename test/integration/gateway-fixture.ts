@@ -26,11 +26,13 @@ export const createMemoryLedger = () => {
         throw new HoldfastError('ledger-unavailable', 'The audit log cannot be written. Free the disk.')
       entries.push({ kind, body })
       const hash = '0'.repeat(64)
-      return { sequence: entries.length, at: 0, kind, sessionId, body, previousHash: hash, hash }
+      return { sequence: entries.length, at: 0, kind, sessionId, body, bodyHash: hash, pruned: false, previousHash: hash, hash }
     },
-    read: () => [],
-    tail: () => [],
-    verify: () => ({ ok: true, entries: entries.length, headHash: '0'.repeat(64), faults: [] }),
+    read: () => ({ entries: [], next: null }),
+    tail: () => ({ entries: [], next: null }),
+    seal: () => null,
+    verify: () => Promise.reject(new Error('not here')),
+    prune: () => Promise.reject(new Error('not here')),
     close() {},
   }
   return { ledger, entries, faults }

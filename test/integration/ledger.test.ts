@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { hash } from 'node:crypto'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,11 +8,14 @@ import { createInterface } from 'node:readline'
 import BetterSqlite3 from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { SessionId } from '../../shared/contract/ids.ts'
+import { SessionId, ToolCallId } from '../../shared/contract/ids.ts'
 import { MAX_BODY_BYTES, openLedger } from '../../shared/core/ledger/ledger.ts'
+import { generateKey, signerOf } from '../../shared/core/ledger/signing.ts'
+import { type ChainRow, GENESIS, hashInput } from '../../shared/domain/ledger-chain.ts'
 
 const CHILD = new URL('../fixtures/ledger-child.ts', import.meta.url).pathname
 const hasStrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
+const sha256 = (text: string): string => hash('sha256', text)
 const isRoot = process.getuid?.() === 0
 const ONE = SessionId.parse('ses_bcdfghjkmnpq')
 const TWO = SessionId.parse('ses_222222222222')
@@ -25,9 +29,20 @@ const newFile = (): string => {
   return join(folder, 'ledger.db')
 }
 const open = (file: string) => openLedger({ file, clock: { now: () => 1_700_000_000_000 } })
+const signer = signerOf(generateKey())
+const TRUST = { trustedKey: signer.publicKey, anchors: [], problem: null }
+const CALL = ToolCallId.parse('call_222222222222')
 const fill = (file: string, entries: number): void => {
   const ledger = open(file)
-  for (let n = 1; n <= entries; n += 1) ledger.append('tool-call/intent', n % 2 === 0 ? TWO : ONE, { tool: 'Bash', n })
+  for (let n = 1; n <= entries; n += 1) {
+    if (n % 2 === 0) ledger.append('tool-call/outcome', TWO, { toolCallId: CALL, ok: true, summary: 'Bash', durationMs: 1, n })
+    else ledger.append('alarm/raised', ONE, { message: 'Bash', n })
+  }
+  ledger.close()
+}
+const seal = (file: string): void => {
+  const ledger = open(file)
+  ledger.seal(signer)
   ledger.close()
 }
 const editing = (file: string, edit: (database: BetterSqlite3.Database) => void): void => {
@@ -36,9 +51,9 @@ const editing = (file: string, edit: (database: BetterSqlite3.Database) => void)
   edit(database)
   database.close()
 }
-const verified = (file: string): string[] => {
+const verified = async (file: string): Promise<string[]> => {
   const ledger = open(file)
-  const { faults } = ledger.verify()
+  const { faults } = await ledger.verify(TRUST)
   ledger.close()
   return faults.map(({ sequence, problem }) => `${sequence} ${problem}`)
 }
@@ -72,55 +87,61 @@ afterAll(() => {
 })
 
 describe('entries', () => {
-  test('come back as they were appended, from this process and the next', () => {
+  test('come back as they were appended, from this process and the next', async () => {
     const file = newFile()
     const ledger = open(file)
     const body = { z: 1, a: ['é', null, { deep: 0 }], gone: undefined, '\ud800': '\u0000' }
-    const appended = [ledger.append('host/started', null, body), ledger.append('session/started', ONE, {}), ledger.append('session/started', TWO, {})]
-    expect(appended[0]).toMatchObject({ sequence: 1, at: 1_700_000_000_000, kind: 'host/started', sessionId: null })
-    expect(JSON.stringify(ledger.read({ after: 0, limit: 1 })[0]?.body)).toBe('{"a":["é",null,{"deep":0}],"z":1,"\\ud800":"\\u0000"}')
-    expect(ledger.read({ after: 0, limit: 10 })).toEqual(appended)
+    const appended = [ledger.append('host/stopped', null, body), ledger.append('session/resumed', ONE, {}), ledger.append('session/resumed', TWO, {})]
+    expect(appended[0]).toMatchObject({ sequence: 1, at: 1_700_000_000_000, kind: 'host/stopped', sessionId: null })
+    expect(JSON.stringify(ledger.read({ after: 0, limit: 1 }).entries[0]?.body)).toBe('{"a":["é",null,{"deep":0}],"z":1,"\\ud800":"\\u0000"}')
+    expect(ledger.read({ after: 0, limit: 10 }).entries).toEqual(appended)
     ledger.close()
     const again = open(file)
-    expect(again.read({ after: 0, limit: 10 })).toEqual(appended)
-    expect(again.read({ after: 1, limit: 1 })).toEqual([appended[1]])
-    expect(again.read({ after: 0, limit: 10, sessionId: TWO })).toEqual([appended[2]])
-    expect(again.read({ after: 3, limit: 10, sessionId: TWO })).toEqual([])
-    expect(again.tail(2)).toEqual(appended.slice(1))
-    expect(again.verify()).toEqual({ ok: true, entries: 3, headHash: appended[2]?.hash, faults: [] })
+    expect(again.read({ after: 0, limit: 10 }).entries).toEqual(appended)
+    expect(again.read({ after: 1, limit: 1 }).entries).toEqual([appended[1]])
+    expect(again.read({ after: 0, limit: 10, sessionId: TWO }).entries).toEqual([appended[2]])
+    expect(again.read({ after: 3, limit: 10, sessionId: TWO }).entries).toEqual([])
+    expect(again.tail(2).entries).toEqual(appended.slice(1))
+    expect(await again.verify()).toEqual({
+      ok: true,
+      entries: 3,
+      headHash: appended[2]?.hash,
+      faults: [],
+      signed: { through: 0, seals: 0, publicKey: null, problem: null },
+    })
     again.close()
   })
 
-  test('with a body over 256 KiB, or one that is not JSON, are refused as bad-params and leave no trace', () => {
+  test('with a body over 256 KiB, or one that is not JSON, are refused as bad-params and leave no trace', async () => {
     const ledger = open(newFile())
-    const append = (body: Record<string, unknown>) => () => ledger.append('host/started', null, body)
+    const append = (body: Record<string, unknown>) => () => ledger.append('host/stopped', null, body)
     expect(append({ t: 'é'.repeat((MAX_BODY_BYTES - 8) / 2) })).not.toThrow()
     expect(append({ t: `${'é'.repeat((MAX_BODY_BYTES - 8) / 2)}x` })).toThrow(expect.objectContaining({ code: 'bad-params' }))
     expect(append({ n: 1n })).toThrow(expect.objectContaining({ code: 'bad-params' }))
-    expect(ledger.verify()).toMatchObject({ ok: true, entries: 1 })
+    expect(await ledger.verify()).toMatchObject({ ok: true, entries: 1 })
     ledger.close()
   })
 
-  test('cannot be changed, removed or replaced through SQL', () => {
+  test('cannot be changed, removed or replaced through SQL', async () => {
     const file = newFile()
     fill(file, 2)
     const database = new BetterSqlite3(file)
     for (const sql of [
       "UPDATE entry SET kind = 'host/started'",
       'DELETE FROM entry',
-      "INSERT OR REPLACE INTO entry VALUES (1, 1, 'k', NULL, '{}', '', '')",
-      "INSERT INTO entry VALUES (9, 1, 'k', NULL, '{}', '', '')",
+      "INSERT OR REPLACE INTO entry VALUES (1, 1, 'k', NULL, '{}', '', '', '')",
+      "INSERT INTO entry VALUES (9, 1, 'k', NULL, '{}', '', '', '')",
     ]) {
       expect(() => database.exec(sql)).toThrow(/append-only/)
     }
     database.close()
-    expect(verified(file)).toEqual([])
+    expect(await verified(file)).toEqual([])
   })
 
   test('are in files only their owner can read', () => {
     const file = newFile()
     const ledger = open(file)
-    ledger.append('host/started', null, {})
+    ledger.append('host/stopped', null, {})
     for (const name of [file, `${file}-wal`, `${file}.head`]) expect(statSync(name).mode & 0o777).toBe(0o600)
     ledger.close()
     chmodSync(file, 0o644)
@@ -135,7 +156,7 @@ describe('one writer', () => {
     const ledger = open(file)
     expect(() => open(file)).toThrow(expect.objectContaining({ code: 'host-busy' }))
     expect(await firstLine(startChild('hold', file))).toBe('host-busy')
-    ledger.append('host/started', null, {})
+    ledger.append('host/stopped', null, {})
     ledger.close()
     expect(await firstLine(startChild('hold', file))).toBe('open')
   })
@@ -150,11 +171,11 @@ describe('one writer', () => {
       winner?.kill('SIGKILL')
       if (winner !== undefined) await once(winner, 'exit')
     }
-    expect(verified(file)).toEqual([])
+    expect(await verified(file)).toEqual([])
   })
 })
 
-test.skipIf(!hasStrace)('an append is synced to disk before it returns', () => {
+test.skipIf(!hasStrace)('an append is synced to disk before it returns', async () => {
   const trace = join(scratch, 'trace')
   const command = ['-f', '-e', 'trace=fsync,fdatasync,write', '-o', trace, process.execPath, CHILD, 'load', newFile(), '20']
   expect(spawnSync('strace', command, { env: {} }).status).toBe(0)
@@ -174,10 +195,10 @@ test('after SIGKILL under load every acknowledged entry is there, verify holds a
       if (acknowledged >= until) child.kill('SIGKILL')
     }
     const ledger = open(file)
-    const { ok, entries } = ledger.verify()
+    const { ok, entries } = await ledger.verify()
     expect(ok).toBe(true)
     expect(entries).toBeGreaterThanOrEqual(acknowledged)
-    expect(ledger.append('host/started', null, {}).sequence).toBe(entries + 1)
+    expect(ledger.append('host/stopped', null, {}).sequence).toBe(entries + 1)
     acknowledged = entries + 1
     ledger.close()
   }
@@ -186,6 +207,8 @@ test('after SIGKILL under load every acknowledged entry is there, verify holds a
 
 describe('tampering', () => {
   const ENTRIES = 12
+  /** The entry that seals those before it. */
+  const SEAL = 10
   let template = ''
   let early = ''
   beforeAll(() => {
@@ -193,7 +216,9 @@ describe('tampering', () => {
     fill(template, 5)
     early = newFile()
     copyFileSync(template, early)
-    fill(template, ENTRIES - 5)
+    fill(template, SEAL - 6)
+    seal(template)
+    fill(template, ENTRIES - SEAL)
   })
   const tampered = (from = template): string => {
     const file = newFile()
@@ -201,16 +226,30 @@ describe('tampering', () => {
     copyFileSync(`${template}.head`, `${file}.head`)
     return file
   }
+  /** Makes the chain and the head file fit what the rows hold now. */
+  const rehash = (database: BetterSqlite3.Database, file: string): void => {
+    let previousHash = GENESIS.hash
+    const rows = database
+      .prepare<[], ChainRow>('SELECT sequence, at, kind, session_id AS sessionId, body FROM entry ORDER BY sequence')
+      .all()
+    for (const row of rows) {
+      const bodyHash = sha256(row.body)
+      const hash = sha256(hashInput({ ...row, bodyHash, previousHash }))
+      database.prepare('UPDATE entry SET body_hash = ?, previous_hash = ?, hash = ? WHERE sequence = ?').run(bodyHash, previousHash, hash, row.sequence)
+      previousHash = hash
+    }
+    writeFileSync(`${file}.head`, JSON.stringify({ sequence: rows.length, hash: previousHash, seal: null }))
+  }
   const shift = (database: BetterSqlite3.Database, from: number): void => {
     database.exec(`UPDATE entry SET sequence = -sequence - 1 WHERE sequence >= ${from}; UPDATE entry SET sequence = -sequence WHERE sequence < 0`)
   }
 
-  test('of any kind is found, and its first bad entry named, in 400 random mutations', () => {
+  test('of any kind is found, and its first bad entry named, in 300 random mutations', async () => {
     const sequence = fc.integer({ min: 1, max: ENTRIES })
-    const column = fc.constantFrom('at', 'kind', 'session_id', 'body', 'previous_hash', 'hash')
+    const column = fc.constantFrom('at', 'kind', 'session_id', 'body', 'body_hash', 'previous_hash', 'hash')
     const mutation = fc.oneof(
       fc.record({ does: fc.constant('flip' as const), n: sequence, column, at: fc.nat(), bit: fc.integer({ min: 0, max: 6 }) }),
-      fc.record({ does: fc.constant('empty' as const), n: sequence }),
+      fc.record({ does: fc.constant('move-to-session' as const), n: sequence }),
       fc.record({ does: fc.constant('move' as const), n: sequence, to: fc.integer({ min: 20, max: 99 }) }),
       fc.record({ does: fc.constant('drop' as const), n: sequence }),
       fc.record({ does: fc.constant('drop-and-close-up' as const), n: fc.integer({ min: 1, max: ENTRIES - 1 }) }),
@@ -219,10 +258,12 @@ describe('tampering', () => {
       fc.record({ does: fc.constant('insert' as const), n: sequence }),
       fc.record({ does: fc.constant('truncate' as const), n: sequence }),
       fc.record({ does: fc.constant('edit' as const), n: sequence }),
+      fc.record({ does: fc.constant('blank' as const), n: sequence }),
+      fc.record({ does: fc.constant('rewrite' as const), n: fc.integer({ min: 1, max: SEAL }) }),
     )
     const seen = new Set<string>()
-    fc.assert(
-      fc.property(mutation, (m) => {
+    await fc.assert(
+      fc.asyncProperty(mutation, async (m) => {
         seen.add(m.does)
         const file = tampered()
         let first = m.n
@@ -237,8 +278,8 @@ describe('tampering', () => {
               bytes[at] = (bytes[at] ?? 0) ^ (1 << m.bit)
               return run(`UPDATE entry SET ${m.column} = ? WHERE sequence = ?`, bytes.toString(), m.n)
             }
-            case 'empty':
-              return run('UPDATE entry SET session_id = NULL WHERE sequence = ?', m.n)
+            case 'move-to-session':
+              return run("UPDATE entry SET session_id = 'ses_333333333333' WHERE sequence = ?", m.n)
             case 'move':
               return run('UPDATE entry SET sequence = ? WHERE sequence = ?', m.to, m.n)
             case 'drop':
@@ -256,37 +297,44 @@ describe('tampering', () => {
               first = m.n + 1
               shift(database, m.n + 1)
               return database.exec(
-                `INSERT INTO entry SELECT ${m.n + 1}, at, kind, session_id, body, previous_hash, hash FROM entry WHERE sequence = ${m.n}`,
+                `INSERT INTO entry SELECT ${m.n + 1}, at, kind, session_id, body, previous_hash, hash, body_hash FROM entry WHERE sequence = ${m.n}`,
               )
             case 'insert':
               shift(database, m.n)
-              return run(`INSERT INTO entry VALUES (?, 1, 'host/started', NULL, '{}', ?, ?)`, m.n, 'a'.repeat(64), 'b'.repeat(64))
+              return run(`INSERT INTO entry VALUES (?, 1, 'host/started', NULL, '{}', ?, ?, NULL)`, m.n, 'a'.repeat(64), 'b'.repeat(64))
             case 'truncate':
               return run('DELETE FROM entry WHERE sequence >= ?', m.n)
             case 'edit':
-              return run(`UPDATE entry SET body = replace(body, 'Bash', 'Read') WHERE sequence = ?`, m.n)
+              return run(`UPDATE entry SET body = replace(body, ':', ': ') WHERE sequence = ?`, m.n)
+            case 'blank':
+              return run(`UPDATE entry SET body = '' WHERE sequence = ?`, m.n)
+            case 'rewrite':
+              // Whoever can write all files makes every hash and the head fit; only the seal shows it.
+              first = SEAL
+              run(`UPDATE entry SET body = replace(body, ':', ': ') WHERE sequence = ?`, m.n)
+              return rehash(database, file)
           }
         })
         const ledger = open(file)
-        const { ok, faults } = ledger.verify()
+        const { ok, faults } = await ledger.verify(TRUST)
         ledger.close()
         rmSync(join(file, '..'), { recursive: true })
-        expect({ ok, first: faults[0]?.sequence }).toEqual({ ok: false, first })
+        expect({ ok, first: faults[0]?.sequence }, m.does).toEqual({ ok: false, first })
       }),
-      { numRuns: 400 },
+      { numRuns: 300 },
     )
-    expect(seen.size).toBe(10)
+    expect(seen.size).toBe(12)
   })
 
-  test('with a byte anywhere in the file is refused, found, or changes nothing that is read', () => {
+  test('with a byte anywhere in the file is refused, found, or changes nothing that is read', async () => {
     const ledger = open(template)
     const whole = () => [undefined, ONE, TWO].map((sessionId) => ({ after: 0, limit: 99, ...(sessionId === undefined ? {} : { sessionId }) }))
     const truth = whole().map((query) => ledger.read(query))
     ledger.close()
     const size = statSync(template).size
     let found = 0
-    fc.assert(
-      fc.property(fc.nat({ max: size - 1 }), fc.integer({ min: 0, max: 7 }), (at, bit) => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: size - 1 }), fc.integer({ min: 0, max: 7 }), async (at, bit) => {
         const file = tampered()
         const bytes = readFileSync(file)
         bytes[at] = (bytes[at] ?? 0) ^ (1 << bit)
@@ -294,7 +342,7 @@ describe('tampering', () => {
         try {
           const damaged = open(file)
           try {
-            if (damaged.verify().ok) expect(whole().map((query) => damaged.read(query))).toEqual(truth)
+            if ((await damaged.verify()).ok) expect(whole().map((query) => damaged.read(query))).toEqual(truth)
             else found += 1
           } finally {
             damaged.close()
@@ -310,40 +358,40 @@ describe('tampering', () => {
     expect(found).toBeGreaterThan(0)
   })
 
-  test('by putting an earlier copy of the database back is found, and nothing is added on top', () => {
+  test('by putting an earlier copy of the database back is found, and nothing is added on top', async () => {
     const file = tampered(early)
     const head = readFileSync(`${file}.head`, 'utf8')
     const ledger = open(file)
-    expect(ledger.verify().faults).toEqual([{ sequence: 6, problem: 'truncated', message: 'entry 6: entries 6 to 12 are missing at the end' }])
-    expect(() => ledger.append('host/started', null, {})).toThrow(expect.objectContaining({ code: 'ledger-unavailable' }))
+    expect((await ledger.verify()).faults).toEqual([{ sequence: 6, problem: 'truncated', message: 'entry 6: entries 6 to 12 are missing at the end' }])
+    expect(() => ledger.append('host/stopped', null, {})).toThrow(expect.objectContaining({ code: 'ledger-unavailable' }))
     ledger.close()
     expect(readFileSync(`${file}.head`, 'utf8')).toBe(head)
-    expect(verified(file)).toEqual(['6 truncated'])
+    expect(await verified(file)).toEqual(['6 truncated'])
   })
 
-  test('by removing the database or the head alone is found', () => {
+  test('by removing the database or the head alone is found', async () => {
     const noDatabase = tampered()
     rmSync(noDatabase)
-    expect(verified(noDatabase)).toEqual(['1 truncated'])
+    expect(await verified(noDatabase)).toEqual(['1 truncated'])
     const noHead = tampered()
     rmSync(`${noHead}.head`)
-    expect(verified(noHead)).toEqual(['12 unreadable'])
+    expect(await verified(noHead)).toEqual(['12 unreadable'])
     expect(existsSync(`${noHead}.head`)).toBe(false)
   })
 
-  test('under an open ledger is found, though its pages are cached', () => {
+  test('under an open ledger is found, though its pages are cached', async () => {
     const file = tampered()
     const ledger = open(file)
-    expect(ledger.verify().ok).toBe(true)
+    expect((await ledger.verify()).ok).toBe(true)
     const bytes = readFileSync(file)
     const at = bytes.indexOf('"n":3')
     bytes.write('"n":8', at)
     writeFileSync(file, bytes, { flag: 'r+' })
-    expect(ledger.verify().ok).toBe(false)
+    expect((await ledger.verify()).ok).toBe(false)
     ledger.close()
   })
 
-  test('that hides an entry from its session alone is found', () => {
+  test('that hides an entry from its session alone is found', async () => {
     const file = tampered()
     const database = new BetterSqlite3(file)
     database.unsafeMode()
@@ -355,24 +403,24 @@ describe('tampering', () => {
       PRAGMA writable_schema = ON;
       UPDATE sqlite_schema SET sql = replace(sql, ' AND sequence <> 3', '') WHERE name = 'entry_by_session'`)
     database.close()
-    expect(verified(file)).toEqual(['0 unreadable'])
+    expect(await verified(file)).toEqual(['0 unreadable'])
   })
 })
 
 describe('a disk or file that cannot be used', () => {
-  test.skipIf(!isRoot)('full disk: the append says disk-full, and goes on from the same head once there is space', () => {
+  test.skipIf(!isRoot)('full disk: the append says disk-full, and goes on from the same head once there is space', async () => {
     const folder = mountTmpfs('size=512k')
     const ballast = join(folder, 'ballast')
     writeFileSync(ballast, Buffer.alloc(128 * 1024))
     const ledger = open(join(folder, 'ledger.db'))
     let acknowledged = 0
     expect(() => {
-      for (;;) acknowledged = ledger.append('tool-call/intent', null, { text: 'x'.repeat(2_000) }).sequence
+      for (;;) acknowledged = ledger.append('alarm/raised', null, { message: 'x'.repeat(2_000) }).sequence
     }).toThrow(expect.objectContaining({ code: 'disk-full' }))
-    expect(ledger.verify()).toMatchObject({ ok: true, entries: acknowledged })
+    expect(await ledger.verify()).toMatchObject({ ok: true, entries: acknowledged })
     rmSync(ballast)
-    expect(ledger.append('host/started', null, {}).sequence).toBe(acknowledged + 1)
-    expect(ledger.verify()).toMatchObject({ ok: true, entries: acknowledged + 1 })
+    expect(ledger.append('host/stopped', null, {}).sequence).toBe(acknowledged + 1)
+    expect(await ledger.verify()).toMatchObject({ ok: true, entries: acknowledged + 1 })
     ledger.close()
   })
 
@@ -398,7 +446,7 @@ describe('a disk or file that cannot be used', () => {
     for (const [file, code, words] of [
       [damaged, 'ledger-unavailable', 'is damaged'],
       [foreign, 'ledger-unavailable', 'is a database of another program'],
-      [newer, 'version-mismatch', 'was written by a newer Holdfast (format 99; this one knows 1)'],
+      [newer, 'version-mismatch', 'was written by a newer Holdfast (format 99; this one knows 2)'],
     ] as const) {
       const before = readFileSync(file)
       expect(() => open(file)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(`${file} ${words}`) }))
@@ -414,6 +462,6 @@ describe('a disk or file that cannot be used', () => {
     const ledger = open(newFile())
     ledger.close()
     ledger.close()
-    expect(() => ledger.append('host/started', null, {})).toThrow(expect.objectContaining({ code: 'ledger-unavailable' }))
+    expect(() => ledger.append('host/stopped', null, {})).toThrow(expect.objectContaining({ code: 'ledger-unavailable' }))
   })
 })

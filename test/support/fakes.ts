@@ -16,13 +16,15 @@ export const createMemoryLedger = (): Ledger & { readonly entries: LedgerEntry[]
     append: (kind: LedgerKind, sessionId: SessionId | null, body: Record<string, unknown>): LedgerEntry => {
       if (entries.length + 1 >= ledger.failFrom) throw new Error('the disk is gone')
       const hash = createHash('sha256').update(String(entries.length)).digest('hex')
-      const entry = { sequence: entries.length + 1, at: 0, kind, sessionId, body, previousHash: hash, hash }
+      const entry = { sequence: entries.length + 1, at: 0, kind, sessionId, body, bodyHash: hash, pruned: false, previousHash: hash, hash }
       entries.push(entry)
       return entry
     },
-    read: () => [],
-    tail: () => entries,
-    verify: () => ({ ok: true, entries: entries.length, headHash: '0'.repeat(64), faults: [] }),
+    read: () => ({ entries: [], next: null }),
+    tail: () => ({ entries, next: null }),
+    seal: () => null,
+    verify: () => Promise.reject(new Error('not here')),
+    prune: () => Promise.reject(new Error('not here')),
     close: () => undefined,
   }
   return ledger

@@ -204,7 +204,16 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
       await behaviour.step('prepare')
       stopIfOver()
       live.profile = profileWith({ ...NO_LIMITS, ...behaviour.limits })
-      ledger.append('session/started', id, {})
+      ledger.append('session/started', id, {
+        agent: 'tester',
+        adapter: 'none',
+        command: ['agent'],
+        cwd: '/project',
+        container: 'off',
+        profile: live.profile,
+        profileHash: '0'.repeat(64),
+        modelKey: null,
+      })
       registry.add({
         id,
         agent: 'tester',

@@ -61,7 +61,7 @@ test('retention goes oldest first, and leaves the pinned and the start of a live
 
 test('pushes, published packages and outside tools that do more than read cannot be taken back; local work and reads can', () => {
   const call = (tool: string, input: unknown, actionClass: string, reason: string): LedgerEntry =>
-    ({ sequence: 1, at: 5, kind: 'tool-call/intent', sessionId: null, previousHash: '', hash: '', body: { tool, input, decision: { effect: 'allow', rules: [], classification: { class: actionClass, reasons: [reason] } } } }) as LedgerEntry
+    ({ sequence: 1, at: 5, kind: 'tool-call/intent', sessionId: null, previousHash: '', hash: '', bodyHash: null, pruned: false, body: { tool, input, decision: { effect: 'allow', rules: [], classification: { class: actionClass, reasons: [reason] } } } }) as LedgerEntry
   const entries = [
     call('Bash', { command: 'git push origin main' }, 'write', 'git push: changes the repository'),
     call('Bash', { command: 'npm publish' }, 'destructive', 'npm publish: publishes a package'),

@@ -9,7 +9,8 @@ const makeChain = (length: number): ChainRow[] => {
   const rows: ChainRow[] = []
   for (let sequence = 1; sequence <= length; sequence += 1) {
     const previousHash = rows.at(-1)?.hash ?? GENESIS.hash
-    const row = { sequence, at: 1_000 + sequence, kind: 'host/started', sessionId: null, body: `{"n":${sequence}}`, previousHash }
+    const body = `{"n":${sequence}}`
+    const row = { sequence, at: 1_000 + sequence, kind: 'host/started', sessionId: null, body, bodyHash: sha256(body), previousHash }
     rows.push({ ...row, hash: sha256(hashInput(row)) })
   }
   return rows
@@ -64,13 +65,23 @@ describe('canonical JSON', () => {
   })
 })
 
-test('the hash input is fixed: another machine computes the same hash from the same entry', () => {
+describe('the hash input is fixed: another machine computes the same hash from the same entry', () => {
   const row = { sequence: 7, at: 1_700_000_000_000, kind: 'session/ended', sessionId: 'ses_bcdfghjkmnpq', body: '{"code":0}', previousHash: 'ab'.repeat(32) }
-  const input =
-    'holdfast-ledger-1\n{"at":1700000000000,"body":{"code":0},"kind":"session/ended",' +
-    `"previousHash":"${'ab'.repeat(32)}","sequence":7,"sessionId":"ses_bcdfghjkmnpq"}`
-  expect(hashInput(row)).toBe(input)
-  expect(input.split('\n')[1]).toBe(canonicalJson({ ...row, body: { code: 0 } }))
+  const rest = `"kind":"session/ended","previousHash":"${'ab'.repeat(32)}","sequence":7,"sessionId":"ses_bcdfghjkmnpq"}`
+
+  test('over the hash of the body', () => {
+    const bodyHash = 'cd'.repeat(32)
+    const { body: _, ...others } = row
+    const input = `holdfast-ledger-2\n{"at":1700000000000,"bodyHash":"${bodyHash}",${rest}`
+    expect(hashInput({ ...row, bodyHash })).toBe(input)
+    expect(input.split('\n')[1]).toBe(canonicalJson({ ...others, bodyHash }))
+  })
+
+  test('and, in entries of the first format, over the body itself', () => {
+    const input = `holdfast-ledger-1\n{"at":1700000000000,"body":{"code":0},${rest}`
+    expect(hashInput({ ...row, bodyHash: null })).toBe(input)
+    expect(input.split('\n')[1]).toBe(canonicalJson({ ...row, body: { code: 0 } }))
+  })
 })
 
 describe('verification', () => {
@@ -91,7 +102,7 @@ describe('verification', () => {
   })
 
   test('names an altered entry, whichever field it was, and only that one', () => {
-    for (const change of [{ at: 1 }, { kind: 'host/stopped' }, { sessionId: '' }, { body: '{"n":9}' }, { hash: 'f'.repeat(64) }]) {
+    for (const change of [{ at: 1 }, { kind: 'host/stopped' }, { sessionId: '' }, { body: '{"n":9}' }, { bodyHash: sha256('{}') }, { hash: 'f'.repeat(64) }]) {
       expect(found(rewrite(3, change), head)).toEqual(['3 altered'])
     }
     expect(found(rewrite(3, { previousHash: 'f'.repeat(64) }), head)).toEqual(['3 altered'])
@@ -99,9 +110,12 @@ describe('verification', () => {
   })
 
   test('names an entry that was altered together with its own hash', () => {
-    expect(found(rehash(rewrite(3, { body: '{}' }), 3), head)).toEqual(['3 altered'])
-    expect(found(rehash(rewrite(1, { body: '{}' }), 1), head)).toEqual(['1 altered'])
-    expect(found(rehash(rewrite(6, { body: '{}' }), 6), head)).toEqual(['6 altered'])
+    const forged = { body: '{}', bodyHash: sha256('{}') }
+    expect(found(rehash(rewrite(3, forged), 3), head)).toEqual(['3 altered'])
+    expect(found(rehash(rewrite(1, forged), 1), head)).toEqual(['1 altered'])
+    expect(found(rehash(rewrite(6, forged), 6), head)).toEqual(['6 altered'])
+    const downgraded = { body: '{}', bodyHash: null }
+    expect(found(rewrite(3, downgraded), head)).toEqual(['3 altered'])
   })
 
   test('names a removed entry', () => {
@@ -123,19 +137,20 @@ describe('verification', () => {
 
   test('names an inserted entry, forged or repeated', () => {
     const shifted = (from: number) => chain.map((row) => (row.sequence >= from ? { ...row, sequence: row.sequence + 1 } : row))
-    const forged = { ...(chain[1] as ChainRow), sequence: 3, previousHash: (chain[1] as ChainRow).hash, body: '{"forged":true}' }
+    const forged = { ...(chain[1] as ChainRow), sequence: 3, previousHash: (chain[1] as ChainRow).hash, body: '{"forged":true}', bodyHash: sha256('{"forged":true}') }
     expect(found(rehash([...shifted(3), forged], 3), head)[0]).toBe('3 inserted')
     expect(found([...shifted(3), { ...(chain[1] as ChainRow), sequence: 3 }], head)[0]).toBe('3 inserted')
     expect(found([...chain, { ...(chain[1] as ChainRow), sequence: -4 }], head)).toEqual(['0 inserted'])
   })
 
   test('names a rewritten end that is sound in itself but is not what the kept head says', () => {
-    const other = makeChain(5).concat(rehash(rewrite(6, { body: '{"other":1}' }), 6).slice(5))
+    const other = makeChain(5).concat(rehash(rewrite(6, { body: '{"other":1}', bodyHash: sha256('{"other":1}') }), 6).slice(5))
     expect(found(other, head)).toEqual(['6 altered'])
   })
 
   test('reports a column of the wrong type instead of reading it as something else', () => {
     expect(found(rewrite(3, { at: '1003' as unknown as number }), head)).toEqual(['3 unreadable'])
+    expect(found(rewrite(3, { bodyHash: 'x' }), head)).toEqual(['3 unreadable'])
     expect(found(rewrite(3, { body: null as unknown as string }), head)).toEqual(['3 unreadable'])
   })
 

@@ -94,6 +94,7 @@ export const runGuidedSession = async (params: {
       paths,
       clock: systemClock,
       secrets: createMemorySecrets(systemClock, { [KEY_NAME]: KEY }),
+      ledgerKeys: createMemorySecrets(systemClock, {}),
       environment,
       programs,
       adapters: claude === null ? [createScriptedAgentAdapter(programs.demoAgent)] : [claudeCode],

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
+import type { LedgerBody } from '../../contract/schemas/ledger-bodies.ts'
 import { type Billing, NO_TOKENS } from '../../contract/schemas/usage.ts'
 import type { MessageCost, RequestEnd, Reservation } from '../../domain/budget-meter.ts'
 import { createMessageUsageReader, type MessageUsage } from '../../domain/message-usage.ts'
@@ -58,7 +59,7 @@ const describeIntent = ({
   body,
   billing,
   metered,
-}: Exchange): Record<string, unknown> => ({
+}: Exchange): LedgerBody<'model-request/intent'> => ({
   agent: session.agent,
   subagent: header(request, 'x-claude-code-agent-id'),
   endpoint: `${request.method} ${path.split('?', 1)[0]}`,
@@ -74,7 +75,9 @@ const describeIntent = ({
       }),
 })
 
-const describeOutcome = (progress: Progress, priceTable: PriceTable): Record<string, unknown> => ({
+const describeOutcome = (intent: number, latencyMs: number, progress: Progress, priceTable: PriceTable): LedgerBody<'model-request/outcome'> => ({
+  intent,
+  latencyMs,
   httpStatus: progress.status,
   ended: progress.end.kind,
   ...(progress.usage === null
@@ -166,11 +169,8 @@ export const runExchange = async (
     await pass(answer)
   } finally {
     metered?.reservation.settle(progress.end)
-    deps.ledger.append('model-request/outcome', session.sessionId, {
-      intent: intent.sequence,
-      latencyMs: deps.clock.now() - startedAt,
-      ...describeOutcome(progress, deps.priceTable),
-    })
+    const outcome = describeOutcome(intent.sequence, deps.clock.now() - startedAt, progress, deps.priceTable)
+    deps.ledger.append('model-request/outcome', session.sessionId, outcome)
   }
   response.end()
 }

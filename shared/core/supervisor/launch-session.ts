@@ -231,7 +231,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       deps.ledger.append('session/started', id, {
         agent: profile.agent,
         adapter: adapter.id,
-        command: profile.command,
+        command: [...profile.command],
         cwd,
         container: kind,
         network: way.mode,

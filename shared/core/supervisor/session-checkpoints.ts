@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../contract/errors.ts'
 import type { CheckpointId, SessionId } from '../../contract/ids.ts'
 import type { Checkpoint, CheckpointDiff, CheckpointReason, Irreversible, RestoreReport } from '../../contract/schemas/checkpoint.ts'
+import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
 import { irreversibleCalls } from '../../domain/irreversible.ts'
 import type { CheckpointStore, Ledger } from '../ports.ts'
 import { restoreEntry } from './put-back.ts'
@@ -30,7 +31,12 @@ export const createSessionCheckpoints = ({ checkpoints, ledger }: { checkpoints:
     const diff = await checkpoints.diff({ sessionId, from, to })
     if (to !== null) return { diff, irreversible: [] }
     const takenAt = (await checkpoints.list(sessionId)).find(({ id }) => id === from)?.takenAt ?? 0
-    const entries = ledger.read({ after: 0, limit: MAX_ENTRIES, sessionId }).filter(({ at }) => at >= takenAt)
+    const entries: LedgerEntry[] = []
+    for (let after: number | null = 0; after !== null && entries.length < MAX_ENTRIES; ) {
+      const page = ledger.read({ after, limit: MAX_ENTRIES, sessionId, since: takenAt, kinds: ['tool-call/intent'] })
+      entries.push(...page.entries)
+      after = page.next
+    }
     return { diff, irreversible: irreversibleCalls(entries).slice(-MAX_IRREVERSIBLE) }
   },
 

@@ -5,6 +5,8 @@ import { passesEnv } from '../../../domain/env-pass.ts'
 import type { AgentAdapter } from '../../agents/adapter.ts'
 import type { Approvals } from '../../approvals/approvals.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
+import type { Sealer } from '../../ledger/sealer.ts'
+import { toPem } from '../../ledger/signing.ts'
 import type { Paths } from '../../paths.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
@@ -25,6 +27,7 @@ export interface HandlerDeps {
   readonly clock: Clock
   readonly startedAt: number
   readonly ledger: Ledger
+  readonly sealer: Sealer
   readonly supervisor: Supervisor
   readonly gate: ListedToolCallGate
   readonly approvals: Approvals
@@ -50,9 +53,6 @@ const MAX_HELD_SHOWN = 50
 
 /** Paths in one answer, in characters of JSON, of 3 bytes at most; how many more there are, it says. See MAX_FRAME_BYTES. */
 const MAX_PATH_CHARACTERS = 2 * 1024 * 1024
-
-/** Entries of one session that are looked through for its newest. */
-const MAX_SESSION_ENTRIES = 100_000
 
 /** Notices a person should read before the session starts. */
 const noticesOf = (adapter: AgentAdapter): string[] =>
@@ -139,12 +139,17 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'approval/list': () => ({ requests: [...approvals.waiting()] }),
     'approval/decide': ({ approvalId, bindingHash, answer, scope, reason }) =>
       approvals.decide({ approvalId, bindingHash, answer, scope: scope ?? 'once', reason: reason ?? null }),
-    'ledger/read': ({ after, last, sessionId }) => {
-      if (after !== undefined) return { entries: ledger.read({ after, limit: last ?? 1_000, ...(sessionId === undefined ? {} : { sessionId }) }) }
-      const count = last ?? 20
-      return { entries: sessionId === undefined ? ledger.tail(count) : ledger.read({ after: 0, limit: MAX_SESSION_ENTRIES, sessionId }).slice(-count) }
+    'ledger/read': ({ after, last, ...query }) => {
+      const { entries, next } = after === undefined ? ledger.tail(last ?? 20, query) : ledger.read({ ...query, after, limit: last ?? 1_000 })
+      return { entries: [...entries], next }
     },
-    'ledger/verify': () => ledger.verify(),
+    'ledger/verify': async () => ledger.verify(await deps.sealer.trust()),
+    'ledger/seal': async () => {
+      await deps.sealer.seal()
+      return done
+    },
+    'ledger/key': async () => ({ publicKey: toPem(await deps.sealer.publicKey()) }),
+    'ledger/prune': ({ before }) => ledger.prune(before),
     'secret/set': async ({ name, value }) => {
       await secrets.set(name, value)
       return done

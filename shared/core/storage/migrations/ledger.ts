@@ -1,4 +1,5 @@
 import { ledgerEntry } from './0001-ledger-entry.ts'
+import { bodyHash } from './0002-body-hash.ts'
 
 /** The ledger database's history, oldest first. A released migration is never edited: a change is a new one. */
-export const ledgerMigrations = [ledgerEntry]
+export const ledgerMigrations = [ledgerEntry, bodyHash]

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { LedgerEntry } from '../../../contract/schemas/ledger.ts'
-import { formatCount } from '../../../domain/format.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { ledgerLine, usageLines } from '../render.ts'
 import { withHost } from '../with-host.ts'
+import { addLedgerCommands } from './ledger-commands.ts'
 import { parseSessionId } from './session-commands.ts'
 
 const parseCount = (text: string): number => {
@@ -13,7 +13,7 @@ const parseCount = (text: string): number => {
   return count
 }
 
-/** `ledger tail|verify`, `usage`. */
+/** `ledger …`, `usage`. */
 export const addRecordCommands = (program: Command): void => {
   const ledger = program.command('ledger').summary('the audit log').description('The audit log: append-only, each entry chained to the one before.').addHelpText('after', examples('holdfast ledger tail --follow', 'holdfast ledger verify'))
 
@@ -49,21 +49,7 @@ export const addRecordCommands = (program: Command): void => {
       })
     })
 
-  ledger
-    .command('verify')
-    .summary('prove that no entry was changed, removed or put in')
-    .addHelpText('after', examples('holdfast ledger verify', 'holdfast ledger verify --json'))
-    .action(async (_options: unknown, self: Command) => {
-      const verification = await withHost((client) => client.call('ledger/verify', {}))
-      const entries = `${formatCount(verification.entries)} entries`
-      outputOf(self).result(
-        verification,
-        verification.ok
-          ? [`Verified: ${entries}, head ${verification.headHash}`]
-          : [`NOT VERIFIED: ${entries}, ${formatCount(verification.faults.length)} fault(s)`, ...verification.faults.map(({ sequence, problem, message }) => `  at ${sequence}: ${problem}: ${message}`)],
-      )
-      if (!verification.ok) process.exitCode = 1
-    })
+  addLedgerCommands(ledger)
 
   program
     .command('usage')

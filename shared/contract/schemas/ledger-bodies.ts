@@ -1,0 +1,136 @@
+import { z } from 'zod'
+import { ApprovalId, CheckpointId, ToolCallId } from '../ids.ts'
+import { ApprovalScope } from './approval.ts'
+import { type LedgerEntry, type LedgerKind, LedgerSeal } from './ledger.ts'
+import { ContainerKind, Session } from './session.ts'
+import { Timestamp } from './time.ts'
+import { PolicyDecision } from './tool-call.ts'
+import { Billing, Tokens } from './usage.ts'
+
+const count = z.number().int().nonnegative()
+const milliseconds = z.number().nonnegative()
+const text = z.string()
+const hash = z.string().regex(/^[0-9a-f]{64}$/)
+
+/** What a session had used when it ended; missing where it never ran. */
+const spent = { usage: Session.shape.usage.optional(), toolCalls: Session.shape.toolCalls.optional() }
+
+/**
+ * What each kind of entry holds. Loose, so that a newer Holdfast may add; a field that an older one did not write is
+ * optional here, and so every entry ever written still reads. test/migrations keeps a ledger of each format.
+ */
+export const LEDGER_BODIES = {
+  'host/started': z.looseObject({ version: text, pid: count }),
+  'host/stopped': z.looseObject({}),
+  'session/started': z.looseObject({
+    agent: text,
+    adapter: text,
+    command: z.array(text),
+    cwd: text,
+    container: ContainerKind,
+    /** Profile and policy in force, whole; and the SHA-256 of their canonical JSON. */
+    profile: z.unknown(),
+    profileHash: hash,
+    /** The name of the model's key, null without one. */
+    modelKey: text.nullable(),
+  }),
+  'session/paused': z.looseObject({ reason: text }),
+  'session/resumed': z.looseObject({}),
+  'session/ended': z.looseObject({
+    exitCode: z.number().int().nullable().optional(),
+    signal: text.nullable().optional(),
+    /** Processes it left running, which were ended; and those that could not be. */
+    leftBehind: count.optional(),
+    survivors: z.array(count).optional(),
+    /** Why it never came to run. */
+    failed: text.optional(),
+    startedAt: Timestamp.optional(),
+    ...spent,
+  }),
+  'session/killed': z.looseObject({
+    processesKilled: count,
+    survivors: z.array(count),
+    durationMs: milliseconds,
+    restoreProblem: text.nullable(),
+    startedAt: Timestamp.optional(),
+    ...spent,
+  }),
+  'tool-call/intent': z.looseObject({
+    toolCallId: ToolCallId,
+    tool: text,
+    /** As the agent gave it; of a long one its SHA-256, length and beginning. */
+    input: z.unknown(),
+    toolUseId: text.nullable(),
+    decision: PolicyDecision,
+    /** `person`, `session-grant`, or null when nobody had to be asked. */
+    approvedBy: text.nullable(),
+  }),
+  /** A call that does not run. */
+  'tool-call/decision': z.looseObject({
+    toolCallId: ToolCallId,
+    tool: text,
+    effect: text,
+    reason: text,
+    /** null when it could not be judged. */
+    decision: PolicyDecision.nullable(),
+  }),
+  'tool-call/outcome': z.looseObject({
+    toolCallId: ToolCallId,
+    /** null: how it ended is not known. */
+    ok: z.boolean().nullable(),
+    summary: text,
+    durationMs: milliseconds,
+    tool: text.optional(),
+    /** Of the result as the agent got it: canonical JSON. null where the agent does not show it. */
+    result: z.looseObject({ sha256: hash, bytes: count, redactions: count.optional() }).nullable().optional(),
+  }),
+  'approval/requested': z.looseObject({ approvalId: ApprovalId, toolCallId: ToolCallId, tool: text, bindingHash: hash, expiresAt: Timestamp }),
+  'approval/decided': z.looseObject({
+    approvalId: ApprovalId,
+    toolCallId: ToolCallId,
+    bindingHash: hash,
+    state: text,
+    scope: ApprovalScope,
+    reason: text.nullable(),
+    waitedMs: milliseconds,
+    /** The shell a person answered through; null when nobody did. */
+    via: text.nullable().optional(),
+  }),
+  'model-request/intent': z.looseObject({ agent: text, endpoint: text, bodyBytes: count, billing: Billing, model: text.optional() }),
+  'model-request/outcome': z.looseObject({
+    /** The sequence of its intent. */
+    intent: count,
+    latencyMs: milliseconds,
+    httpStatus: count.nullable(),
+    ended: text,
+    messageId: text.nullable().optional(),
+    model: text.optional(),
+    stopReason: text.nullable().optional(),
+    tokens: Tokens.optional(),
+    /** null: the model's price is not known. */
+    costMicroUsd: count.nullable().optional(),
+    priceSource: text.nullable().optional(),
+  }),
+  'checkpoint/created': z.looseObject({ checkpointId: CheckpointId, reason: text, files: count, leftOut: count }),
+  'checkpoint/restored': z.looseObject({ undo: z.boolean().optional() }),
+  /** Tools of an MCP server by name and hash of their definition: remembered, stopped as nobody accepted them, accepted. */
+  'server/pinned': z.looseObject({ server: text, launch: text }),
+  'server/held': z.looseObject({ server: text, launch: text }),
+  'server/accepted': z.looseObject({ server: text, launch: text }),
+  /** Names only. */
+  'secret/resolved': z.looseObject({ secret: text, server: text, variable: text }),
+  'secret/changed': z.looseObject({ secret: text, change: z.enum(['set', 'removed']) }),
+  'alarm/raised': z.looseObject({ message: text, rule: text.optional() }),
+  'ledger/sealed': LedgerSeal,
+  /** The content of entries 1 to `through`, those from before `before`, was emptied. */
+  'ledger/pruned': z.looseObject({ through: count, before: Timestamp }),
+} satisfies Record<LedgerKind, z.ZodType>
+
+export type LedgerBody<Kind extends LedgerKind> = z.input<(typeof LEDGER_BODIES)[Kind]>
+
+/** The entry's body when it is of this kind and not pruned, else null. */
+export const bodyOf = <Kind extends LedgerKind>(entry: Pick<LedgerEntry, 'kind' | 'body'>, kind: Kind): z.output<(typeof LEDGER_BODIES)[Kind]> | null => {
+  if (entry.kind !== kind) return null
+  const parsed = LEDGER_BODIES[kind].safeParse(entry.body)
+  return parsed.success ? (parsed.data as z.output<(typeof LEDGER_BODIES)[Kind]>) : null
+}

@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import type { Client } from '../../../contract/client.ts'
+import { HoldfastError } from '../../../contract/errors.ts'
+import type { LedgerEntry, LedgerFilter, LedgerVerification } from '../../../contract/schemas/ledger.ts'
+import { fromPem } from '../../../core/ledger/signing.ts'
+import { verifyExport } from '../../../core/ledger/verify-export.ts'
+import { formatCount } from '../../../domain/format.ts'
+import { csvHeading, csvLine, jsonLine } from '../../../domain/ledger-export.ts'
+import { examples, outputOf } from '../program-output.ts'
+import { withHost } from '../with-host.ts'
+import { parseSessionId } from './session-commands.ts'
+
+const DAY_MS = 86_400_000
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: DAY_MS }
+
+/** `2026-11-23`, an ISO 8601 time, or how long ago: `90m`, `12h`, `30d`. Throws HoldfastError `bad-params`. */
+const parseTime = (text: string): number => {
+  const ago = /^(\d{1,6})([mhd])$/.exec(text)
+  const time = ago === null ? Date.parse(text) : Date.now() - Number(ago[1]) * (UNIT_MS[ago[2] ?? ''] ?? DAY_MS)
+  if (Number.isNaN(time)) throw new HoldfastError('bad-params', `"${text}" is no time. Write 2026-11-23, 2026-11-23T09:00:00Z, or how long ago: 90m, 12h, 30d.`)
+  return Math.max(0, time)
+}
+
+/** Every entry that passes, page by page: what is not written yet is not fetched yet. */
+export async function* entriesOf(client: Client, filter: LedgerFilter, from = 0): AsyncGenerator<LedgerEntry> {
+  for (let after: number | null = from; after !== null; ) {
+    const page: { entries: LedgerEntry[]; next: number | null } = await client.call('ledger/read', { ...filter, after })
+    yield* page.entries
+    after = page.next
+  }
+}
+
+const write = async (text: string): Promise<void> => {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+}
+
+const signedText = ({ entries, signed }: LedgerVerification): string => {
+  if (signed.through === 0) return `Chained but unsigned: ${signed.problem ?? 'no seal was made yet'}`
+  const by = signed.publicKey === null ? ' (by the keys that the seals name themselves)' : ''
+  const rest = signed.through === entries ? '' : `; the ${formatCount(entries - signed.through)} after that are chained alone`
+  return `Signed: entries 1 to ${formatCount(signed.through)}, ${formatCount(signed.seals)} seal(s)${by}${rest}${signed.problem === null ? '' : `. Not signing now: ${signed.problem}`}`
+}
+
+const verifyLines = (verification: LedgerVerification): string[] => {
+  const { ok, entries, headHash, faults } = verification
+  if (ok) return [`Verified: ${formatCount(entries)} entries, head ${headHash}`, signedText(verification)]
+  return [
+    `NOT VERIFIED: ${formatCount(entries)} entries, ${formatCount(faults.length)} fault(s)`,
+    ...faults.map(({ sequence, problem, message }) => `  at ${sequence}: ${problem}: ${message}`),
+  ]
+}
+
+const readKey = async (file: string): Promise<string> => {
+  try {
+    return fromPem(await readFile(file, 'utf8'))
+  } catch {
+    throw new HoldfastError('bad-params', `${file} holds no Ed25519 public key. "holdfast ledger key" prints the one to use.`)
+  }
+}
+
+interface FilterOptions {
+  readonly session?: string
+  readonly since?: string
+  readonly until?: string
+  readonly grep?: string
+}
+
+const filterOf = ({ session, since, until, grep }: FilterOptions): LedgerFilter => ({
+  ...(session === undefined ? {} : { sessionId: parseSessionId(session) }),
+  ...(since === undefined ? {} : { since: parseTime(since) }),
+  ...(until === undefined ? {} : { until: parseTime(until) }),
+  ...(grep === undefined ? {} : { text: grep }),
+})
+
+/** `ledger verify|export|key|prune`. */
+export const addLedgerCommands = (ledger: Command): void => {
+  ledger
+    .command('verify')
+    .summary('prove that no entry was changed, removed or put in')
+    .option('--file <export>', 'a JSON lines export instead of this ledger; needs no host')
+    .option('--key <pem>', 'with --file: the public key that must have signed it')
+    .addHelpText('after', examples('holdfast ledger verify', 'holdfast ledger verify --file audit.jsonl --key holdfast.pub'))
+    .action(async ({ file, key }: { file?: string; key?: string }, self: Command) => {
+      if (file === undefined && key !== undefined) throw new HoldfastError('bad-params', '--key goes with --file: this ledger is checked with the key in the keychain.')
+      const verification =
+        file === undefined
+          ? await withHost((client) => client.call('ledger/verify', {}))
+          : await verifyExport(file, key === undefined ? null : await readKey(key))
+      outputOf(self).result(verification, verifyLines(verification))
+      if (!verification.ok) process.exitCode = 1
+    })
+
+  ledger
+    .command('export')
+    .summary('write entries to standard output')
+    .option('--format <format>', 'jsonl or csv', 'jsonl')
+    .option('--session <id>', 'of one session alone')
+    .option('--since <time>', 'not before: 2026-11-23, or how long ago: 90m, 12h, 30d')
+    .option('--until <time>', 'before')
+    .option('--grep <text>', 'whose body has this text')
+    .addHelpText('after', examples('holdfast ledger export > audit.jsonl', 'holdfast ledger export --format csv --since 30d > audit.csv'))
+    .action(async (options: FilterOptions & { format: string }, self: Command) => {
+      const { format } = options
+      if (format !== 'jsonl' && format !== 'csv') throw new HoldfastError('bad-params', `--format takes jsonl or csv, not "${format}".`)
+      const filter = filterOf(options)
+      if (format === 'jsonl' && Object.keys(filter).length > 0) outputOf(self).note('a part of the ledger cannot be verified by itself; export the whole for that')
+      await withHost(async (client) => {
+        if (format === 'csv') await write(`${csvHeading()}\r\n`)
+        else await client.call('ledger/seal', {})
+        for await (const entry of entriesOf(client, filter)) await write(format === 'csv' ? `${csvLine(entry)}\r\n` : `${jsonLine(entry)}\n`)
+      })
+    })
+
+  ledger
+    .command('key')
+    .summary('print the public key that signs the ledger, to verify exports elsewhere')
+    .addHelpText('after', examples('holdfast ledger key > holdfast.pub'))
+    .action(async (_options: unknown, self: Command) => {
+      const { publicKey } = await withHost((client) => client.call('ledger/key', {}))
+      outputOf(self).result({ publicKey }, publicKey.trimEnd().split('\n'))
+    })
+
+  ledger
+    .command('prune')
+    .summary('empty for good what agents said, asked for and got; decisions, and the proof, stay')
+    .requiredOption('--before <time>', '2026-11-23, or how long ago: 90d')
+    .addHelpText('after', examples('holdfast ledger prune --before 90d'))
+    .action(async ({ before }: { before: string }, self: Command) => {
+      const pruned = await withHost((client) => client.call('ledger/prune', { before: parseTime(before) }))
+      outputOf(self).result(pruned, [`${formatCount(pruned.entries)} entries emptied, up to entry ${formatCount(pruned.through)}.`])
+    })
+}
