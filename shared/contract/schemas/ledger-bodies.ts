@@ -117,6 +117,9 @@ export const LEDGER_BODIES = {
   'server/pinned': z.looseObject({ server: text, launch: text }),
   'server/held': z.looseObject({ server: text, launch: text }),
   'server/accepted': z.looseObject({ server: text, launch: text }),
+  /** The first connection of a session to a host and port. */
+  'network/reached': z.looseObject({ host: text, port: count }),
+  'network/refused': z.looseObject({ host: text, port: count, reason: text.optional() }),
   /** Names only. */
   'secret/resolved': z.looseObject({ secret: text, server: text, variable: text }),
   'secret/changed': z.looseObject({ secret: text, change: z.enum(['set', 'removed']) }),
