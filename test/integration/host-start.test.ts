@@ -25,13 +25,14 @@ test('a host that fails late while it starts closes what it had opened, and says
     paths,
     clock: systemClock,
     secrets: createMemorySecrets(systemClock, {}),
+    ledgerKeys: createMemorySecrets(systemClock, {}),
     environment: {},
     programs: { shim: '/none', plainInit: '/none', networkRelay: '/none', pages: '/none' },
     log: () => undefined,
   })
   await expect(starting).rejects.toThrow('Set HOLDFAST_HOME to a folder with a shorter path')
   const ledger = openLedger({ file: paths.ledger, clock: systemClock })
-  expect(ledger.tail(10).map(({ kind }) => kind)).toEqual(['host/started', 'host/stopped'])
+  expect(ledger.tail(10).entries.map(({ kind }) => kind)).toEqual(['host/started', 'host/stopped'])
   ledger.close()
 })
 
