@@ -32,7 +32,7 @@ test('a host that fails late while it starts closes what it had opened, and says
   })
   await expect(starting).rejects.toThrow('Set HOLDFAST_HOME to a folder with a shorter path')
   const ledger = openLedger({ file: paths.ledger, clock: systemClock })
-  expect(ledger.tail(10).entries.map(({ kind }) => kind)).toEqual(['host/started', 'host/stopped'])
+  expect(ledger.tail(10).entries.map(({ kind }) => kind)).toEqual(['host/started', 'host/stopped', 'ledger/sealed'])
   ledger.close()
 })
 

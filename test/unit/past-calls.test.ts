@@ -4,7 +4,7 @@ import { createPastCallReader } from '../../shared/domain/past-calls.ts'
 
 const SESSION = 'ses_22222222222b'
 const entry = (kind: string, body: Record<string, unknown>): LedgerEntry =>
-  LedgerEntry.parse({ sequence: 1, at: 5, kind, sessionId: SESSION, body, previousHash: '0'.repeat(64), hash: '1'.repeat(64) })
+  LedgerEntry.parse({ sequence: 1, at: 5, kind, sessionId: SESSION, bodyHash: null, pruned: false, body, previousHash: '0'.repeat(64), hash: '1'.repeat(64) })
 const call = (input: unknown) => ({ toolCallId: 'call_22222222222b', tool: 'Bash', input, decision: { effect: 'ask' } })
 
 it('a call is read with the folder of its session and what was decided, whether it ran or was refused', () => {
