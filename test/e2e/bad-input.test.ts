@@ -80,7 +80,7 @@ describe.skipIf(missing !== null)(`bad input${missing === null ? '' : ` (missing
 
   it('unknown commands, options and ids are usage errors without a stack trace', async () => {
     const here = await enter()
-    for (const args of [['nonsense'], ['kill'], ['kill', 'ses_1'], ['run'], ['undo', 'x'], ['approve', 'apr_zzz'], ['ledger', 'tail', '-n', 'many'], ['sessions', '--bogus']]) {
+    for (const args of [['nonsense'], ['kill'], ['kill', 'ses_1'], ['run'], ['undo', 'x'], ['approve', 'apr_zzz'], ['ledger', 'tail', '-n', 'many'], ['sessions', '--bogus'], ['approvals', 'x'], ['checkpoint', 'restore', 'ses_1', 'chk_1'], ['up', '--shell', 'gtk']]) {
       const { code, stderr } = await here.holdfast(args)
       expect({ args, code }).toEqual({ args, code: 2 })
       expect(stderr).not.toMatch(/\n\s+at /)

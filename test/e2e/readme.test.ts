@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const blocks = (info: string): string[] => [...README.matchAll(new RegExp(`^\`\`\`${info}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, text = '']) => text)
 
 const shell = (script: string) =>
-  spawnSync('bash', ['-c', `holdfast() { ${JSON.stringify(process.execPath)} ${JSON.stringify(CLI)} "$@"; }\n${script}`], {
+  spawnSync('sh', ['-c', `holdfast() { ${JSON.stringify(process.execPath)} ${JSON.stringify(CLI)} "$@"; }\n${script}`], {
     cwd: folder,
     encoding: 'utf8',
     env: { PATH: '/usr/bin:/bin', HOME: folder, HOLDFAST_HOME: join(folder, 'h'), LANG: 'C.UTF-8' },

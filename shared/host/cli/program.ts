@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addApprovalCommands } from './commands/approval-commands.ts'
 import { addCheckpointCommands } from './commands/checkpoint-commands.ts'
 import { addClassifyCommand } from './commands/classify-command.ts'
+import { addCompletionCommand } from './commands/completion-command.ts'
 import { addDoctorCommand } from './commands/doctor-command.ts'
 import { addPolicyCommands } from './commands/policy-commands.ts'
 import { addRecordCommands } from './commands/record-commands.ts'
@@ -43,6 +44,7 @@ export const createProgram = (): Command => {
   addPolicyCommands(program)
   addClassifyCommand(program)
   addDoctorCommand(program)
+  addCompletionCommand(program)
   inherit(program)
   return program
 }
