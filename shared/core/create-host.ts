@@ -18,6 +18,7 @@ import { createBroker } from './broker/create-broker.ts'
 import { createRedactor } from './broker/redactor.ts'
 import { createToolPins } from './broker/tool-pins.ts'
 import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
+import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
 import { chooseContainer } from './containers/choose.ts'
 import { killByFile } from './containers/grip.ts'
 import { removeKillFile } from './containers/kill-file.ts'
@@ -37,6 +38,7 @@ import { createAlarms } from './supervisor/alarms.ts'
 import { createDetachedViewers } from './supervisor/detached-viewers.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
 import { createPace } from './supervisor/pace.ts'
+import { createSessionActivity } from './supervisor/session-activity.ts'
 import { createSessionCheckpoints } from './supervisor/session-checkpoints.ts'
 import { createToken } from './supervisor/session-folder.ts'
 import { createSessionRegistry } from './supervisor/session-registry.ts'
@@ -182,6 +184,11 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     approvals,
     sessionOf: judged,
     publish: (call) => hub.publish('tool-call/changed', call),
+    activity: {
+      before: (call) => activity.before(call),
+      after: (call) => activity.after(call),
+      endSession: (sessionId) => activity.endSession(sessionId),
+    },
     onDecided: (call, denied) => {
       registry.apply(call.sessionId, { type: 'tool-call-counted', class: call.decision?.classification.class ?? 'destructive', denied })
       pace.counted(call.sessionId)
@@ -248,7 +255,16 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     shimFile: options.programs.shim,
     relayFile: options.programs.networkRelay,
   })
+  const sessionCheckpoints = createSessionCheckpoints({ checkpoints, ledger })
+  const activity = createSessionActivity({
+    checkpoints,
+    sessionCheckpoints,
+    whileStill: (sessionId, work) => supervisor.whileStill(sessionId, work),
+    processesOf: (sessionId) => supervisor.processesOf(sessionId),
+  })
   const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher })
+
+  opened.push(keepCheckpointsWithinLimits(checkpoints, (sessionId) => supervisor.liveSession(sessionId) !== null, log))
 
   const { promise: stopped, resolve: tellStopped } = Promise.withResolvers<void>()
   let stopping: Promise<void> | null = null
@@ -278,7 +294,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       gate,
       approvals,
       checkpoints,
-      sessionCheckpoints: createSessionCheckpoints({ checkpoints, ledger }),
+      sessionCheckpoints,
       secrets,
       toolPins,
       adapters,

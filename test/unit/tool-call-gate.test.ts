@@ -12,6 +12,7 @@ const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null
   const approvals = createApprovals({ clock, ids, ledger, publish: () => undefined })
   let runs = true
   const gate = createToolCallGate({
+    activity: { before: () => null, after: () => undefined, endSession: () => undefined },
     clock,
     ids,
     ledger,

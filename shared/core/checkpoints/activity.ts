@@ -17,6 +17,12 @@ const ActivityFile = z.object({
   open: z.record(z.string(), Open.extend({ folders: z.array(z.string()) })),
 })
 
+/** A session begins to write, or stops. */
+interface Change {
+  readonly sessionId: SessionId
+  readonly active: boolean
+}
+
 /** The folders a session in these areas can write to; of a git folder shared with other worktrees, what belongs to all. */
 export const foldersOf = (areas: Areas): string[] =>
   [...areaFolders(areas)].flatMap(([name, folder]) =>
@@ -44,6 +50,15 @@ export const createActivity = (folder: string) => {
       session.active && overlap(session.folders, folders) ? [{ sessionId: id as SessionId, folders: session.folders }] : [],
     )
 
+  const apply = (folders: string[], { sessionId, active }: Change): void => {
+    read().sessions[sessionId] = { folders, active }
+    for (const open of Object.values(read().open)) {
+      if (!overlap(open.folders, folders)) continue
+      if (active && !open.writers.some((writer) => writer.sessionId === sessionId)) open.writers.push({ sessionId, folders })
+      if (activeIn(open.folders).length === 0) open.others = true
+    }
+  }
+
   return {
     /** True while the session can write. */
     isActive: (sessionId: SessionId): boolean => read().sessions[sessionId]?.active === true,
@@ -55,18 +70,19 @@ export const createActivity = (folder: string) => {
     },
 
     /** A look at the project's tree was taken and written down; with it a session may have begun to write, or stopped. */
-    startInterval(projectKey: string, areas: Areas, change: { sessionId: SessionId; active: boolean } | null): void {
+    startInterval(projectKey: string, areas: Areas, change: Change | null): void {
       const folders = foldersOf(areas)
-      if (change !== null) {
-        read().sessions[change.sessionId] = { folders, active: change.active }
-        for (const open of Object.values(read().open)) {
-          if (!overlap(open.folders, folders)) continue
-          if (change.active && !open.writers.some((writer) => writer.sessionId === change.sessionId)) open.writers.push({ sessionId: change.sessionId, folders })
-          if (activeIn(open.folders).length === 0) open.others = true
-        }
-      }
+      if (change !== null) apply(folders, change)
       const writers = activeIn(folders).map((writer) => ({ ...writer, folders: [...writer.folders] }))
       read().open[projectKey] = { folders, writers, others: writers.length === 0 }
+      save()
+    },
+
+    /** The same when no look could be taken: then what changed since the last one is of both. */
+    startUnseen(areas: Areas, change: Change): void {
+      const folders = foldersOf(areas)
+      apply(folders, change)
+      for (const open of Object.values(read().open)) if (overlap(open.folders, folders)) open.others = true
       save()
     },
 

@@ -70,8 +70,8 @@ export const createCheckpointStore = (deps: {
   }
 
   const keep = async (sessionId: SessionId, areas: Areas, reason: CheckpointReason, wanted: string | null): Promise<CheckpointRecord> => {
-    // A session can write from its first checkpoint on, until someone says otherwise.
-    const begins = records.list(sessionId).length > 0 ? null : { sessionId, active: true }
+    // A session can write from its first checkpoint on, until someone says otherwise, and from one before a call on.
+    const begins = reason === 'before-destructive' || records.list(sessionId).length === 0 ? { sessionId, active: true } : null
     const { tree, extras, objects, moment, leftOut, fileCount } = await look(areas, wanted, begins)
     const project = await projectOf(areas)
     const record: CheckpointRecord = {
@@ -178,7 +178,13 @@ export const createCheckpointStore = (deps: {
         const known = records.list(sessionId).at(-1)
         if (known === undefined) return
         const active = state === 'active'
-        if (activity.isActive(sessionId) !== active) await look(known.areas, null, { sessionId, active })
+        const change = { sessionId, active }
+        if (activity.isActive(sessionId) !== active) {
+          await look(known.areas, null, change).catch((error: unknown) => {
+            if (!active && state !== 'over') throw error
+            activity.startUnseen(known.areas, change)
+          })
+        }
         if (state === 'over') activity.forget(sessionId)
       }),
 

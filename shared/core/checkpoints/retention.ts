@@ -39,7 +39,7 @@ export const prune = async (params: {
     }
     plan.expired.forEach(remove)
     if (plan.expired.length > 0) await collect(project, [...left.values()])
-    for (const id of plan.spare) {
+    for (const id of limits.maxBytes === Infinity ? [] : plan.spare) {
       if ((folderUse([project.folder]).get(project.folder)?.bytes ?? 0) <= limits.maxBytes) break
       remove(id)
       await collect(project, [...left.values()])

@@ -41,6 +41,7 @@ export const putBack = async ({ checkpoints, record, sessionId, root, target }: 
   let restore: RestoreReport
   try {
     restore = await checkpoints.revert({ sessionId, target })
+    await checkpoints.mark({ sessionId, state: 'over' }).catch(() => undefined)
   } catch (error) {
     return { restore: null, restoreProblem: `The folder could not be put back: ${inWords(error)}` }
   }

@@ -44,6 +44,10 @@ export interface Supervisor {
   undo(sessionId: SessionId): Promise<RestoreReport>
   /** What judges the session's tool calls; null when it does not run. */
   liveSession(sessionId: SessionId): { profile: AgentProfile; cwd: string; home: string } | null
+  /** Does the work with everything in the session's container frozen, as long as it runs. */
+  whileStill(sessionId: SessionId, work: () => Promise<void>): Promise<void>
+  /** Ids of all processes in the session's container, in the host's view. */
+  processesOf(sessionId: SessionId): Promise<readonly number[]>
   /** Whether a process, by its id in the host's view, is inside the session's container. */
   isInside(sessionId: SessionId, pid: number): Promise<boolean>
   /** Whether a process belongs to any session, and so may never decide anything. */
@@ -332,6 +336,23 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       if (session?.profile == null || session.cwd === null || session.homeAt === null || session.revoked) return null
       return { profile: session.profile, cwd: session.cwd, home: session.homeAt }
     },
+
+    whileStill: async (sessionId, work) => {
+      const { run, container } = running(sessionId)
+      const mine = run.turn.then(async () => {
+        if (registry.get(sessionId).state !== 'running') return work()
+        await container.freeze()
+        try {
+          await work()
+        } finally {
+          if (!isEnding(sessionId)) await container.thaw()
+        }
+      })
+      run.turn = mine.catch(() => undefined)
+      return mine
+    },
+
+    processesOf: async (sessionId) => running(sessionId).container.processes(),
 
     isInside: async (sessionId, pid) => (await live.get(sessionId)?.session.container?.contains(pid)) === true,
 

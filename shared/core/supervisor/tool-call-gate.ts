@@ -5,6 +5,7 @@ import { canonicalJson } from '../../domain/ledger-chain.ts'
 import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
+import type { SessionActivity } from './session-activity.ts'
 
 /** Longest input, as JSON, that is shown to a person whole; a longer one is never asked about, but denied. */
 const MAX_SHOWN_CHARACTERS = 1_000_000
@@ -37,6 +38,8 @@ export interface ToolCallGateDeps {
   /** null when the session does not run, or runs no more. */
   readonly sessionOf: (sessionId: SessionId) => JudgedSession | null
   readonly publish: (call: ToolCall) => void
+  /** Looks after the session's folder before a call, and after it. */
+  readonly activity: SessionActivity
   /** Called once a call is decided. */
   readonly onDecided: (call: ToolCall, denied: boolean) => void
 }
@@ -104,6 +107,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     const { id, sessionId, tool, decision } = call
     const refused = reduceToolCall(call, { type, at: deps.clock.now(), reason })
     if (refused !== null) keep(refused)
+    deps.activity.after(call)
     deps.onDecided(refused ?? call, true)
     try {
       deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, input: recordedOfRefused(call.input), effect: type, reason, decision })
@@ -144,6 +148,8 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       }
       const paused = session.pace.whileActive(ask.signal)
       if (paused !== null) await paused
+      const kept = deps.activity.before(call)
+      if (kept !== null) await kept
       if (ask.signal.aborted || deps.sessionOf(ask.sessionId) === null) return refuse(call, 'cancelled', 'Cancelled: the session does not wait for it any more.')
       const { id, sessionId, tool, toolUseId } = call
       deps.ledger.append('tool-call/intent', sessionId, { toolCallId: id, tool, input: recorded(ask.input, text), toolUseId, decision, approvedBy })
@@ -182,6 +188,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       if (next === null) return
       deps.ledger.append('tool-call/outcome', call.sessionId, { toolCallId, ok: outcome.ok, summary: outcome.summary, durationMs: at - call.receivedAt })
       keep(next)
+      deps.activity.after(next)
     },
 
     list: (sessionId) => [...(calls.get(sessionId)?.values() ?? [])],
@@ -197,6 +204,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
           // The intent stands without an outcome, which says the same.
         }
       }
+      deps.activity.endSession(sessionId)
       if (!calls.has(sessionId) || endedSessions.includes(sessionId)) return
       endedSessions.push(sessionId)
       if (endedSessions.length > MAX_ENDED_SESSIONS) calls.delete(endedSessions.shift() as SessionId)

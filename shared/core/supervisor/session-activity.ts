@@ -1,0 +1,82 @@
+import type { SessionId, ToolCallId } from '../../contract/ids.ts'
+import type { ToolCall } from '../../contract/schemas/tool-call.ts'
+import type { CheckpointStore } from '../ports.ts'
+import type { SessionCheckpoints } from './session-checkpoints.ts'
+
+/** Says to the checkpoints when a session can write, and keeps a checkpoint before each destructive call. */
+export interface SessionActivity {
+  /** To be awaited before a call runs; null when there is nothing to wait for. When it rejects, the call must not run. */
+  before(call: ToolCall): Promise<void> | null
+  after(call: Pick<ToolCall, 'id' | 'sessionId'>): void
+  endSession(sessionId: SessionId): void
+}
+
+export interface SessionActivityDeps {
+  readonly checkpoints: CheckpointStore
+  readonly sessionCheckpoints: SessionCheckpoints
+  /** Runs the work with everything in the session's container frozen. */
+  readonly whileStill: (sessionId: SessionId, work: () => Promise<void>) => Promise<void>
+  /** Ids of the processes in the session's container. */
+  readonly processesOf: (sessionId: SessionId) => Promise<readonly number[]>
+}
+
+interface Active {
+  readonly running: Set<ToolCallId>
+  /** The agent's own processes: those there before its first call. */
+  own: ReadonlySet<number> | null
+  isQuiet: boolean
+  turn: Promise<unknown>
+}
+
+/**
+ * A session is quiet while none of its calls runs that does more than read, and no call has left a process behind. What
+ * cannot be told counts as activity: then more is restored by a revert, and nothing of the session's slips through.
+ */
+export const createSessionActivity = ({ checkpoints, sessionCheckpoints, whileStill, processesOf }: SessionActivityDeps): SessionActivity => {
+  const sessions = new Map<SessionId, Active>()
+  const activeOf = (sessionId: SessionId): Active => {
+    const known = sessions.get(sessionId) ?? { running: new Set(), own: null, isQuiet: false, turn: Promise.resolve() }
+    sessions.set(sessionId, known)
+    return known
+  }
+  const inTurn = (active: Active, work: () => Promise<void>): Promise<void> => {
+    const turn = active.turn.then(work)
+    active.turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  const begin = async (active: Active, { sessionId, decision }: ToolCall): Promise<void> => {
+    active.own ??= new Set(await processesOf(sessionId))
+    if (decision?.classification.class !== 'write') {
+      await whileStill(sessionId, async () => void (await sessionCheckpoints.create(sessionId, 'before-destructive')))
+    }
+    if (active.isQuiet) await checkpoints.mark({ sessionId, state: 'active' })
+    active.isQuiet = false
+  }
+
+  const settle = async (active: Active, sessionId: SessionId): Promise<void> => {
+    if (active.isQuiet || active.running.size > 0 || !sessions.has(sessionId)) return
+    const now = await processesOf(sessionId)
+    if (active.own === null || now.some((pid) => active.own?.has(pid) !== true)) return
+    await checkpoints.mark({ sessionId, state: 'quiet' })
+    active.isQuiet = true
+  }
+
+  return {
+    before: (call) => {
+      if (call.decision?.classification.class === 'read') return null
+      const active = activeOf(call.sessionId)
+      active.running.add(call.id)
+      return inTurn(active, () => begin(active, call)).catch((error: unknown) => {
+        active.running.delete(call.id)
+        throw error
+      })
+    },
+    after: ({ id, sessionId }) => {
+      const active = sessions.get(sessionId)
+      if (active?.running.delete(id) !== true) return
+      inTurn(active, () => settle(active, sessionId)).catch(() => undefined)
+    },
+    endSession: (sessionId) => void sessions.delete(sessionId),
+  }
+}

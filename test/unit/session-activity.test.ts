@@ -1,0 +1,74 @@
+import { beforeEach, expect, test } from 'vitest'
+import { SessionId, ToolCallId } from '../../shared/contract/ids.ts'
+import type { ActionClass, ToolCall } from '../../shared/contract/schemas/tool-call.ts'
+import { createSessionActivity } from '../../shared/core/supervisor/session-activity.ts'
+
+const sessionId = SessionId.parse('ses_222222222222')
+let told: string[]
+let processes: number[]
+let checkpointFails: boolean
+let activity: ReturnType<typeof createSessionActivity>
+
+beforeEach(() => {
+  told = []
+  processes = [10, 11]
+  checkpointFails = false
+  activity = createSessionActivity({
+    checkpoints: { mark: async ({ state }: { state: string }) => void told.push(state) } as never,
+    sessionCheckpoints: {
+      create: async (_session: SessionId, reason: string) => {
+        if (checkpointFails) throw new Error('no checkpoint')
+        told.push(reason)
+      },
+    } as never,
+    whileStill: async (_session, work) => {
+      told.push('freeze')
+      await work()
+      told.push('thaw')
+    },
+    processesOf: async () => processes,
+  })
+})
+
+const call = (letter: string, actionClass: ActionClass): ToolCall =>
+  ({ id: ToolCallId.parse(`call_${letter.repeat(12)}`), sessionId, decision: { effect: 'allow', rules: [], classification: { class: actionClass, reasons: [] } } }) as unknown as ToolCall
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+test('a checkpoint is kept before a destructive call, with everything frozen, and the call does not run without', async () => {
+  await activity.before(call('b', 'destructive'))
+  expect(told).toEqual(['freeze', 'before-destructive', 'thaw'])
+  checkpointFails = true
+  await expect(activity.before(call('c', 'destructive'))).rejects.toThrow('no checkpoint')
+})
+
+test('a call that was never judged counts as destructive, and one that only reads needs nothing', async () => {
+  await activity.before({ ...call('b', 'read'), decision: null })
+  expect(told).toContain('before-destructive')
+  expect(activity.before(call('c', 'read'))).toBeNull()
+})
+
+test('the session is quiet once no call runs, and active again before the next one runs', async () => {
+  await activity.before(call('b', 'write'))
+  await activity.before(call('c', 'write'))
+  activity.after(call('b', 'write'))
+  await settled()
+  expect(told).toEqual([])
+  activity.after(call('c', 'write'))
+  await settled()
+  expect(told).toEqual(['quiet'])
+  await activity.before(call('d', 'write'))
+  expect(told).toEqual(['quiet', 'active'])
+})
+
+test('a process that a call left behind keeps the session from being quiet, until it has ended', async () => {
+  await activity.before(call('b', 'write'))
+  processes = [10, 11, 12]
+  activity.after(call('b', 'write'))
+  await settled()
+  expect(told).toEqual([])
+  await activity.before(call('c', 'write'))
+  processes = [10]
+  activity.after(call('c', 'write'))
+  await settled()
+  expect(told).toEqual(['quiet'])
+})
