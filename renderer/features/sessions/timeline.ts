@@ -79,6 +79,8 @@ const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind
 export const createTimeline = (): Timeline => {
   const rows: TimelineRow[] = []
   const byKey = new Map<string, TimelineRow>()
+  /** Calls that were told of before any entry of theirs. */
+  const early = new Map<string, ToolCall>()
   let last = 0
 
   const rowFor = (key: string, at: number, kind: TimelineRow['kind']): TimelineRow => {
@@ -87,7 +89,18 @@ export const createTimeline = (): Timeline => {
     const row: TimelineRow = { key, at, kind, title: '', what: '', class: null, state: '', aside: '', input: undefined, reasons: [], entries: [] }
     byKey.set(key, row)
     rows.push(row)
+    const call = early.get(key)
+    early.delete(key)
+    if (call !== undefined) tellCall(row, call)
     return row
+  }
+  const tellCall = (row: TimelineRow, call: ToolCall): void => {
+    if (row.input !== undefined) return
+    row.input = call.input
+    row.what = visibleText(inputSummary(call.input))
+    if (call.decision === null) return
+    row.class = call.decision.classification.class
+    row.reasons = call.decision.classification.reasons.map(visibleText)
   }
   const tell = (row: TimelineRow, entry: LedgerEntry, part: Partial<TimelineRow>): void => {
     Object.assign(row, part)
@@ -106,13 +119,8 @@ export const createTimeline = (): Timeline => {
     },
     addCall: (call) => {
       const row = byKey.get(call.id)
-      if (row === undefined || row.input !== undefined) return
-      row.input = call.input
-      row.what = visibleText(inputSummary(call.input))
-      if (call.decision !== null) {
-        row.class = call.decision.classification.class
-        row.reasons = call.decision.classification.reasons.map(visibleText)
-      }
+      if (row === undefined) early.set(call.id, call)
+      else tellCall(row, call)
     },
   }
 }

@@ -1,0 +1,189 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { launch, missingForBrowser, openDashboard, startBrowser, terminalText, type Dashboard } from '../support/browser.ts'
+import { bash, createScriptedWorld, toolResults, use } from '../support/script.ts'
+import { missingForEndToEnd, type World } from '../support/world.ts'
+
+const missing = [missingForEndToEnd(), missingForBrowser()].filter((part) => part !== null).join(', ')
+
+let browser: Browser
+let world: World | null = null
+let dashboard: Dashboard | null = null
+beforeAll(async () => {
+  if (missing === '') browser = await startBrowser()
+})
+afterAll(() => browser?.close())
+afterEach(async () => {
+  await dashboard?.context.close()
+  await world?.end()
+  world = null
+  dashboard = null
+})
+
+/** A session on the dashboard, at work on what the test asks of it. */
+const working = async (page: Page, here: World): Promise<void> => {
+  await launch(page, here)
+  await expect.poll(() => terminalText(page), { timeout: 30_000 }).toContain('manual mode on')
+  await page.keyboard.type('Do it.')
+  await page.keyboard.press('Enter')
+}
+
+/** Presses the key once the question that shows this listens: it is deaf at first, on purpose. */
+const answer = async (approvals: Page, shows: string, key: string): Promise<void> => {
+  await approvals.bringToFront()
+  await approvals.locator('.question', { hasText: shows }).waitFor()
+  await approvals.locator('.answers button:not([aria-disabled="true"])').first().waitFor()
+  await approvals.keyboard.press(key)
+}
+
+const violations = async (axe: AxeBuilder): Promise<unknown[]> => {
+  const found = await axe.analyze()
+  return found.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, failureSummary }) => `${html} ${failureSummary ?? ''}`) }))
+}
+
+/** Every rule in light; in dark the colours, which are all that differs. */
+const expectAccessible = async (page: Page): Promise<void> => {
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+  expect(await violations(new AxeBuilder({ page }))).toEqual([])
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
+  expect(await violations(new AxeBuilder({ page }).withRules('color-contrast'))).toEqual([])
+}
+
+describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
+  it('launches Claude Code, shows what it does live, answers for it, pauses, kills, reverts and undoes', async () => {
+    world = await createScriptedWorld((project) => [
+      use('Read', { file_path: join(project, 'README.md') }),
+      use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }),
+      bash('rm -rf build'),
+      bash('rm -rf build/'),
+      bash('rm -rf ./build'),
+    ])
+    dashboard = await openDashboard(browser, world)
+    const { page, faults, requests } = dashboard
+    const here = world
+    const approvals = await dashboard.openApprovals()
+    await page.bringToFront()
+    await working(page, here)
+
+    await page.getByRole('link', { name: 'Timeline' }).click()
+    const timeline = page.getByRole('listbox', { name: 'Timeline' })
+    await timeline.getByRole('option').filter({ hasText: 'made.txt' }).filter({ hasText: 'done' }).waitFor()
+    await timeline.getByRole('option').filter({ hasText: 'rm -rf build' }).filter({ hasText: 'waits for approval' }).waitFor()
+    expect(readFileSync(join(here.project, 'made.txt'), 'utf8')).toBe('made\n')
+    await expect.poll(() => page.title()).toBe('(1) Sessions · Holdfast')
+
+    await answer(approvals, 'rm -rf build', 'd')
+    await answer(approvals, 'rm -rf build/', 'a')
+    await answer(approvals, 'rm -rf ./build', 'd')
+    await expect.poll(() => toolResults(here).length).toBe(5)
+    expect(toolResults(here)[2]).toContain('Denied by the user')
+    expect(existsSync(join(here.project, 'build'))).toBe(false)
+
+    await page.bringToFront()
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.getByText('paused', { exact: true }).first().waitFor()
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await page.getByText('running', { exact: true }).first().waitFor()
+
+    await page.getByRole('button', { name: 'Kill and revert' }).click()
+    await page.getByText('nothing is left running').waitFor()
+    expect(existsSync(join(here.project, 'made.txt'))).toBe(false)
+    expect(readFileSync(join(here.project, 'build', 'out.txt'), 'utf8')).toBe('built\n')
+    await page.getByRole('button', { name: 'Undo the last revert' }).click()
+    await page.getByText('The revert was undone').waitFor()
+    expect(readFileSync(join(here.project, 'made.txt'), 'utf8')).toBe('made\n')
+
+    await page.getByRole('link', { name: 'Audit log' }).click()
+    await page.getByRole('button', { name: 'Verify' }).click()
+    await page.getByText(/Verified: all \d+ entries/).waitFor()
+    expect(faults).toEqual([])
+    expect(requests.filter((url) => !/^(http|ws):\/\/127\.0\.0\.1:\d+\//.test(url) && !url.startsWith('data:'))).toEqual([])
+  })
+
+  it('keeps a session through a reload of its window, with what it printed', async () => {
+    world = await createScriptedWorld(() => [])
+    dashboard = await openDashboard(browser, world)
+    const { page } = dashboard
+    await launch(page, world)
+    await expect.poll(() => terminalText(page), { timeout: 30_000 }).toContain('manual mode on')
+    await page.reload()
+    await expect.poll(() => terminalText(page)).toContain('manual mode on')
+    await page.getByText('running', { exact: true }).first().waitFor()
+  })
+
+  it('takes no answer in the first moment of a question, nor from a key held down; kills the session by key', async () => {
+    world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build')])
+    dashboard = await openDashboard(browser, world)
+    const approvals = await dashboard.openApprovals()
+    await approvals.evaluate(`{
+      const press = (repeat) => document.dispatchEvent(new KeyboardEvent('keydown', { key: 'a', repeat }))
+      globalThis.press = press
+      new MutationObserver((_, observer) => {
+        if (document.querySelector('.question') === null) return
+        observer.disconnect()
+        press(false)
+      }).observe(document.body, { childList: true, subtree: true })
+    }`)
+    await dashboard.page.bringToFront()
+    await working(dashboard.page, world)
+    await approvals.bringToFront()
+    await approvals.locator('.answers button:not([aria-disabled="true"])').first().waitFor()
+    await approvals.evaluate('press(true)')
+    const client = await world.client()
+    expect((await client.call('approval/list', {})).requests).toHaveLength(1)
+    client.close()
+    await answer(approvals, 'rm -rf build', 'k')
+    await approvals.getByText('The session is killed; nothing of it is left running.').waitFor()
+    expect(existsSync(join(world.project, 'made.txt'))).toBe(false)
+    expect(readFileSync(join(world.project, 'build', 'out.txt'), 'utf8')).toBe('built\n')
+  })
+
+  it('keeps and rotates a secret, whose value never comes back', async () => {
+    world = await createScriptedWorld(() => [])
+    dashboard = await openDashboard(browser, world)
+    const { page } = dashboard
+    await page.getByRole('link', { name: 'Secrets' }).click()
+    await page.getByRole('button', { name: 'Keep a secret' }).click()
+    await page.getByLabel('Name').fill('agent/from-page')
+    await page.getByLabel('Value').fill('canary-one')
+    await page.getByRole('button', { name: 'Keep', exact: true }).click()
+    await page.getByText('agent/from-page is kept.').waitFor()
+    await page.getByRole('button', { name: 'Rotate agent/from-page' }).click()
+    await page.getByLabel('New value').fill('canary-two')
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    expect(await page.content()).not.toContain('canary')
+    await page.getByRole('button', { name: 'Remove agent/from-page' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+    await page.getByText('agent/from-page is removed.').waitFor()
+  })
+
+  it('keeps nobody out: no axe violation on any page in light and dark', async () => {
+    world = await createScriptedWorld((project) => [use('Read', { file_path: join(project, 'README.md') }), bash('rm -rf build')])
+    dashboard = await openDashboard(browser, world)
+    const { page } = dashboard
+    await expectAccessible(page)
+    const approvals = await dashboard.openApprovals()
+    await expectAccessible(approvals)
+    await page.bringToFront()
+    await working(page, world)
+    await approvals.locator('.question').waitFor()
+    await expectAccessible(approvals)
+    await page.bringToFront()
+    for (const part of ['Terminal', 'Changes', 'Timeline']) {
+      await page.getByRole('link', { name: part }).click()
+      await page.waitForLoadState('networkidle')
+      await expectAccessible(page)
+    }
+    await page.getByRole('listbox', { name: 'Timeline' }).getByRole('option').first().click()
+    await expectAccessible(page)
+    for (const name of ['Sessions', 'Launch', 'Usage', 'Audit log', 'Secrets', 'Settings']) {
+      await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name }).click()
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      await expectAccessible(page)
+    }
+  })
+})
