@@ -52,6 +52,7 @@ export interface Behaviour {
   revertRejects: boolean
   report: Partial<RestoreReport>
   closeHangs: boolean
+  serversReject: boolean
   limits: Partial<ProfileLimits>
 }
 
@@ -123,6 +124,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     revertRejects: false,
     report: {},
     closeHangs: false,
+    serversReject: false,
     limits: {},
     ...given,
   }
@@ -266,7 +268,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
         return revoked
       },
       revoke: () => void (revoked = true),
-      killServers: async () => ({ killed: 0, survivors: [], durationMs: 0 }),
+      killServers: () => (behaviour.serversReject ? Promise.reject(new Error('a broken broker')) : Promise.resolve({ killed: 0, survivors: [], durationMs: 0 })),
       close: async (urgency) => {
         await behaviour.step('close')
         closed.push(urgency)

@@ -69,7 +69,7 @@ describe('the pace of a session', () => {
     expect(events).toEqual([
       'first at once',
       'model at once',
-      'third denied: the limit is 1 tool calls a minute (limits.toolCallsPerMinute), and too many wait already. Try again in a minute.',
+      'third denied: the limit for tool calls is 1 a minute (limits.toolCallsPerMinute), and too many wait already. Try again in a minute.',
     ])
     await vi.advanceTimersByTimeAsync(1)
     expect(events.at(-1)).toBe('second later')

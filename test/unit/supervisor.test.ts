@@ -88,6 +88,14 @@ describe('the end of a session', () => {
     expect(checkpointed).toContain('revert')
   })
 
+  it('puts the folder back although nobody knows whether its servers ended, and raises an alarm', async () => {
+    const { supervisor, start, checkpointed, alarmsSeen } = createSupervision({ serversReject: true })
+    const { id } = await start()
+    expect(await supervisor.kill([id], false)).toMatchObject([{ restoreProblem: null }])
+    expect(checkpointed).toContain('revert')
+    expect(alarmsSeen).toEqual([`Session ${id}: its MCP servers could not be shown to have ended.`])
+  })
+
   it('ends with 128 and the number of the signal that ended the command', async () => {
     const { registry, start, sessions } = createSupervision()
     const { id } = await start()

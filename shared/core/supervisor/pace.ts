@@ -60,6 +60,8 @@ const RATE = {
   'model-request': { limit: 'modelRequestsPerMinute', name: 'model requests' },
 } as const
 
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
+
 export const createPace = ({ clock, limitsOf, onReviewDue }: PaceDeps): Pace => {
   const sessions = new Map<SessionId, Paced>()
 
@@ -101,7 +103,7 @@ export const createPace = ({ clock, limitsOf, onReviewDue }: PaceDeps): Pace => 
     const minutes = paced.limits.reviewEvery?.minutes
     if (minutes === undefined || paced.time.pausedAt !== null) return
     const left = paced.reviewed.at + minutes * 60_000 - nowOf(paced)
-    if (left <= 0) review(sessionId, paced, `${minutes} minutes`)
+    if (left <= 0) review(sessionId, paced, plural(minutes, 'minute'))
     else paced.timer = setTimeout(() => awaitReview(sessionId, paced), Math.min(left, MAX_TIMER_MS)).unref()
   }
 
@@ -137,7 +139,7 @@ export const createPace = ({ clock, limitsOf, onReviewDue }: PaceDeps): Pace => 
       const now = nowOf(paced)
       const place = perMinute === null ? { window: paced.windows[action], at: now } : takePlace(paced.windows[action], { perMinute, now, maxWaitMs: MAX_WAIT_MS })
       if (place === null) {
-        return Promise.resolve(`the limit is ${perMinute} ${name} a minute (limits.${limit}), and too many wait already. Try again in a minute.`)
+        return Promise.resolve(`the limit for ${name} is ${perMinute} a minute (limits.${limit}), and too many wait already. Try again in a minute.`)
       }
       paced.windows[action] = place.window
       if (place.at <= now && paced.time.pausedAt === null) return null
@@ -154,7 +156,7 @@ export const createPace = ({ clock, limitsOf, onReviewDue }: PaceDeps): Pace => 
       if (paced === null) return
       paced.calls += 1
       const every = paced.limits.reviewEvery?.calls
-      if (every !== undefined && paced.calls - paced.reviewed.calls >= every) review(sessionId, paced, `${every} tool calls`)
+      if (every !== undefined && paced.calls - paced.reviewed.calls >= every) review(sessionId, paced, plural(every, 'tool call'))
     },
 
     spent: (sessionId, microUsd) => {
