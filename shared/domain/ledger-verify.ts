@@ -3,9 +3,10 @@ import type { LedgerKind, LedgerVerification } from '../contract/schemas/ledger.
 import { beginChain, type ChainRow, endChain, fault, type LedgerHead, type Sha256, stepChain } from './ledger-chain.ts'
 import { createSealFold, type SealTrust, type VerifySignature } from './ledger-seal.ts'
 
-/** The kinds that hold what agents said, asked for and got: their bodies may be pruned. Who, when, and every decision stay. */
+/** The kinds that hold what agents asked for and got: their bodies may be pruned. Sessions, people's answers, secrets' names and alarms stay. */
 export const CONTENT_KINDS: ReadonlySet<string> = new Set<LedgerKind>([
   'tool-call/intent',
+  'tool-call/decision',
   'tool-call/outcome',
   'model-request/intent',
   'model-request/outcome',

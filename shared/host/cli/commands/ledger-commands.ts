@@ -7,6 +7,7 @@ import type { LedgerEntry, LedgerFilter, LedgerVerification } from '../../../con
 import { fromPem } from '../../../core/ledger/signing.ts'
 import { verifyExport } from '../../../core/ledger/verify-export.ts'
 import { formatCount } from '../../../domain/format.ts'
+import { createStory } from '../../../domain/ledger-story.ts'
 import { csvHeading, csvLine, jsonLine } from '../../../domain/ledger-export.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { withHost } from '../with-host.ts'
@@ -74,8 +75,28 @@ const filterOf = ({ session, since, until, grep }: FilterOptions): LedgerFilter 
   ...(grep === undefined ? {} : { text: grep }),
 })
 
-/** `ledger verify|export|key|prune`. */
+/** `ledger show|verify|export|key|prune`. */
 export const addLedgerCommands = (ledger: Command): void => {
+  ledger
+    .command('show')
+    .summary('tell one session as a story')
+    .requiredOption('--session <id>', 'which')
+    .addHelpText('after', examples('holdfast ledger show --session ses_222222222222'))
+    .action(async ({ session }: { session: string }, self: Command) => {
+      const sessionId = parseSessionId(session)
+      const { json } = outputOf(self)
+      const story = createStory()
+      await withHost(async (client) => {
+        let told = false
+        for await (const entry of entriesOf(client, { sessionId })) {
+          told = true
+          const lines = json ? [jsonLine(entry)] : story(entry)
+          if (lines.length > 0) await write(`${lines.join('\n')}\n`)
+        }
+        if (!told) throw new HoldfastError('not-found', `The ledger has no entry of session ${session}. "holdfast sessions" lists those there are.`)
+      })
+    })
+
   ledger
     .command('verify')
     .summary('prove that no entry was changed, removed or put in')

@@ -1,0 +1,38 @@
+-- A ledger as format 1 wrote it, dumped; one entry of each kind it had.
+PRAGMA application_id = 1212566599;
+PRAGMA user_version = 1;
+CREATE TABLE entry (
+  sequence INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  session_id TEXT,
+  body TEXT NOT NULL,
+  previous_hash TEXT NOT NULL,
+  hash TEXT NOT NULL
+) STRICT;
+CREATE INDEX entry_by_session ON entry (session_id) WHERE session_id IS NOT NULL;
+CREATE TRIGGER entry_insert BEFORE INSERT ON entry
+  WHEN NEW.sequence <> (SELECT coalesce(max(sequence), 0) + 1 FROM entry)
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a new entry takes the next number'); END;
+CREATE TRIGGER entry_update BEFORE UPDATE ON entry
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: entries are never changed'); END;
+CREATE TRIGGER entry_delete BEFORE DELETE ON entry
+  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: entries are never removed'); END;
+INSERT INTO entry VALUES (1, 1763900001234, 'host/started', NULL, '{"pid":4242,"version":"0.1.0"}', '0000000000000000000000000000000000000000000000000000000000000000', '0a0eb68307e43ab93a0fa9a7f8ae7a5148acc1a321777aaebcf8902c54f57e5d');
+INSERT INTO entry VALUES (2, 1763900002468, 'session/started', 'ses_222222222222', '{"adapter":"claude-code","agent":"claude-frontend","command":["claude","-p","Tidy this project."],"container":"linux","cwd":"/home/ada/project","modelKey":"agent/anthropic","profile":{"agent":"claude-frontend","limits":{"spendUsd":1}},"profileHash":"abababababababababababababababababababababababababababababababab"}', '0a0eb68307e43ab93a0fa9a7f8ae7a5148acc1a321777aaebcf8902c54f57e5d', 'e3a3d0757bc14ffecef4e1111d1de0532b98aea7e699bc7a83b743918f2952a2');
+INSERT INTO entry VALUES (3, 1763900003702, 'checkpoint/created', 'ses_222222222222', '{"checkpointId":"chk_222222222222","files":12,"leftOut":1,"reason":"start"}', 'e3a3d0757bc14ffecef4e1111d1de0532b98aea7e699bc7a83b743918f2952a2', '4029982290e6a2e78b298721a8b220b5f2f8fd2d028134801ac10e2567413545');
+INSERT INTO entry VALUES (4, 1763900004936, 'secret/resolved', 'ses_222222222222', '{"secret":"agent/github-pat","server":"github","variable":"GITHUB_TOKEN"}', '4029982290e6a2e78b298721a8b220b5f2f8fd2d028134801ac10e2567413545', '7fc625cc403021b56746b3f0b3c5620d1bd080a4404645e693d412f1fa6be82f');
+INSERT INTO entry VALUES (5, 1763900006170, 'model-request/intent', 'ses_222222222222', '{"agent":"claude-frontend","billing":"api-key","bodyBytes":12345,"bound":{"inputTokens":5000,"microUsd":495000,"outputTokens":32000},"endpoint":"POST /v1/messages","maxOutputTokens":32000,"model":"claude-sonnet-4-5","stream":true,"subagent":null}', '7fc625cc403021b56746b3f0b3c5620d1bd080a4404645e693d412f1fa6be82f', 'd8ab05ea3b80ab9ea53b21239e5ff4f5409ff8456e5ab004660471d4baa2e4a6');
+INSERT INTO entry VALUES (6, 1763900007404, 'model-request/outcome', 'ses_222222222222', '{"costMicroUsd":560,"ended":"whole","httpStatus":200,"intent":5,"latencyMs":812,"messageId":"msg_01","model":"claude-sonnet-4-5","priceSource":"prices@1.0.0 (2026-11-01)","stopReason":"tool_use","tokens":{"cacheRead":0,"cacheWrite1h":0,"cacheWrite5m":0,"input":12,"output":34}}', 'd8ab05ea3b80ab9ea53b21239e5ff4f5409ff8456e5ab004660471d4baa2e4a6', 'e623ad8f26bf8ae6712b01c33fc228a52a0c12ef3a615ae9fdad7bbaf46f35b2');
+INSERT INTO entry VALUES (7, 1763900008638, 'approval/requested', 'ses_222222222222', '{"approvalId":"apr_222222222222","bindingHash":"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd","expiresAt":1763900607404,"tool":"Bash","toolCallId":"call_222222222222"}', 'e623ad8f26bf8ae6712b01c33fc228a52a0c12ef3a615ae9fdad7bbaf46f35b2', '0b9b586e47162e95c0a8768b8e72985d67ab5b7ed7a8823ef3693dac580d9745');
+INSERT INTO entry VALUES (8, 1763900009872, 'session/paused', 'ses_222222222222', '{"reason":"paused by the user"}', '0b9b586e47162e95c0a8768b8e72985d67ab5b7ed7a8823ef3693dac580d9745', '77a2ba7d0caf351b876f09fb5de667faf4079ab4f30cfdbb027c04b087043eff');
+INSERT INTO entry VALUES (9, 1763900011106, 'session/resumed', 'ses_222222222222', '{}', '77a2ba7d0caf351b876f09fb5de667faf4079ab4f30cfdbb027c04b087043eff', '8b8fcf007b83ae8fc784a92081655307f6d2863f9280e69ae78047ded7a95fc4');
+INSERT INTO entry VALUES (10, 1763900012340, 'approval/decided', 'ses_222222222222', '{"approvalId":"apr_222222222222","bindingHash":"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd","reason":"Go on.","scope":"once","state":"approved","toolCallId":"call_222222222222","waitedMs":4936}', '8b8fcf007b83ae8fc784a92081655307f6d2863f9280e69ae78047ded7a95fc4', '15e051d26722efbaaacffb57347a1431dbe5790fe0b0eec0fb1f7218906f5b69');
+INSERT INTO entry VALUES (11, 1763900013574, 'tool-call/intent', 'ses_222222222222', '{"approvedBy":"person","decision":{"classification":{"class":"destructive","reasons":["rm: removes files"]},"effect":"ask","rules":[{"effect":"ask","rule":"Bash(rm:*)","source":"profiles/default.yaml:4"}]},"input":{"command":"rm -rf build","description":"Löschen 😀"},"tool":"Bash","toolCallId":"call_222222222222","toolUseId":"toolu_01"}', '15e051d26722efbaaacffb57347a1431dbe5790fe0b0eec0fb1f7218906f5b69', '6cdf2c6d3fcdb64ec25250cff6dce24fe0b33f3e6c7a16e228aafb76ec51de75');
+INSERT INTO entry VALUES (12, 1763900014808, 'tool-call/outcome', 'ses_222222222222', '{"durationMs":6170,"ok":true,"summary":"completed","toolCallId":"call_222222222222"}', '6cdf2c6d3fcdb64ec25250cff6dce24fe0b33f3e6c7a16e228aafb76ec51de75', 'a1268befcadda13206e1cb2d484c2b880133df3c29a6bf13d807754c5ab98a19');
+INSERT INTO entry VALUES (13, 1763900016042, 'tool-call/decision', 'ses_222222222222', '{"decision":{"classification":{"class":"destructive","reasons":["rm: removes files"]},"effect":"ask","rules":[{"effect":"ask","rule":"Bash(rm:*)","source":"profiles/default.yaml:4"}]},"effect":"denied","reason":"Denied by the user through Holdfast: Keep the source folder.","tool":"Bash","toolCallId":"call_333333333333"}', 'a1268befcadda13206e1cb2d484c2b880133df3c29a6bf13d807754c5ab98a19', '5f5a37fc65f5abc9fd50bb3ea9029bd9db5f05b12366afb3310eca3797fd9c53');
+INSERT INTO entry VALUES (14, 1763900017276, 'alarm/raised', 'ses_222222222222', '{"message":"The agent asked to run Bash without its first hook; it was denied."}', '5f5a37fc65f5abc9fd50bb3ea9029bd9db5f05b12366afb3310eca3797fd9c53', 'ac9ef2065998647300c48687b060ff63539ff4fa84506471e8db11db97b8a5b2');
+INSERT INTO entry VALUES (15, 1763900018510, 'session/killed', 'ses_222222222222', '{"durationMs":17.25,"processesKilled":3,"restoreProblem":null,"survivors":[],"toolCalls":{"denied":1,"destructive":2,"read":0,"total":2,"write":0},"usage":{"billing":"api-key","byModel":[],"capMicroUsd":1000000,"costMicroUsd":560,"hasUnknownPrice":false,"requests":1,"tokens":{"cacheRead":0,"cacheWrite1h":0,"cacheWrite5m":0,"input":12,"output":34}}}', 'ac9ef2065998647300c48687b060ff63539ff4fa84506471e8db11db97b8a5b2', '3cb25a087fc88d2fb4cee4d2aada33bfad04a22496a9d582326de04eb83c07b7');
+INSERT INTO entry VALUES (16, 1763900019744, 'checkpoint/restored', 'ses_222222222222', '{"checkpointId":"chk_222222222222","conflicts":[],"deleted":[],"refsMoved":[],"undo":true,"written":["a.txt"]}', '3cb25a087fc88d2fb4cee4d2aada33bfad04a22496a9d582326de04eb83c07b7', '70e6b3c4a048a9d827c5b739bc531be2be4ef0a3873a85e14f039809de529525');
+INSERT INTO entry VALUES (17, 1763900020978, 'session/ended', 'ses_333333333333', '{"failed":"it could not be started"}', '70e6b3c4a048a9d827c5b739bc531be2be4ef0a3873a85e14f039809de529525', 'bef0623a95c6c8e06cd353d05192d6be3c786401e33d6c99e49bbd43736c0d96');
+INSERT INTO entry VALUES (18, 1763900022212, 'host/stopped', NULL, '{}', 'bef0623a95c6c8e06cd353d05192d6be3c786401e33d6c99e49bbd43736c0d96', 'e22f355179fe14590834cfe081f6292bd51fae826a30000a97a39ebfacca4fbc');

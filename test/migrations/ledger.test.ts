@@ -1,0 +1,67 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SessionId } from '../../shared/contract/ids.ts'
+import { bodyOf } from '../../shared/contract/schemas/ledger-bodies.ts'
+import { openLedger } from '../../shared/core/ledger/ledger.ts'
+import { generateKey, signerOf } from '../../shared/core/ledger/signing.ts'
+
+/** The head file as format 1 left it beside ledger-1.sql. */
+const HEAD = '{"sequence":18,"hash":"e22f355179fe14590834cfe081f6292bd51fae826a30000a97a39ebfacca4fbc"}'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-migrations-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const restore = (name: string): string => {
+  const file = join(folder, name)
+  const database = new BetterSqlite3(file)
+  database.exec(readFileSync(new URL('./ledger-1.sql', import.meta.url), 'utf8'))
+  database.close()
+  writeFileSync(`${file}.head`, HEAD)
+  return file
+}
+const open = (file: string) => openLedger({ file, clock: { now: () => 1_800_000_000_000 } })
+
+test('a ledger of format 1 opens, keeps every hash, and verifies together with what is added', async () => {
+  const file = restore('whole.db')
+  const ledger = open(file)
+  const before = ledger.read({ after: 0, limit: 100 }).entries
+  expect(before).toHaveLength(18)
+  expect(before.at(-1)).toMatchObject({ hash: JSON.parse(HEAD).hash as string, bodyHash: null, pruned: false })
+  ledger.append('session/resumed', SessionId.parse('ses_222222222222'), {})
+  const signer = signerOf(generateKey())
+  ledger.seal(signer)
+  ledger.close()
+  const again = open(file)
+  expect(again.read({ after: 0, limit: 18 }).entries).toEqual(before)
+  expect(await again.verify({ trustedKey: signer.publicKey, anchors: [], problem: null })).toMatchObject({ ok: true, entries: 20, signed: { through: 19, seals: 1 } })
+  again.close()
+})
+
+test('every kind of entry that format 1 wrote still reads as its schema says', () => {
+  const ledger = open(restore('kinds.db'))
+  const { entries } = ledger.read({ after: 0, limit: 100 })
+  ledger.close()
+  expect(entries.filter((entry) => bodyOf(entry, entry.kind) === null).map(({ kind }) => kind)).toEqual([])
+  expect(new Set(entries.map(({ kind }) => kind)).size).toBe(18)
+})
+
+test('an entry of format 1 cannot be emptied: its hash covers its content', async () => {
+  const file = restore('prune.db')
+  const ledger = open(file)
+  expect(await ledger.prune(1_800_000_000_000)).toMatchObject({ entries: 0 })
+  expect((await ledger.verify()).ok).toBe(true)
+  ledger.close()
+  const database = new BetterSqlite3(file)
+  expect(() => database.exec("UPDATE entry SET body = '' WHERE sequence = 11")).toThrow(/append-only/)
+  database.exec("DROP TRIGGER entry_update; UPDATE entry SET body = '' WHERE sequence = 11")
+  database.close()
+  const tampered = open(file)
+  expect((await tampered.verify()).faults[0]).toMatchObject({ sequence: 11, problem: 'altered' })
+  tampered.close()
+})
