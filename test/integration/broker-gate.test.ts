@@ -48,7 +48,7 @@ test('a call reaches the gate with all that policy needs, and the server with th
     'holdfast/agent': 'claude-test',
     'holdfast/session': SESSION_ID,
   })
-  expect(harness.finished).toEqual([{ ok: true, summary: 'the server answered' }])
+  expect(harness.finished).toMatchObject([{ ok: true, summary: 'the server answered' }])
 })
 
 test('a denied call is an error result with the reason, and never reaches the server', async () => {

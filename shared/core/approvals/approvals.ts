@@ -38,6 +38,8 @@ export interface Approvals {
     answer: 'approve' | 'deny'
     scope: ApprovalScope
     reason: string | null
+    /** What the person answered through. */
+    via?: string
   }): ApprovalRequest
   /** Those waiting, oldest first. */
   waiting(): readonly ApprovalRequest[]
@@ -94,13 +96,13 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
     entry.expiry = setTimeout(() => closeAlone(id, 'expired', `Nobody answered within ${waited}.`), Math.max(0, expiresAt - deps.clock.now()))
   }
 
-  const close = (entry: Pending, state: 'approved' | 'denied' | 'expired' | 'withdrawn', reason: string | null, scope: ApprovalScope): ApprovalRequest => {
+  const close = (entry: Pending, state: 'approved' | 'denied' | 'expired' | 'withdrawn', reason: string | null, scope: ApprovalScope, via: string | null): ApprovalRequest => {
     const next = reduceApproval(current(entry), { type: state, at: deps.clock.now(), reason })
     if (next === null) {
       throw new HoldfastError('illegal-state', `Approval ${entry.request.id} can no longer be answered: it is ${entry.request.state === 'waiting' ? 'expired' : entry.request.state}.`)
     }
     const { id, sessionId, toolCallId, bindingHash, requestedAt } = next
-    deps.ledger.append('approval/decided', sessionId, { approvalId: id, toolCallId, bindingHash, state, scope, reason, waitedMs: deps.clock.now() - requestedAt })
+    deps.ledger.append('approval/decided', sessionId, { approvalId: id, toolCallId, bindingHash, state, scope, reason, via, waitedMs: deps.clock.now() - requestedAt })
     pending.delete(id)
     entry.request = next
     if (state === 'approved' && scope === 'session') {
@@ -117,7 +119,7 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
     const entry = pending.get(id)
     if (entry === undefined) return
     try {
-      close(entry, state, reason, 'once')
+      close(entry, state, reason, 'once', null)
     } catch {
       pending.delete(id)
       entry.settle({ ...entry.request, state, reason })
@@ -167,12 +169,12 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
       return answered
     },
 
-    decide: ({ approvalId, bindingHash, answer, scope, reason }) => {
+    decide: ({ approvalId, bindingHash, answer, scope, reason, via }) => {
       const entry = pending.get(approvalId)
       if (entry === undefined) throw new HoldfastError('not-found', `No approval ${approvalId} is waiting. "holdfast approvals" lists those that are.`)
       if (entry.request.bindingHash !== bindingHash) throw new HoldfastError('illegal-state', `Approval ${approvalId} is not for what was shown. List the approvals again.`)
       if (scope === 'always') throw new HoldfastError('unsupported', 'An answer for always is a rule: write it under "allow" in the agent profile. Use once or session here.')
-      return close(entry, answer === 'approve' ? 'approved' : 'denied', reason, scope)
+      return close(entry, answer === 'approve' ? 'approved' : 'denied', reason, scope, via ?? null)
     },
 
     waiting: () => [...pending.values()].map(current),

@@ -60,7 +60,7 @@ export const createToolCallPipeline = (deps: ToolCallPipelineDeps): ToolCallPipe
     })
     if (!verdict.allowed) return errorResult(redactor.text(verdict.reason))
 
-    const finish = (ok: boolean, summary: string): void => gate.finish(verdict.toolCallId, { ok, summary })
+    const finish = (ok: boolean, summary: string, result?: unknown): void => gate.finish(verdict.toolCallId, { ok, summary, result })
     if (signal.aborted) {
       finish(false, 'cancelled by the agent before it ran')
       throw signal.reason
@@ -93,10 +93,11 @@ export const createToolCallPipeline = (deps: ToolCallPipelineDeps): ToolCallPipe
       }
       return errorResult(error instanceof HoldfastError ? problem : failedMessage(entry, problem))
     }
-    if (result.isError === true) finish(false, 'the server answered with an error')
-    else finish(true, 'the server answered')
+    const shown = redactor.json(result)
+    if (result.isError === true) finish(false, 'the server answered with an error', shown)
+    else finish(true, 'the server answered', shown)
     await progressSent
-    return redactor.json(result)
+    return shown
   }
 }
 

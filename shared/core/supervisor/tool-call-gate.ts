@@ -4,6 +4,7 @@ import type { PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
+import { digestOf } from '../ledger/digest.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
 import type { SessionActivity } from './session-activity.ts'
 
@@ -186,7 +187,14 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       const at = deps.clock.now()
       const next = reduceToolCall(call, outcome.ok ? { type: 'completed', at } : { type: 'failed', at, reason: outcome.summary })
       if (next === null) return
-      deps.ledger.append('tool-call/outcome', call.sessionId, { toolCallId, ok: outcome.ok, summary: outcome.summary, durationMs: at - call.receivedAt })
+      deps.ledger.append('tool-call/outcome', call.sessionId, {
+        toolCallId,
+        tool: call.tool,
+        ok: outcome.ok,
+        summary: outcome.summary,
+        result: outcome.result === undefined ? null : digestOf(outcome.result),
+        durationMs: at - call.receivedAt,
+      })
       keep(next)
       deps.activity.after(next)
     },
@@ -199,7 +207,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         const next = reduceToolCall(call, { type: 'cancelled', at, reason: UNKNOWN_OUTCOME })
         if (next !== null) keep(next)
         try {
-          deps.ledger.append('tool-call/outcome', sessionId, { toolCallId: call.id, ok: null, summary: UNKNOWN_OUTCOME, durationMs: at - call.receivedAt })
+          deps.ledger.append('tool-call/outcome', sessionId, { toolCallId: call.id, tool: call.tool, ok: null, summary: UNKNOWN_OUTCOME, durationMs: at - call.receivedAt })
         } catch {
           // The intent stands without an outcome, which says the same.
         }

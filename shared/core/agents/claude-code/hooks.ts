@@ -13,7 +13,7 @@ const ToolEvent = z.object({
   tool_use_id: z.string().max(256).optional(),
 })
 
-const PostEvent = ToolEvent.extend({ error: z.string().max(1_000_000).optional(), is_interrupt: z.boolean().optional() })
+const PostEvent = ToolEvent.extend({ tool_response: z.unknown().optional(), error: z.string().max(1_000_000).optional(), is_interrupt: z.boolean().optional() })
 
 const decide = (permissionDecision: 'allow' | 'deny', permissionDecisionReason: string) => ({
   hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision, permissionDecisionReason },
@@ -91,7 +91,7 @@ export const createClaudeCodeHooks = (): HookHandler => {
     const id = event.tool_use_id === undefined ? undefined : running.get(event.tool_use_id)
     if (id !== undefined && event.tool_use_id !== undefined) {
       running.delete(event.tool_use_id)
-      context.gate.finish(id, { ok, summary: ok ? 'completed' : event.is_interrupt === true ? 'interrupted' : 'failed' })
+      context.gate.finish(id, { ok, result: event.tool_response, summary: ok ? 'completed' : event.is_interrupt === true ? 'interrupted' : 'failed' })
     }
     return {}
   }

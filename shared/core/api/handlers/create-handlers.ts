@@ -137,8 +137,10 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'checkpoint/usage': async () => ({ projects: [...(await deps.checkpoints.usage())] }),
     'tool-call/list': ({ sessionId }) => ({ toolCalls: [...deps.gate.list(sessionId)] }),
     'approval/list': () => ({ requests: [...approvals.waiting()] }),
-    'approval/decide': ({ approvalId, bindingHash, answer, scope, reason }) =>
-      approvals.decide({ approvalId, bindingHash, answer, scope: scope ?? 'once', reason: reason ?? null }),
+    'approval/decide': ({ approvalId, bindingHash, answer, scope, reason }, { role, peerPid }) => {
+      const via = peerPid === null ? role : `${role}, process ${peerPid}`
+      return approvals.decide({ approvalId, bindingHash, answer, scope: scope ?? 'once', reason: reason ?? null, via })
+    },
     'ledger/read': ({ after, last, ...query }) => {
       const { entries, next } = after === undefined ? ledger.tail(last ?? 20, query) : ledger.read({ ...query, after, limit: last ?? 1_000 })
       return { entries: [...entries], next }
@@ -152,11 +154,12 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'ledger/prune': ({ before }) => ledger.prune(before),
     'secret/set': async ({ name, value }) => {
       await secrets.set(name, value)
+      ledger.append('secret/changed', null, { secret: name, change: 'set' })
       return done
     },
     'secret/list': async () => ({ secrets: [...(await secrets.list())] }),
     'secret/remove': async ({ name }) => {
-      await secrets.remove(name)
+      if (await secrets.remove(name)) ledger.append('secret/changed', null, { secret: name, change: 'removed' })
       return done
     },
     'server/list': () => ({ servers: deps.toolPins.list() }),
