@@ -80,8 +80,12 @@ describe.skipIf(missing !== null)(`bad input${missing === null ? '' : ` (missing
 
   it('unknown commands, options and ids are usage errors without a stack trace', async () => {
     const here = await enter()
-    for (const args of [['nonsense'], ['kill'], ['kill', 'ses_1'], ['run'], ['undo', 'x'], ['approve', 'apr_zzz'], ['ledger', 'tail', '-n', 'many'], ['sessions', '--bogus'], ['approvals', 'x'], ['checkpoint', 'restore', 'ses_1', 'chk_1'], ['up', '--shell', 'gtk']]) {
-      const { code, stderr } = await here.holdfast(args)
+    const wrong = [
+      ...[['nonsense'], ['kill'], ['kill', 'ses_1'], ['run'], ['undo', 'x'], ['approvals', 'x'], ['approve', 'apr_zzz'], ['ledger', 'tail', '-n', 'many']],
+      ...[['sessions', '--bogus'], ['checkpoint', 'restore', 'ses_1', 'chk_1'], ['up', '--shell', 'gtk']],
+    ]
+    const results = await Promise.all(wrong.map(async (args) => ({ args, ...(await here.holdfast(args)) })))
+    for (const { args, code, stderr } of results) {
       expect({ args, code }).toEqual({ args, code: 2 })
       expect(stderr).not.toMatch(/\n\s+at /)
     }
