@@ -82,6 +82,27 @@ describe.skipIf(missing !== null)(`how an agent is started${missing === null ? '
     client.close()
   })
 
+  it('puts a folder of --add-dir back, too, when the session is killed', async () => {
+    const here = await enter(() => [bash('echo lost > ../beside/kept.txt; echo made > ../beside/made.txt; sleep 300')])
+    const beside = join(here.folder, 'beside')
+    mkdirSync(beside)
+    writeFileSync(join(beside, 'kept.txt'), 'kept\n')
+    await here.holdfast(['up'])
+    const client = await here.client()
+    client.on('approval/changed', ({ id, state, bindingHash }) => {
+      if (state === 'waiting') void client.call('approval/decide', { approvalId: id, bindingHash, answer: 'approve' })
+    })
+    const session = here.start(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.', '--add-dir', '../beside'])
+    session.child.stdin?.end()
+    while (!existsSync(join(beside, 'made.txt'))) await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(readFileSync(join(beside, 'kept.txt'), 'utf8')).toBe('lost\n')
+    expect((await here.holdfast(['kill', '--all'])).code).toBe(0)
+    expect((await session.finished).code).toBe(137)
+    expect(readFileSync(join(beside, 'kept.txt'), 'utf8')).toBe('kept\n')
+    expect(existsSync(join(beside, 'made.txt'))).toBe(false)
+    client.close()
+  })
+
   it('goes without a container only at the user\'s word, loudly, and with a home of the agent\'s own', async () => {
     const here = await enter()
     const run = (...args: string[]) => here.holdfast(['run', ...args, '--', 'sh', '-c', 'echo "$HOME"'])

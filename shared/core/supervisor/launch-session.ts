@@ -240,7 +240,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         modelKey: hasModelKey ? profile.modelKey : null,
       })
       deps.registry.add(session)
-      const checkpoint = await deps.checkpoints.create({ sessionId: id, root: cwd, reason: 'start' })
+      const checkpoint = await deps.checkpoints.create({ sessionId: id, root: cwd, extraRoots: prepared.writable, reason: 'start' })
       deps.ledger.append('checkpoint/created', id, { checkpointId: checkpoint.id, reason: 'start', files: checkpoint.fileCount, leftOut: checkpoint.leftOut.length })
       deps.registry.apply(id, { type: 'checkpointed', checkpoint: checkpoint.id })
       stopIfOver()
