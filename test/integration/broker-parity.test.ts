@@ -4,6 +4,32 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EVERYTHING_SERVER, nodeServer, openHarness } from '../fixtures/servers/broker-session.ts'
 import type { Harness } from '../fixtures/servers/broker-session.ts'
 
+const CAPABILITIES = { roots: { listChanged: true }, sampling: {}, elicitation: { form: {}, url: {} } }
+const rootsAsked = new Map<Client, PromiseWithResolvers<void>>()
+/** A client that answers what servers ask, the same way for both. */
+const able = (client: Client): Client => {
+  rootsAsked.set(client, Promise.withResolvers())
+  client.setRequestHandler('roots/list', () => {
+    rootsAsked.get(client)?.resolve()
+    return { roots: [{ uri: 'file:///project', name: 'project' }] }
+  })
+  client.setRequestHandler('sampling/createMessage', ({ params }) => ({
+    model: 'a-model',
+    role: 'assistant',
+    content: { type: 'text', text: `sampled ${JSON.stringify(params.messages)}` },
+  }))
+  client.setRequestHandler('elicitation/create', ({ params }) =>
+    params.mode === 'url' ? { action: 'decline' } : { action: 'accept', content: { name: 'Ada', check: true } },
+  )
+  return client
+}
+/** Times differ from one reading to the next. */
+const timeless = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll(/\d+:\d\d:\d\d( [AP]M)?/g, '(time)'))
+const serverCapabilities = (client: Client) => {
+  const { tasks: _tasks, ...capabilities } = client.getServerCapabilities() ?? {}
+  return capabilities
+}
+
 let harness: Harness
 let clients: { direct: Client; brokered: Client }
 const toolName = { direct: (tool: string) => tool, brokered: (tool: string) => `everything__${tool}` }
@@ -11,9 +37,10 @@ const toolName = { direct: (tool: string) => tool, brokered: (tool: string) => `
 beforeAll(async () => {
   const server = nodeServer(EVERYTHING_SERVER, {}, ['stdio'])
   harness = await openHarness({ everything: server })
-  const direct = new Client({ name: 'agent', version: '1.0.0' })
+  const direct = able(new Client({ name: 'agent', version: '1.0.0' }, { capabilities: CAPABILITIES }))
   await direct.connect(new StdioClientTransport({ ...server, stderr: 'ignore' }))
-  clients = { direct, brokered: (await harness.agent()).client }
+  clients = { direct, brokered: (await harness.agent({ capabilities: CAPABILITIES }, able)).client }
+  await Promise.all([clients.direct, clients.brokered].map((client) => rootsAsked.get(client)?.promise))
 })
 afterAll(async () => {
   await clients.direct.close()
@@ -70,6 +97,110 @@ describe.each(['direct', 'brokered'] as const)('server-everything, %s', (way) =>
     const outcome = await call('no-such-tool', {}).then((result) => result.isError === true, () => true)
     expect(outcome).toBe(true)
   })
+})
+
+describe('beside tools, what server-everything has is the same through the broker', () => {
+  const both = async (ask: (client: Client, name: (own: string) => string) => Promise<unknown>) => {
+    const [direct, brokered] = await Promise.all([ask(clients.direct, (own) => own), ask(clients.brokered, toolName.brokered)])
+    expect(timeless(brokered)).toEqual(timeless(direct))
+    return direct
+  }
+
+  test('capabilities, tasks left out', async () => {
+    expect(serverCapabilities(clients.brokered)).toEqual(serverCapabilities(clients.direct))
+  })
+
+  test('resources and templates', async () => {
+    const listed = (await both((client) => client.listResources())) as { resources: { uri: string }[] }
+    expect(listed.resources.length).toBeGreaterThan(3)
+    await both((client) => client.listResourceTemplates())
+    await both((client) => client.readResource({ uri: listed.resources[0]?.uri ?? '' }))
+    await both((client) => client.readResource({ uri: 'demo://resource/dynamic/text/7' }))
+    await both((client) => client.readResource({ uri: 'demo://resource/dynamic/blob/7' }))
+  })
+
+  test('a resource that only a result has linked to', async () => {
+    await both(async (client, name) => {
+      const { content } = await client.callTool({ name: name('get-resource-links'), arguments: { count: 2 } })
+      const link = content.find((block) => block.type === 'resource_link')
+      return client.readResource({ uri: link?.uri ?? '' })
+    })
+  })
+
+  test('prompts', async () => {
+    const names = (await clients.direct.listPrompts()).prompts.map((prompt) => ({ ...prompt, name: toolName.brokered(prompt.name) }))
+    expect((await clients.brokered.listPrompts()).prompts).toEqual(names)
+    await both((client, name) => client.getPrompt({ name: name('args-prompt'), arguments: { city: 'Wien' } }))
+    await both((client, name) => client.getPrompt({ name: name('resource-prompt'), arguments: { resourceType: 'Text', resourceId: '3' } }))
+  })
+
+  test('completion of prompts and templates', async () => {
+    const of = (name: string, context: Record<string, string>) => ({
+      ref: { type: 'ref/prompt' as const, name },
+      argument: { name: 'name', value: 'A' },
+      context: { arguments: context },
+    })
+    const found = await both((client, name) => client.complete(of(name('completable-prompt'), { department: 'Engineering' })))
+    expect(found).toMatchObject({ completion: { values: ['Alice'] } })
+    await both((client) =>
+      client.complete({ ref: { type: 'ref/resource', uri: 'demo://resource/dynamic/text/{resourceId}' }, argument: { name: 'resourceId', value: '4' } }),
+    )
+  })
+
+  test('roots, sampling and elicitation, answered by the agent', async () => {
+    const roots = await both((client, name) => client.callTool({ name: name('get-roots-list') }))
+    expect(JSON.stringify(roots)).toContain('file:///project')
+    const sampled = await both((client, name) => client.callTool({ name: name('trigger-sampling-request'), arguments: { prompt: 'hello', maxTokens: 10 } }))
+    expect(JSON.stringify(sampled)).toContain('sampled')
+    const elicited = await both((client, name) => client.callTool({ name: name('trigger-elicitation-request') }))
+    expect(JSON.stringify(elicited)).toContain('Ada')
+  })
+
+  test('subscriptions: what is updated is told to who asked', async () => {
+    const uri = 'demo://resource/dynamic/text/1'
+    const told = await both(async (client, name) => {
+      const updated = new Promise((resolve) => client.setNotificationHandler('notifications/resources/updated', ({ params }) => resolve(params.uri)))
+      await client.subscribeResource({ uri })
+      await client.callTool({ name: name('toggle-subscriber-updates') })
+      const result = await updated
+      await client.callTool({ name: name('toggle-subscriber-updates') })
+      await client.unsubscribeResource({ uri })
+      return result
+    })
+    expect(told).toBe(uri)
+  })
+
+  test('log messages, from the level that was asked for', async () => {
+    const levels = await both(async (client, name) => {
+      const logged = new Promise((resolve) => client.setNotificationHandler('notifications/message', ({ params }) => resolve(typeof params.level)))
+      await client.setLoggingLevel('debug')
+      await client.callTool({ name: name('toggle-simulated-logging') })
+      const result = await logged
+      await client.callTool({ name: name('toggle-simulated-logging') })
+      return result
+    })
+    expect(levels).toBe('string')
+  })
+
+  test('a resource or prompt that does not exist is refused', async () => {
+    await expect(clients.brokered.readResource({ uri: 'demo://no/such' })).rejects.toThrow('Unknown resource')
+    await expect(clients.brokered.getPrompt({ name: 'everything__no-such' })).rejects.toThrow('Unknown prompt')
+  })
+
+  test('a resource is read, and sampling is done, only after the gate', () => {
+    const asked = harness.asks.map(({ tool }) => tool)
+    expect(asked).toContain('ReadMcpResourceTool')
+    expect(asked).toContain('mcp__everything__sampling')
+    expect(harness.asks.find(({ tool }) => tool === 'ReadMcpResourceTool')?.input).toMatchObject({ server: 'everything' })
+  })
+})
+
+test('an agent of the newer protocol answers what a server of the older one asks in the middle of a call', async () => {
+  const { client } = await harness.agent({ capabilities: CAPABILITIES, versionNegotiation: { mode: { pin: '2026-07-28' } } }, able)
+  const elicited = await client.callTool({ name: 'everything__trigger-elicitation-request' })
+  expect(JSON.stringify(elicited)).toContain('Ada')
+  const sampled = await client.callTool({ name: 'everything__trigger-sampling-request', arguments: { prompt: 'hello', maxTokens: 10 } })
+  expect(JSON.stringify(sampled)).toContain('sampled')
 })
 
 test('an agent of the 2026-07-28 protocol gets the same tools and answers', async () => {

@@ -68,7 +68,8 @@ describe('upstream servers', () => {
   })
 
   test.each([
-    ['an http server', { url: 'https://mcp.example' }, 'not supported yet'],
+    ['a server over the older SSE', { type: 'sse', url: 'https://mcp.example' }, 'not supported'],
+    ['a server in the clear', { url: 'http://mcp.example' }, 'must be https'],
     ['a boundary that cannot be read', fixture({ ALLOWED_REPOS: 'acme' }), 'ALLOWED_REPOS must list repositories as owner/name'],
     ['a secret the keychain does not have', fixture({ KEY_SECRET: 'agent/x' }), 'no item with the name that KEY_SECRET'],
     ['a variable given twice', fixture({ KEY: 'x', KEY_SECRET: 'agent/x' }), 'KEY_SECRET and KEY cannot both be set'],

@@ -47,6 +47,9 @@ export type ArgumentTest = z.infer<typeof ArgumentTest>
 export const ToolAccess = z.record(z.string().min(1).max(128), z.union([z.literal(true), z.record(z.string().max(256), ArgumentTest)]))
 export type ToolAccess = z.infer<typeof ToolAccess>
 
+/** Headers of a server that is reached over HTTP; `Authorization_SECRET` names the keychain item that becomes `Authorization`. */
+const ServerHeaders = z.record(z.string().max(256).regex(/^[A-Za-z0-9_-]+$/, 'must be the name of a header'), text)
+
 const StdioServer = z.object({
   type: z.literal('stdio'),
   command: text.min(1).refine((value) => !value.includes('\0'), 'must not contain a NUL character'),
@@ -56,7 +59,7 @@ const StdioServer = z.object({
   tools: ToolAccess.optional(),
 })
 
-const HttpServer = z.object({ type: z.enum(['http', 'streamable-http', 'sse', 'ws']), url: text, tools: ToolAccess.optional() })
+const HttpServer = z.object({ type: z.enum(['http', 'streamable-http', 'sse', 'ws']), url: text, headers: ServerHeaders.optional(), tools: ToolAccess.optional() })
 
 const withType = (value: unknown): unknown =>
   typeof value === 'object' && value !== null && !('type' in value)

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import type { Server as NetServer, Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { ClientCapabilities } from '@modelcontextprotocol/client'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpConfig } from '../../contract/schemas/mcp-config.ts'
@@ -11,12 +12,14 @@ import { parseServerBoundary } from '../../domain/boundary/server-boundary.ts'
 import type { Clock, Container, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import { readToken, serveDownstream } from './downstream-connection.ts'
 import type { Downstream } from './downstream-connection.ts'
+import { attachHttpServer } from './upstream-http.ts'
+import { createOffers } from './offers.ts'
 import type { Redactor } from './redactor.ts'
 import { startServerContainer } from './server-container.ts'
 import type { ServerContainerDeps, ServerHold } from './server-container.ts'
 import { resolveServerLaunch } from './server-launch.ts'
 import { createStatusTool } from './status-tool.ts'
-import { createToolCallPipeline } from './tool-call-pipeline.ts'
+import { createPipeline, gatedOrigin } from './tool-call-pipeline.ts'
 import { serverIdentity } from './tool-pins.ts'
 import type { ToolPins } from './tool-pins.ts'
 import { buildToolCatalog } from './tool-catalog.ts'
@@ -24,7 +27,7 @@ import type { ToolCatalog } from './tool-catalog.ts'
 import { attachUpstreamProcess } from './upstream-process.ts'
 import type { Urgency } from './upstream-process.ts'
 import { createUpstreamServer } from './upstream-server.ts'
-import type { Upstream, UpstreamStatus } from './upstream-server.ts'
+import type { Origin, Upstream, UpstreamStatus } from './upstream-server.ts'
 
 export interface BrokerDeps {
   readonly gate: ToolCallGate
@@ -49,11 +52,13 @@ export interface BrokerTiming {
   readonly progressEveryMs: number
   /** How long the first list of tools waits for servers that are still starting. */
   readonly startGraceMs: number
+  /** How long servers wait for the agent to say what it can do, before they are taken up without. */
+  readonly agentGraceMs: number
   /** First wait before a crashed server is started again. */
   readonly restartDelayMs: number
 }
 
-const TIMING: BrokerTiming = { progressEveryMs: 5_000, startGraceMs: 2_000, restartDelayMs: 250 }
+const TIMING: BrokerTiming = { progressEveryMs: 5_000, startGraceMs: 2_000, agentGraceMs: 20_000, restartDelayMs: 250 }
 
 /** A socket's path must fit into sockaddr_un, see unix(7). */
 const MAX_SOCKET_PATH_BYTES = 107
@@ -108,7 +113,18 @@ export const createBroker = (deps: BrokerDeps): Broker => {
       let catalog: ToolCatalog = new Map()
       const onChanged = (): void => {
         catalog = buildToolCatalog(upstreams)
-        for (const downstream of downstreams) downstream.toolsChanged()
+        for (const downstream of downstreams) downstream.changed('tools')
+      }
+      const agentReady = Promise.withResolvers<ClientCapabilities>()
+      const giveUp = setTimeout(() => agentReady.resolve({}), timing.agentGraceMs).unref()
+      const unasked: Origin = {
+        ask: (question, signal) => {
+          const able = [...downstreams].findLast((downstream) => downstream.unasked !== null)?.unasked
+          return able?.ask(question, signal) ?? Promise.reject(new HoldfastError('illegal-state', 'No agent is there to answer.'))
+        },
+        notify: (notification) => {
+          for (const downstream of downstreams) downstream.unasked?.notify(notification)
+        },
       }
 
       const upstreams: Upstream[] = []
@@ -130,6 +146,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           start: async () => {
             if (!bounds.ok) throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${bounds.problem}.`)
             const launch = await resolveServerLaunch(deps, { sessionId, name, config })
+            if (launch.kind === 'http') return attachHttpServer(launch, { agent, sessionId })
             const place = { sessionId, name, key: serverIdentity(name, config).key, cwd, hold }
             const container = await startServerContainer(deps.containers, launch, place)
             containers.add(container)
@@ -137,7 +154,12 @@ export const createBroker = (deps: BrokerDeps): Broker => {
             void process.ended.then(() => containers.delete(container))
             return process
           },
+          agent: agentReady.promise,
           onChanged,
+          onOfferChanged: (kind) => {
+            for (const downstream of downstreams) downstream.changed(kind)
+          },
+          unasked: gatedOrigin({ gate: deps.gate, sessionId }, name, unasked),
         })
       })
       const stopListening = deps.toolPins.onAccepted(() => {
@@ -153,11 +175,13 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         await Promise.race([started, delay(timing.startGraceMs, undefined, { ref: false })])
         return catalog
       }
-      const callTool = createToolCallPipeline({
+      const offers = createOffers(configured)
+      const pipeline = createPipeline({
         sessionId,
         agent,
         gate: deps.gate,
         redactor: deps.redactor,
+        offers,
         progressEveryMs: timing.progressEveryMs,
         catalog: () => catalog,
         startedCatalog,
@@ -177,10 +201,11 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         const known = (await readToken(socket, token)) && (await deps.peerCheck(sessionId, socket).catch(() => false))
         if (closed) socket.destroy()
         else if (!known) refuse(socket)
-        else if (!socket.destroyed) serve(socket)
+        else if (!socket.destroyed) await serve(socket)
       }
-      const serve = (socket: Socket): void => {
-        const downstream = serveDownstream(socket, { version: deps.version, callTool, startedCatalog })
+      const serve = async (socket: Socket): Promise<void> => {
+        const downstream = await serveDownstream(socket, { version: deps.version, pipeline, offers, onAgent: agentReady.resolve, startedCatalog })
+        if (closed || socket.destroyed) return downstream.close()
         downstreams.add(downstream)
         socket.once('close', () => downstreams.delete(downstream))
       }
@@ -193,6 +218,8 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         close: async (urgency) => {
           closed = true
           stopListening()
+          clearTimeout(giveUp)
+          agentReady.resolve({})
           listener.close()
           for (const downstream of downstreams) downstream.close()
           const proofs = await Promise.all(configured.map((upstream) => upstream.close(urgency)))

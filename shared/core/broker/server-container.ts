@@ -5,7 +5,7 @@ import type { SessionId } from '../../contract/ids.ts'
 import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../agents/find-executable.ts'
 import { isWithin } from '../containers/mount-plan.ts'
 import type { Container, ContainerSpec, IdSource } from '../ports.ts'
-import type { ServerLaunch } from './server-launch.ts'
+import type { StdioLaunch } from './server-launch.ts'
 
 /** How a session's servers are held: as its agent is, each in a container of its own. */
 export interface ServerHold {
@@ -67,7 +67,7 @@ const programsIn = (folders: readonly string[]): string[] =>
  * Throws HoldfastError `agent-refused` for a server with secrets whose program the agent can change, `agent-not-found`,
  * `container-unavailable`.
  */
-export const startServerContainer = async (deps: ServerContainerDeps, launch: ServerLaunch, place: ServerPlace): Promise<Container> => {
+export const startServerContainer = async (deps: ServerContainerDeps, launch: StdioLaunch, place: ServerPlace): Promise<Container> => {
   const { name, cwd, hold } = place
   const folders = await foldersToSearch(launch.env['PATH'] ?? '', [cwd])
   const file = await findExecutable(launch.command, folders, cwd)

@@ -1,17 +1,21 @@
 import { ProtocolError as UpstreamProtocolError } from '@modelcontextprotocol/client'
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
-import type { CallToolRequestParams, CallToolResult, Progress, ServerContext } from '@modelcontextprotocol/server'
+import type { CallToolRequestParams, CallToolResult, Progress, RequestMethod, Result, ResultTypeMap } from '@modelcontextprotocol/server'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { ToolCallGate } from '../ports.ts'
+import type { Offers } from './offers.ts'
 import type { Redactor } from './redactor.ts'
+import type { AgentRequest } from './rounds.ts'
 import type { CatalogEntry, ToolCatalog } from './tool-catalog.ts'
+import type { Origin, UpstreamServer } from './upstream-server.ts'
 
 export interface ToolCallPipelineDeps {
   readonly sessionId: SessionId
   readonly agent: string
   readonly gate: ToolCallGate
   readonly redactor: Redactor
+  readonly offers: Pick<Offers, 'remember'>
   /** While the gate thinks, the agent hears of it this often. */
   readonly progressEveryMs: number
   /** The tools as they are now. */
@@ -20,67 +24,83 @@ export interface ToolCallPipelineDeps {
   startedCatalog(): Promise<ToolCatalog>
 }
 
-export type ToolCallPipeline = (
-  params: CallToolRequestParams,
-  request: Pick<ServerContext['mcpReq'], 'signal' | 'notify'>,
-) => Promise<CallToolResult>
+export interface Pipeline {
+  /**
+   * Takes one call of an agent through catalog, boundary, gate, upstream server and redaction, in that order.
+   * A denied call and a server that is down are results with `isError`; what the server itself answers with a protocol
+   * error stays one. Rejects when the agent has cancelled, and when the outcome could not be recorded.
+   */
+  callTool(params: CallToolRequestParams, request: AgentRequest): Promise<CallToolResult>
+  /**
+   * The same for what is no tool: a resource, a prompt, a completion. Policy knows it as `ReadMcpResourceTool`. What is
+   * refused is a protocol error.
+   */
+  read<Method extends RequestMethod>(
+    server: UpstreamServer,
+    asked: { method: Method; params: Record<string, unknown> },
+    request: AgentRequest,
+  ): Promise<ResultTypeMap[Method]>
+}
 
-/**
- * Takes one call of an agent through catalog, gate, upstream server and redaction, in that order.
- * A denied call and a server that is down are results with `isError`; what the server itself answers with a protocol
- * error stays one. Rejects when the agent has cancelled, and when the outcome could not be recorded.
- */
-export const createToolCallPipeline = (deps: ToolCallPipelineDeps): ToolCallPipeline => {
-  const { gate, redactor } = deps
+/** Policy's name for what an agent reads of a server beside calling its tools. */
+const READING = 'ReadMcpResourceTool'
 
-  return async (params, { signal, notify }) => {
-    const entry = deps.catalog().get(params.name) ?? (await deps.startedCatalog()).get(params.name)
-    if (entry === undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${params.name}`)
-
-    const { progressToken, ...meta } = params._meta ?? {}
-    let progressSent = Promise.resolve()
-    const sendProgress = (progress: Progress): void => {
-      if (progressToken === undefined) return
-      const params = { ...redactor.json(progress), progressToken }
-      progressSent = notify({ method: 'notifications/progress', params }).catch(() => {})
-    }
-
-    const toolUseId = meta['claudecode/toolUseId']
-    const question = gate.request({
+/** A server's questions on their way to the agent: to sample costs the agent's budget, and so passes the gate. */
+export const gatedOrigin = (deps: Pick<ToolCallPipelineDeps, 'gate' | 'sessionId'>, server: string, origin: Origin): Origin => ({
+  notify: origin.notify,
+  ask: async (question, signal) => {
+    if (question.method !== 'sampling/createMessage') return origin.ask(question, signal)
+    const verdict = await deps.gate.request({
       sessionId: deps.sessionId,
-      tool: entry.policyName,
-      input: params.arguments ?? {},
-      toolUseId: typeof toolUseId === 'string' ? toolUseId : null,
-      outside: entry.outside(params.arguments ?? {}),
+      tool: `mcp__${server}__sampling`,
+      input: question.params ?? {},
+      toolUseId: null,
       signal,
     })
-    const verdict = await withTicks(question, deps.progressEveryMs, (tick) => {
-      // Fractions, so that the server's own progress, which counts up from 0 or 1, still only grows.
-      sendProgress({ progress: tick / 1_000_000, message: 'Waiting for a decision in Holdfast' })
-    })
-    if (!verdict.allowed) return errorResult(redactor.text(verdict.reason))
+    if (!verdict.allowed) throw new UpstreamProtocolError(ProtocolErrorCode.InvalidRequest, verdict.reason)
+    try {
+      const result = await origin.ask(question, signal)
+      deps.gate.finish(verdict.toolCallId, { ok: true, summary: 'the agent answered' })
+      return result
+    } catch (error) {
+      deps.gate.finish(verdict.toolCallId, { ok: false, summary: 'the agent did not answer' })
+      throw error
+    }
+  },
+})
 
+export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
+  const { gate, redactor } = deps
+
+  /** Runs `work` once the gate has allowed it, and records how it ended. */
+  const govern = async <Value extends Result>(
+    ask: { readonly tool: string; readonly input: unknown; readonly outside: string | null; readonly meta: Record<string, unknown> },
+    request: AgentRequest,
+    onTick: (tick: number) => void,
+    work: () => Promise<Value>,
+  ): Promise<{ readonly result: Value } | { readonly refused: string }> => {
+    const { signal } = request
+    const toolUseId = ask.meta['claudecode/toolUseId']
+    const question = gate.request({
+      sessionId: deps.sessionId,
+      tool: ask.tool,
+      input: ask.input,
+      toolUseId: typeof toolUseId === 'string' ? toolUseId : null,
+      outside: ask.outside,
+      signal,
+    })
+    const verdict = await withTicks(question, deps.progressEveryMs, onTick)
+    if (!verdict.allowed) return { refused: redactor.text(verdict.reason) }
     const finish = (ok: boolean, summary: string, result?: unknown): void => gate.finish(verdict.toolCallId, { ok, summary, result })
     if (signal.aborted) {
       finish(false, 'cancelled by the agent before it ran')
       throw signal.reason
     }
-    if (deps.catalog().get(params.name)?.definitionHash !== entry.definitionHash) {
-      const reason = `The definition of ${params.name} has changed while the call waited, so it did not run.`
-      finish(false, reason)
-      return errorResult(reason)
-    }
-
-    let result: CallToolResult
     try {
-      result = await entry.upstream.call(
-        {
-          name: entry.name,
-          arguments: params.arguments ?? {},
-          _meta: { ...meta, 'holdfast/agent': deps.agent, 'holdfast/session': deps.sessionId },
-        },
-        { signal, onProgress: progressToken === undefined ? null : sendProgress },
-      )
+      const result = redactor.json(await work())
+      if (result['isError'] === true) finish(false, 'the server answered with an error', result)
+      else finish(true, 'the server answered', result)
+      return { result }
     } catch (error) {
       if (signal.aborted) {
         finish(false, 'cancelled by the agent while it ran')
@@ -88,18 +108,67 @@ export const createToolCallPipeline = (deps: ToolCallPipelineDeps): ToolCallPipe
       }
       const problem = redactor.text(error instanceof Error ? error.message : String(error))
       finish(false, problem.slice(0, 500))
-      if (error instanceof UpstreamProtocolError) {
-        throw new ProtocolError(error.code, problem, redactor.json(error.data))
-      }
+      if (error instanceof NotRun) return { refused: problem }
+      if (error instanceof UpstreamProtocolError) throw new ProtocolError(error.code, problem, redactor.json(error.data))
+      throw error instanceof HoldfastError ? new HoldfastError(error.code, problem) : new Error(problem)
+    }
+  }
+
+  const callTool: Pipeline['callTool'] = async (params, request) => {
+    const entry = deps.catalog().get(params.name) ?? (await deps.startedCatalog()).get(params.name)
+    if (entry === undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${params.name}`)
+    const { progressToken, ...meta } = params._meta ?? {}
+    const input = params.arguments ?? {}
+    let progressSent = Promise.resolve()
+    const sendProgress = (progress: Progress): void => {
+      if (progressToken === undefined) return
+      const sent = { ...redactor.json(progress), progressToken }
+      progressSent = request.notify({ method: 'notifications/progress', params: sent }).catch(() => {})
+    }
+    // Fractions, so that the server's own progress, which counts up from 0 or 1, still only grows.
+    const onTick = (tick: number): void => sendProgress({ progress: tick / 1_000_000, message: 'Waiting for a decision in Holdfast' })
+    try {
+      const outcome = await govern({ tool: entry.policyName, input, outside: entry.outside(input), meta }, request, onTick, () => {
+        if (deps.catalog().get(params.name)?.definitionHash !== entry.definitionHash) {
+          throw new NotRun(`The definition of ${params.name} has changed while the call waited, so it did not run.`)
+        }
+        return entry.upstream.call(
+          { name: entry.name, arguments: input, _meta: { ...meta, 'holdfast/agent': deps.agent, 'holdfast/session': deps.sessionId } },
+          {
+            signal: request.signal,
+            origin: gatedOrigin(deps, entry.upstream.name, request.origin),
+            onProgress: progressToken === undefined ? null : sendProgress,
+          },
+        )
+      })
+      if ('refused' in outcome) return errorResult(outcome.refused)
+      await progressSent
+      deps.offers.remember(entry.upstream.name, outcome.result)
+      return outcome.result
+    } catch (error) {
+      if (request.signal.aborted || error instanceof ProtocolError) throw error
+      const problem = error instanceof Error ? error.message : String(error)
       return errorResult(error instanceof HoldfastError ? problem : failedMessage(entry, problem))
     }
-    const shown = redactor.json(result)
-    if (result.isError === true) finish(false, 'the server answered with an error', shown)
-    else finish(true, 'the server answered', shown)
-    await progressSent
-    return shown
   }
+
+  const read: Pipeline['read'] = async (server, { method, params }, request) => {
+    const { _meta: meta = {}, ...input } = params as { _meta?: Record<string, unknown> }
+    const outcome = await govern({ tool: READING, input: { server: server.name, ...input }, outside: null, meta }, request, () => {}, () =>
+      server.request(
+        { method, params: { ...input, _meta: { ...meta, 'holdfast/agent': deps.agent, 'holdfast/session': deps.sessionId } } },
+        { signal: request.signal, origin: gatedOrigin(deps, server.name, request.origin) },
+      ) as Promise<Result>,
+    )
+    if ('refused' in outcome) throw new ProtocolError(ProtocolErrorCode.InvalidRequest, outcome.refused)
+    return outcome.result as never
+  }
+
+  return { callTool, read }
 }
+
+/** A call that was allowed, and then not made. */
+class NotRun extends Error {}
 
 const failedMessage = (entry: CatalogEntry, problem: string): string =>
   `The call to the server ${entry.upstream.name} failed (${problem}). ` +

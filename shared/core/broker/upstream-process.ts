@@ -1,4 +1,4 @@
-import type { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
+import type { Transport } from '@modelcontextprotocol/client'
 import type { Container, KillProof } from '../ports.ts'
 import { createLineTransport } from './line-transport.ts'
 
@@ -10,9 +10,9 @@ const STDERR_TAIL = 2_048
 
 export type Urgency = 'gently' | 'at-once'
 
-/** A running server, in its container. */
+/** A running server: in its container, or elsewhere. */
 export interface UpstreamProcess {
-  readonly transport: StdioServerTransport
+  readonly transport: Transport
   /** Resolves, never rejects, with how it ended (unredacted), once nothing of it is left. */
   readonly ended: Promise<string>
   /** Closes its input, then SIGTERM, then kills all of its container, each after a grace time; at once, the last alone. */

@@ -1,10 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Client } from '@modelcontextprotocol/client'
-import type { CallToolRequestParams, CallToolResult, Progress, Tool } from '@modelcontextprotocol/client'
+import type {
+  CallToolRequestParams,
+  CallToolResult,
+  ClientCapabilities,
+  Notification,
+  Progress,
+  Prompt,
+  RequestMethod,
+  Resource,
+  ResourceTemplateType,
+  Result,
+  ResultTypeMap,
+  ServerCapabilities,
+  Tool,
+} from '@modelcontextprotocol/client'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { ServerBoundary } from '../../domain/boundary/server-boundary.ts'
 import type { Clock, KillProof } from '../ports.ts'
 import type { Redactor } from './redactor.ts'
+import { createUpstreamClient } from './upstream-client.ts'
+import type { ServerQuestion, UpstreamClient } from './upstream-client.ts'
 import type { UpstreamProcess, Urgency } from './upstream-process.ts'
 
 export interface UpstreamStatus {
@@ -15,9 +30,16 @@ export interface UpstreamStatus {
   readonly tools: number
 }
 
+/** The agent's request that a server works on: where its questions and messages go meanwhile. */
+export interface Origin {
+  ask(question: ServerQuestion, signal: AbortSignal): Promise<Result>
+  notify(notification: Notification): void
+}
+
 export interface UpstreamCallOptions {
   /** Aborting tells the server and rejects the call. */
   readonly signal: AbortSignal
+  readonly origin: Origin
   /** Called for each progress notification of this call, always before the call resolves; null to ask for none. */
   readonly onProgress: ((progress: Progress) => void) | null
 }
@@ -38,8 +60,24 @@ export interface Upstream {
   close(urgency: Urgency): Promise<KillProof>
 }
 
+/** What a server has beside its tools, as last listed. */
+export interface UpstreamOffer {
+  readonly capabilities: ServerCapabilities
+  readonly resources: readonly Resource[]
+  readonly templates: readonly ResourceTemplateType[]
+  readonly prompts: readonly Prompt[]
+}
+
 /** A server of the user's. */
 export interface UpstreamServer extends Upstream {
+  offer(): UpstreamOffer
+  /** Any other request. Rejects as `call` does. */
+  request<Method extends RequestMethod>(
+    request: { method: Method; params: Record<string, unknown> },
+    options: Pick<UpstreamCallOptions, 'signal' | 'origin'>,
+  ): Promise<ResultTypeMap[Method]>
+  /** Tells the server something of the agent's; nothing happens where it does not run. */
+  notify(notification: Notification): void
   /** A person may have accepted some of its tools. */
   reviewTools(): void
 }
@@ -56,8 +94,14 @@ export interface UpstreamServerDeps {
   start(): Promise<UpstreamProcess>
   /** Those of its tools that may be used: see ToolPins. Asked anew whenever they may have become others. */
   admit(tools: readonly Tool[]): readonly Tool[]
+  /** Resolves with what the agent can do, once it has said so: a server is told nothing else. */
+  readonly agent: Promise<ClientCapabilities>
   /** Tools or readiness have changed. */
   onChanged(): void
+  /** Resources or prompts have. */
+  onOfferChanged(kind: 'resources' | 'prompts'): void
+  /** What a server says or asks outside of every request. */
+  readonly unasked: Origin
 }
 
 /** How long a server may take to start: `npx` may have to download it first. */
@@ -70,6 +114,9 @@ const MAX_RESTART_DELAY_MS = 60_000
 /** After this long without a fault, a failure is a first one again. */
 const STEADY_MS = 60_000
 const MAX_TOOLS = 1_000
+/** Resources, templates and prompts that are kept of one server. */
+const MAX_LISTED = 10_000
+const NO_OFFER: UpstreamOffer = { capabilities: {}, resources: [], templates: [], prompts: [] }
 /** What a person can read in a question and write in a rule: no space, no invisible character. */
 const TOOL_NAME = /^[\x21-\x7e]{1,128}$/
 
@@ -81,9 +128,12 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   let message: string | null = null
   let offered: readonly Tool[] = []
   let tools: readonly Tool[] = []
-  const progressListeners = new Map<string | number, (progress: Progress) => void>()
+  let offer: UpstreamOffer = NO_OFFER
   let calls = 0
-  let current: { readonly client: Client } | null = null
+  let current: UpstreamClient | null = null
+  /** Requests under way, the newest last: stdio does not say which of them a server's question belongs to. */
+  const origins = new Set<Origin>()
+  const newestOrigin = (): Origin => [...origins].at(-1) ?? deps.unasked
   /** The newest life, also when it is over: to stop it again does no harm. */
   let running: UpstreamProcess | null = null
   let starting: Promise<unknown> = Promise.resolve()
@@ -120,24 +170,30 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
 
   /** One life of the server: resolves with why it ended. */
   const runOnce = async (process: UpstreamProcess): Promise<string> => {
-    const client = new Client(
-      { name: 'holdfast', version: deps.version },
-      {
-        listChanged: {
-          tools: { debounceMs: 50, onChanged: (_error, listed) => listed !== null && takeToolsOrNone(listed) },
-        },
+    const agent = await Promise.race([deps.agent, process.ended])
+    if (typeof agent === 'string') return agent
+    if (closing.signal.aborted) return 'was closed'
+    const life = createUpstreamClient(deps.version, agent, {
+      onTools: takeToolsOrNone,
+      onResources: (resources, templates) => {
+        offer = { ...offer, resources: resources.slice(0, MAX_LISTED), templates: templates.slice(0, MAX_LISTED) }
+        deps.onOfferChanged('resources')
       },
-    )
-    // The SDK's own `onprogress` drops a last notification that arrives together with the result.
-    client.setNotificationHandler('notifications/progress', ({ params: { progressToken, ...progress } }) =>
-      progressListeners.get(progressToken)?.(progress),
-    )
+      onPrompts: (prompts) => {
+        offer = { ...offer, prompts: prompts.slice(0, MAX_LISTED) }
+        deps.onOfferChanged('prompts')
+      },
+      onNotification: (notification) => newestOrigin().notify(deps.redactor.json(notification)),
+      onQuestion: (question, signal) => newestOrigin().ask(deps.redactor.json(question), signal),
+    })
+    const { client } = life
     const closed = new Promise<void>((resolve) => (client.onclose = resolve))
-    current = { client }
+    current = life
     let problem = 'closed its output or sent too long a message'
     try {
       await client.connect(process.transport, { timeout: CONNECT_TIMEOUT_MS })
-      takeToolsOrNone((await client.listTools()).tools)
+      offer = { ...NO_OFFER, capabilities: client.getServerCapabilities() ?? {} }
+      await life.listAll()
       firstStart.resolve()
       await closed
     } catch (error) {
@@ -173,6 +229,19 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     .catch((error: unknown) => become('unavailable', error instanceof Error ? error.message : String(error)))
     .finally(firstStart.resolve)
 
+  const working = async <Value>(origin: Origin, work: (life: UpstreamClient) => Promise<Value>): Promise<Value> => {
+    if (state !== 'ready' || current === null) {
+      const why = message === null ? '' : ` (${message})`
+      throw new HoldfastError('illegal-state', `The server ${deps.name} is not running now${why}. Other servers are not affected.`)
+    }
+    origins.add(origin)
+    try {
+      return await work(current)
+    } finally {
+      origins.delete(origin)
+    }
+  }
+
   return {
     name: deps.name,
     boundary: deps.boundary,
@@ -182,26 +251,22 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     reviewTools: () => {
       if (state === 'ready') takeToolsOrNone(offered)
     },
-    call: async (params, { signal, onProgress }) => {
-      if (state !== 'ready' || current === null) {
-        const why = message === null ? '' : ` (${message})`
-        throw new HoldfastError(
-          'illegal-state',
-          `The server ${deps.name} is not running now${why}. Other servers are not affected.`,
-        )
-      }
-      const { client } = current
-      const options = { signal, timeout: CALL_TIMEOUT_MS }
-      if (onProgress === null) return client.request({ method: 'tools/call', params }, options)
-      const progressToken = (calls += 1)
-      progressListeners.set(progressToken, onProgress)
-      try {
-        const _meta = { ...params._meta, progressToken }
-        return await client.request({ method: 'tools/call', params: { ...params, _meta } }, options)
-      } finally {
-        progressListeners.delete(progressToken)
-      }
-    },
+    call: (params, { signal, origin, onProgress }) =>
+      working(origin, async ({ client, progressListeners }) => {
+        const options = { signal, timeout: CALL_TIMEOUT_MS }
+        if (onProgress === null) return client.request({ method: 'tools/call', params }, options)
+        const progressToken = (calls += 1)
+        progressListeners.set(progressToken, onProgress)
+        try {
+          const _meta = { ...params._meta, progressToken }
+          return await client.request({ method: 'tools/call', params: { ...params, _meta } }, options)
+        } finally {
+          progressListeners.delete(progressToken)
+        }
+      }),
+    offer: () => (state === 'ready' ? offer : NO_OFFER),
+    request: (request, { signal, origin }) => working(origin, ({ client }) => client.request(request, { signal, timeout: CALL_TIMEOUT_MS })),
+    notify: (notification) => void current?.client.notification(notification).catch(() => {}),
     close: async (urgency) => {
       become('closed', null)
       closing.abort()

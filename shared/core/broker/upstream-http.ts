@@ -1,0 +1,40 @@
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import type { SessionId } from '../../contract/ids.ts'
+import type { HttpLaunch } from './server-launch.ts'
+import type { UpstreamProcess } from './upstream-process.ts'
+
+const NOTHING_RAN = { killed: 0, survivors: [], durationMs: 0 }
+
+/**
+ * Speaks to a server over Streamable HTTP. A server that cannot be reached, or has forgotten its session, counts as
+ * ended, so that it is taken up anew. Redirects to another origin are not followed: the headers hold secrets.
+ */
+export const attachHttpServer = (launch: HttpLaunch, who: { readonly agent: string; readonly sessionId: SessionId }): UpstreamProcess => {
+  const { promise: ended, resolve } = Promise.withResolvers<string>()
+  const end = (why: string): void => {
+    resolve(why)
+    transport.close().catch(() => {})
+  }
+  const transport = new StreamableHTTPClientTransport(new URL(launch.url), {
+    requestInit: { headers: { ...launch.headers, 'Holdfast-Agent': who.agent, 'Holdfast-Session': who.sessionId } },
+    fetch: async (url, init) => {
+      try {
+        const response = await fetch(url, init)
+        if (init?.method === 'POST' && (response.status === 401 || response.status === 404)) end(`answered with status ${response.status}`)
+        return response
+      } catch (error) {
+        if (init?.signal?.aborted !== true) end('cannot be reached')
+        throw error
+      }
+    },
+  })
+  return {
+    transport,
+    ended,
+    stop: async () => {
+      await transport.terminateSession().catch(() => {})
+      end('was closed')
+      return NOTHING_RAN
+    },
+  }
+}
