@@ -239,7 +239,7 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
       async (container) => (await container.exited).code,
       (error: { code: string }) => error.code,
     )
-    expect(ended).toBe(provider.kind === 'linux' ? 1 : 'container-unavailable')
+    expect(ended).toBe(provider.kind === 'linux' ? 127 : 'container-unavailable')
     await until(() => !existsSync(spec.killFile))
   })
 })

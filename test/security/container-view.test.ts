@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -12,13 +11,12 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLinuxProvider } from '../../shared/core/containers/linux.ts'
 import { findTool, tryTool } from '../../shared/core/containers/tools.ts'
 import type { ContainerSpec } from '../../shared/core/ports.ts'
-import { aliveWith, initRepository, makeScene, runToEnd } from '../fixtures/containers.ts'
+import { aliveWith, asHost, initRepository, makeScene, runToEnd } from '../fixtures/containers.ts'
 
 const HOST = fileURLToPath(new URL('../fixtures/container-host.ts', import.meta.url))
 const CANARY = 'canary-4417'
@@ -200,20 +198,11 @@ describe.skipIf(missing !== null)('a linux container', () => {
     expect(stdout).toBe(readFileSync('/etc/resolv.conf', 'utf8') + readFileSync('/etc/hosts', 'utf8'))
   })
 
-  /** What the host prints last when it is started like this: its container's exit. */
-  const asHost = async (command: readonly string[], options: { uid?: number; gid?: number }, spec: ContainerSpec) => {
-    const [file = '', ...args] = command
-    const host = spawn(file, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'], env: {} })
-    host.stdin.end(JSON.stringify({ kind: 'linux', spec }))
-    const [said, problem] = await Promise.all([text(host.stdout), text(host.stderr)])
-    return `${said}${problem}`.trim().split('\n').at(-1)
-  }
-
   test.skipIf(!isRoot)('works for an ordinary user too', async () => {
     const own = makeScene()
     for (const folder of [own.folder, own.project, own.home]) chownSync(folder, 65534, 65534)
     const script = 'echo up; test "$(id -u)" = 65534 && touch here ~/there && ! touch /usr/x && ! ls /sys && exit 42'
-    const ended = await asHost([process.execPath, HOST], { uid: 65534, gid: 65534 }, own.spec(script))
+    const ended = await asHost([process.execPath, HOST], { uid: 65534, gid: 65534 }, { kind: 'linux', spec: own.spec(script) })
     expect(ended).toBe('{"code":42,"signal":null}')
     expect(existsSync(path.join(own.home, 'there'))).toBe(true)
     rmSync(own.folder, { recursive: true })
@@ -229,7 +218,7 @@ describe.skipIf(missing !== null)('a linux container', () => {
       echo 'nameserver 127.0.0.53' > /run/systemd/resolve/stub-resolv.conf &&
       ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf && exec ${process.execPath} ${HOST}`
     const spec = scene.spec('echo up; test "$(cat /etc/resolv.conf)" = "nameserver 127.0.0.53" && exit 42')
-    const ended = await asHost(['/usr/bin/unshare', '--mount', '/bin/sh', '-c', prepare], {}, spec)
+    const ended = await asHost(['/usr/bin/unshare', '--mount', '/bin/sh', '-c', prepare], {}, { kind: 'linux', spec })
     expect(ended).toBe('{"code":42,"signal":null}')
   })
 })

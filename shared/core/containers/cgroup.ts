@@ -8,22 +8,21 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs'
-import { totalmem } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SessionId } from '../../contract/ids.ts'
+import { readIfThere } from '../whole-file.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import { parseCgroupEvent, parseCgroupMounts, parseCgroupPath } from './proc-parse.ts'
 
 /** `CGROUP2_SUPER_MAGIC` of statfs(2). */
 const CGROUP2_MAGIC = 0x63677270
-/** Leaves the user a machine that answers: a fork bomb and a memory hog end inside. */
-const LIMITS = { 'pids.max': '4096', 'memory.max': String(Math.floor(totalmem() * 0.75)) } as const
 
 export const cgroupNameOf = (sessionId: SessionId): string => `holdfast-${sessionId}`
 
 /** The folder of the cgroup v2 that this process is in, wherever it is mounted; null without one. */
 export const findOwnCgroup = (): string | null => {
-  const own = parseCgroupPath(readFileSync('/proc/self/cgroup', 'utf8'))
+  const own = parseCgroupPath(readIfThere('/proc/self/cgroup') ?? '')
   if (own === null) return null
   for (const mount of parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'))) {
     const inside = path.posix.relative(mount.root, own)
@@ -32,48 +31,61 @@ export const findOwnCgroup = (): string | null => {
   return null
 }
 
-/**
- * Makes a cgroup for one session below the host's own. null where that is not possible: no cgroup v2, a folder that
- * is not ours to write (as in an ssh login), or a kernel without cgroup.kill (before 5.14). Processes are held
- * without one then, more slowly.
- */
-export const createCgroup = (sessionId: SessionId): string | null => {
+const isCgroup2 = (folder: string): boolean => {
   try {
-    const parent = findOwnCgroup()
-    if (parent === null) return null
-    const folder = path.join(parent, cgroupNameOf(sessionId))
-    mkdirSync(folder)
-    try {
-      accessSync(path.join(folder, 'cgroup.kill'), constants.W_OK)
-      accessSync(path.join(folder, 'cgroup.freeze'), constants.W_OK)
-    } catch {
-      rmdirSync(folder)
-      return null
-    }
-    limit(folder)
-    return folder
-  } catch {
-    return null
-  }
-}
-
-const limit = (folder: string): void => {
-  // Each is refused where its controller is not handed down to us; the session then runs without that limit.
-  for (const [file, value] of Object.entries(LIMITS)) write(folder, file, value)
-}
-
-/** Whether a path read from a file can be a session's cgroup: of that name, and really in a cgroup v2 tree. */
-export const isCgroupOf = (folder: string, sessionId: SessionId): boolean => {
-  try {
-    return (
-      path.normalize(folder) === folder &&
-      path.basename(folder) === cgroupNameOf(sessionId) &&
-      statfsSync(folder).type === CGROUP2_MAGIC
-    )
+    return statfsSync(folder).type === CGROUP2_MAGIC
   } catch {
     return false
   }
 }
+
+/** Whether a cgroup made in there can be limited: a folder with processes of its own, as ours is, hands no controllers down. */
+const handsDownLimits = (folder: string): boolean => {
+  const controllers = (readIfThere(path.join(folder, 'cgroup.subtree_control')) ?? '').split(/\s/)
+  return controllers.includes('pids') && controllers.includes('memory')
+}
+
+/** Where a session's cgroup may be made: the nearest above ours where it can be limited, or else in ours, without limits. */
+const findParents = (own: string): string[] => {
+  const above: string[] = []
+  for (let at = own; isCgroup2(at); at = path.dirname(at)) above.push(at)
+  return [...above.filter(handsDownLimits), own]
+}
+
+/**
+ * Makes a cgroup for one session, with limits where the system hands the controllers down. null where none can be made:
+ * no cgroup v2, no folder that is ours to write (as in an ssh login), or a kernel without cgroup.kill (before 5.14).
+ * Processes are held without one then, more slowly.
+ */
+export const createCgroup = (sessionId: SessionId, limits = DEFAULT_LIMITS): string | null => {
+  const own = findOwnCgroup()
+  for (const parent of own === null ? [] : findParents(own)) {
+    const folder = path.join(parent, cgroupNameOf(sessionId))
+    try {
+      mkdirSync(folder)
+      accessSync(path.join(folder, 'cgroup.kill'), constants.W_OK)
+      accessSync(path.join(folder, 'cgroup.freeze'), constants.W_OK)
+      // What moves a process needs the right to its whole way there.
+      accessSync(path.join(parent, 'cgroup.procs'), constants.W_OK)
+    } catch {
+      removeCgroup(folder)
+      continue
+    }
+    limit(folder, limits)
+    return folder
+  }
+  return null
+}
+
+const limit = (folder: string, { processes, memoryBytes }: Limits): void => {
+  // Each is refused where its controller is not handed down to us; the session then runs without that limit.
+  write(folder, 'pids.max', String(processes))
+  write(folder, 'memory.max', String(memoryBytes))
+}
+
+/** Whether a path read from a file can be a session's cgroup: of that name, and really in a cgroup v2 tree. */
+export const isCgroupOf = (folder: string, sessionId: SessionId): boolean =>
+  path.normalize(folder) === folder && path.basename(folder) === cgroupNameOf(sessionId) && isCgroup2(folder)
 
 const readEvents = (folder: string): string | null => {
   try {

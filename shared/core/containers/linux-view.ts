@@ -40,13 +40,19 @@ const privateSystemFiles = (): string[] =>
           .filter((file) => kindOf(file) !== 'link' && (statSync(file).mode & 0o004) === 0),
       )
 
-const systemArguments = (): string[] => [
+/** Temporary folders lie in memory: each gets a share of what the session may use, the system default being half the machine's. */
+const temporary = (folder: string, memoryBytes: number | null): string[] => [
+  ...(memoryBytes === null ? [] : ['--size', String(Math.floor(memoryBytes / 4))]),
+  ...['--perms', '1777', '--tmpfs', folder],
+]
+
+const systemArguments = (memoryBytes: number | null): string[] => [
   ...SYSTEM_FOLDERS.flatMap((folder) => ['--ro-bind-try', folder, folder]),
   ...MERGED_FOLDERS.flatMap((folder) =>
     kindOf(folder) === 'link' ? ['--symlink', readlinkSync(folder), folder] : ['--ro-bind-try', folder, folder],
   ),
   ...['--proc', '/proc', '--dev', '/dev'],
-  ...['/tmp', '/var/tmp'].flatMap((folder) => ['--perms', '1777', '--tmpfs', folder]),
+  ...['/tmp', '/var/tmp', '/dev/shm'].flatMap((folder) => temporary(folder, memoryBytes)),
   ...['--dir', '/run', '--symlink', '../run', '/var/run'],
   ...nameResolution(),
 ]
@@ -76,10 +82,11 @@ const refuseLinks = (mounts: readonly Mount[]): void => {
  * inside: the user's home, /run/user with the session bus, keyring and ssh-agent, /sys with the cgroup tree.
  *
  * Of two entries the deeper wins, for one path read-only wins, and what lies in `hidden` is not shown, whatever lists
- * it, but for the agent's own home. Listed paths that do not exist are skipped.
+ * it, but for the agent's own home. Listed paths that do not exist are skipped. `memoryBytes` is what temporary files may
+ * fill, together; null where bubblewrap cannot limit that.
  * Throws HoldfastError `container-unavailable` for what cannot be kept.
  */
-export const viewArguments = (spec: ContainerSpec): string[] => {
+export const viewArguments = (spec: ContainerSpec, memoryBytes: number | null): string[] => {
   for (const file of [...spec.writable, ...spec.readable]) {
     if (NOT_MOUNTABLE.some((folder) => isWithin(file, folder) || isWithin(folder, file))) {
       refuse(`${file} cannot be shown to an agent: it would open the system to it.`)
@@ -100,7 +107,12 @@ export const viewArguments = (spec: ContainerSpec): string[] => {
     .flatMap((file) => placesOf(visible, file).map((target): Mount => ({ access: 'none', source: file, target })))
   const wanted = [...shown, ...hidden]
   refuseLinks(wanted)
-  return [...systemArguments(), ...orderMounts([...wanted, ...findFences(wanted)]).flatMap(mountArguments)]
+  return [
+    ...systemArguments(memoryBytes),
+    ...orderMounts([...wanted, ...findFences(wanted)]).flatMap(mountArguments),
+    // What is left of the two file systems that bubblewrap makes in memory, without what is mounted in them.
+    ...['--remount-ro', '/dev', '--remount-ro', '/'],
+  ]
 }
 
 const mountArguments = ({ access, source, target }: Mount): string[] => {

@@ -9,16 +9,19 @@ import { createCgroup } from './cgroup.ts'
 import { abandonLaunch, createContainer } from './container.ts'
 import { writeKillFile, type KillFile } from './kill-file.ts'
 import { sealDescriptors } from './libc.ts'
+import { DEFAULT_LIMITS, limitProcessIds, type Limits } from './limits.ts'
 import { viewArguments } from './linux-view.ts'
 import { identify, readBootId, readProcesses, sendSignal, type ProcessIdentity } from './processes.ts'
 import { openPty } from './terminal.ts'
 import { findTool, tryTool } from './tools.ts'
 
 /**
- * Runs before bubblewrap, never with the agent's data: joins the cgroup in $1, if there is one to join, reports, and
- * goes on only at the host's word. When the host has gone there is no word, and nothing starts.
+ * Runs before bubblewrap, never with the agent's data: joins the cgroup in $1, if there is one to join, puts itself first
+ * in line where the machine runs out of memory, reports, and goes on only at the host's word. When the host has gone there
+ * is no word, and nothing starts.
  */
 const GATE = `
+echo 1000 > /proc/self/oom_score_adj
 test -n "$1" && echo $$ > "$1/cgroup.procs"
 shift
 echo ready >&4
@@ -43,33 +46,36 @@ const NAMESPACES = ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unsha
 /** What bubblewrap writes to `--info-fd`. */
 const BubblewrapInfo = z.object({ 'child-pid': z.number().int().positive() })
 
-const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: Tools): string[] => [
+const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: Tools, limits: Limits): string[] => [
   ...NAMESPACES,
   ...(spec.network === 'open' ? [] : ['--unshare-net']),
   // No namespaces within: they hand out capabilities over mounts and put processes out of sight.
   ...(canDisableUserNamespaces ? ['--disable-userns'] : []),
   ...['--die-with-parent', '--cap-drop', 'ALL'],
-  ...viewArguments(spec),
+  ...viewArguments(spec, canDisableUserNamespaces ? limits.memoryBytes : null),
   '--clearenv',
   ...Object.entries(spec.env).flatMap(([name, value]) => ['--setenv', name, value]),
-  ...['--chdir', spec.cwd, '--info-fd', '5'],
+  ...['--chdir', spec.cwd, '--info-fd', '5', '--block-fd', '7'],
 ]
 
 interface Tools {
   readonly bwrap: string
   readonly setpriv: string
+  readonly prlimit: string
+  readonly nsenter: string | null
   readonly setsid: string
   readonly sh: string
+  /** bubblewrap from 0.8 on, which can also limit a temporary file system. */
   readonly canDisableUserNamespaces: boolean
 }
 
 /** What the container is made with, proven by making one; or, for a person, why it cannot be made. */
 const findTools = async (): Promise<Tools | string> => {
-  const [bwrap, setpriv, setsid, sh] = ['bwrap', 'setpriv', 'setsid', 'sh'].map(findTool)
+  const [bwrap, setpriv, setsid, sh, prlimit] = ['bwrap', 'setpriv', 'setsid', 'sh', 'prlimit'].map(findTool)
   if (!bwrap) return 'bubblewrap is not installed. Install it: apt-get install bubblewrap (or dnf, pacman, apk).'
-  if (!setpriv || !setsid || !sh) return 'setpriv or setsid is missing. Install them: apt-get install util-linux.'
+  if (!setpriv || !setsid || !sh || !prlimit) return 'setpriv, setsid or prlimit is missing. Install them: apt-get install util-linux.'
   const trial = [...NAMESPACES, '--die-with-parent', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']
-  const tools = { bwrap, setpriv, setsid, sh }
+  const tools = { bwrap, setpriv, setsid, sh, prlimit, nsenter: findTool('nsenter') }
   const canDisableUserNamespaces = (await tryTool(bwrap, ['--disable-userns', ...trial])) === null
   const problem = canDisableUserNamespaces ? null : await tryTool(bwrap, trial)
   if (problem === null) return { ...tools, canDisableUserNamespaces }
@@ -89,17 +95,19 @@ const findTools = async (): Promise<Tools | string> => {
  * no abstract unix socket of the machine can be reached. A command ended by signal N reports code 128 + N. `launch`
  * throws HoldfastError `container-unavailable` when it cannot hold what the spec asks.
  */
-export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvider => {
+export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_LIMITS): ContainerProvider => {
   let found: Promise<Tools | string> | undefined
   const tools = (): Promise<Tools | string> => (found ??= findTools())
 
   const launch = async (spec: ContainerSpec): Promise<Container> => {
     const ready = await tools()
     if (typeof ready === 'string') throw new HoldfastError('container-unavailable', ready)
-    const options = bubblewrapOptions(spec, ready)
-    const cgroup = makeCgroup(spec.sessionId)
+    const options = bubblewrapOptions(spec, ready, limits)
+    const cgroup = makeCgroup(spec.sessionId, limits)
     const pty = spec.terminal === null ? null : openPty(spec.terminal)
-    const command = [...relayArguments(spec, ready), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
+    // Inside the user namespace, so that the processes in it are counted alone.
+    const limited = [ready.prlimit, `--nproc=${limits.processes}`, '--']
+    const command = [...limited, ...relayArguments(spec, ready), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
     const gated = [ready.bwrap, '--args', '3', '--', ...command]
     const end = pty?.agentEnd ?? 'pipe'
     sealDescriptors()
@@ -107,7 +115,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvide
       cwd: '/',
       env: {},
       detached: true,
-      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', spec.network === 'open' ? 'ignore' : 'pipe'],
+      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', spec.network === 'open' ? 'ignore' : 'pipe', 'pipe'],
     })
     pty?.closeAgentEnd()
     const exited = new Promise<ContainerExit>((resolve) => {
@@ -115,7 +123,8 @@ export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvide
       child.once('error', () => resolve({ code: null, signal: null }))
     })
     try {
-      const handle = await openGate(spec, child, cgroup, options)
+      const limit = (init: number) => limitProcessIds(ready.nsenter, init, limits)
+      const handle = await openGate(spec, child, { cgroup, options, limit })
       const { init } = handle
       return createContainer({
         handle,
@@ -142,15 +151,14 @@ export const createLinuxProvider = (makeCgroup = createCgroup): ContainerProvide
   return { kind: 'linux', unavailable, launch }
 }
 
-/** Writes the kill file while the gate holds everything back, lets it go on, and adds the namespace's first process. */
+/** Writes the kill file while the gate holds everything back, lets it go on, adds the namespace's first process and limits it. */
 const openGate = async (
   spec: ContainerSpec,
   child: ChildProcess,
-  cgroup: string | null,
-  options: readonly string[],
+  { cgroup, options, limit }: { cgroup: string | null; options: readonly string[]; limit: (init: number) => Promise<void> },
 ): Promise<KillFile> => {
-  const [argumentsEnd, gate, info, relay] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null]
-  for (const stream of [argumentsEnd, gate, info, relay]) stream?.on('error', () => undefined)
+  const [argumentsEnd, gate, info, relay, block] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null, Duplex]
+  for (const stream of [argumentsEnd, gate, info, relay, block]) stream?.on('error', () => undefined)
   const reported = text(info)
   const relaying = relay === null ? Promise.resolve(true) : saysReady(relay)
   await new Promise((resolve) => gate.once('data', resolve).once('close', resolve))
@@ -165,7 +173,11 @@ const openGate = async (
   if (answer === '') throw await startFailure(child)
   const init = identify(BubblewrapInfo.parse(JSON.parse(answer))['child-pid'])
   const handle = { ...early, init }
-  if (init !== null) writeKillFile(spec.killFile, handle)
+  if (init !== null) {
+    writeKillFile(spec.killFile, handle)
+    await limit(init.pid)
+  }
+  block.end('go\n')
   if (!(await relaying)) throw await startFailure(child)
   relay?.end('go\n')
   return handle
@@ -188,18 +200,16 @@ const startFailure = async (child: ChildProcess): Promise<HoldfastError> => {
   return new HoldfastError('container-unavailable', `The container did not start. ${said || 'It did not say why.'}`)
 }
 
-/** bubblewrap runs the command as the second process of the namespace. */
+/** The command is the first child that the namespace's first process has; what it adopts later began later. */
 const signalCommand = (init: ProcessIdentity, signal: NodeJS.Signals): void => {
-  for (const { pid, parent } of readProcesses()) {
-    if (parent === init.pid && pidInside(pid) === 2) sendSignal(pid, signal)
-  }
+  const [command] = readProcesses().filter(({ parent }) => parent === init.pid).sort((a, b) => a.startTime - b.startTime || pidInside(a.pid) - pidInside(b.pid))
+  if (command !== undefined) sendSignal(command.pid, signal)
 }
 
-const pidInside = (pid: number): number | null => {
+const pidInside = (pid: number): number => {
   try {
-    const line = /^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))
-    return line === null ? null : Number(line[1])
+    return Number(/^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0)
   } catch {
-    return null
+    return 0
   }
 }

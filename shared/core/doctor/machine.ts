@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { delimiter } from 'node:path'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { formatId, SessionId } from '../../contract/ids.ts'
 import { OLDEST_VERSION, requireVersion } from '../agents/claude-code/version.ts'
@@ -42,12 +43,13 @@ export const examineContainer = async (): Promise<Finding> => {
 
 /** Makes a control group and removes it. */
 export const examineCgroup = (random: Uint8Array): Finding => {
+  const todo = 'Nothing has to be done. With systemd, start Holdfast as a user service or with: systemd-run --user --scope -p Delegate=yes'
   const folder = createCgroup(SessionId.parse(formatId('ses', random)))
-  if (folder === null) {
-    return warn('cgroup', 'not writable: kill is slower, and an agent may use all memory and processes', 'Nothing has to be done. With systemd, start Holdfast as a user service or with: systemd-run --user --scope -p Delegate=yes')
-  }
+  if (folder === null) return warn('cgroup', 'not writable: kill is slower, and only the order in which Linux ends programs limits a session’s memory', todo)
+  const limitsMemory = existsSync(join(folder, 'memory.max'))
   removeCgroup(folder)
-  return ok('cgroup', 'writable: sessions are frozen and killed at once, and limited in memory and processes')
+  if (limitsMemory) return ok('cgroup', 'writable: sessions are frozen and killed at once, and limited in memory')
+  return ok('cgroup', 'writable: sessions are frozen and killed at once; the system hands down no limit on memory')
 }
 
 export const examineClaude = async (path: string, here: string): Promise<Finding> => {
