@@ -28,6 +28,7 @@ import { createEgress } from './egress/egress.ts'
 import { asFileFault } from './file-fault.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { randomIds } from './identifiers.ts'
+import { createAlarmListener } from './ledger/alarm-listener.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { createSealer } from './ledger/sealer.ts'
 import type { Paths } from './paths.ts'
@@ -141,6 +142,16 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const alarms = createAlarms({ ledger, publish: (alarm) => hub.publish('alarm/raised', alarm), log })
   const sealer = createSealer({ ledger, keys: options.ledgerKeys, raiseAlarm: (message) => alarms.raise(null, message) })
   listeners.push(sealer.saw)
+  const alarmListener = createAlarmListener({
+    ledger,
+    raise: alarms.raise,
+    pause: (sessionId, rule, reason) => {
+      if (supervisor.liveSession(sessionId)?.profile.pauseOn.includes(rule) !== true) return
+      supervisor.pause(sessionId, reason).catch((error: unknown) => log(`session ${sessionId} could not be paused for an alarm: ${String(error)}`))
+    },
+    log,
+  })
+  listeners.push(alarmListener.saw)
   opened.push(async () => {
     ledger.append('host/stopped', null, {})
     await sealer.close()
@@ -173,6 +184,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       agent: profile.agent,
       cwd,
       approvalTimeoutMs: profile.limits.approvalTimeoutMs,
+      record: profile.record,
       pace: { admit: (signal) => pace.admit(sessionId, 'tool-call', signal), whileActive: (signal) => pace.whileActive(sessionId, signal) },
       evaluate: (tool, input) => judgeCall({ policy: profile.policy, tool, input, cwd, home }),
     }
@@ -290,6 +302,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       startedAt,
       ledger,
       sealer,
+      alarms,
       supervisor,
       gate,
       approvals,

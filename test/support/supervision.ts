@@ -37,6 +37,8 @@ const profileWith = (limits: ProfileLimits): AgentProfile => ({
   policy: { layers: [] },
   limits,
   sandbox: 'auto',
+  record: { inputs: 'full', results: 'hashed' },
+  pauseOn: [],
   network: 'allowlist',
   notices: [],
 })
@@ -155,6 +157,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
             agent: 'tester',
             cwd: '/project',
             approvalTimeoutMs: 60_000,
+            record: { inputs: 'full', results: 'hashed' },
             pace: { admit: (signal) => pace.admit(id, 'tool-call', signal), whileActive: (signal) => pace.whileActive(id, signal) },
             evaluate: () => decisionOf('allow', 'write'),
           },

@@ -54,6 +54,15 @@ describe('without a file', () => {
     expect(profile.envPass).not.toContain('ANTHROPIC_API_KEY')
   })
 
+  test('the audit log keeps inputs whole and results by hash, and no alarm pauses; a project may add pauses, and hides nothing', async () => {
+    expect(await load()).toMatchObject({ record: { inputs: 'full', results: 'hashed' }, pauseOn: [] })
+    put(userFile(), 'record: { results: off }\nalarms: { pause: [burst] }\n')
+    put(projectFile(), 'record: { inputs: off }\nalarms: { pause: [first-host, burst] }\n')
+    const profile = await load()
+    expect(profile).toMatchObject({ record: { inputs: 'full', results: 'off' }, pauseOn: ['burst', 'first-host'] })
+    expect(profile.notices.some((notice) => notice.includes(': record does not count'))).toBe(true)
+  })
+
   test('an empty file says nothing', async () => {
     put(projectFile(), '')
     put(userFile(), '# nothing yet\n')

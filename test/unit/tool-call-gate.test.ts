@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { PolicyEffect, ToolCall } from '../../shared/contract/schemas/tool-call.ts'
+import type { AgentProfile } from '../../shared/core/policy/agent-profile.ts'
 import { createApprovals } from '../../shared/core/approvals/approvals.ts'
 import { createToolCallGate } from '../../shared/core/supervisor/tool-call-gate.ts'
 import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
 
-const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null = null) => {
+const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null = null, record: AgentProfile['record'] = { inputs: 'full', results: 'hashed' }) => {
   const clock = createClock()
   const ledger = createMemoryLedger()
   const states: string[] = []
@@ -23,6 +24,7 @@ const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null
             agent: 'claude',
             cwd: '/project',
             approvalTimeoutMs: 60_000,
+            record,
             pace: { admit: () => overRate, whileActive: () => null },
             evaluate: () => {
               if (effect === 'throws') throw new Error('a broken rule')
@@ -53,6 +55,21 @@ describe('the tool call gate', () => {
     gate.finish(verdict.toolCallId, { ok: true, summary: 'completed' })
     expect(ledger.entries.at(-1)).toMatchObject({ kind: 'tool-call/outcome', body: { ok: true } })
     expect(states.at(-1)).toBe('completed')
+  })
+
+  it('records of a result the hash and size, and of inputs and results what the profile wants', async () => {
+    const run = async (record?: AgentProfile['record']) => {
+      const { gate, ledger, request } = setUp('allow', null, record)
+      const { toolCallId } = await request()
+      gate.finish(toolCallId, { ok: true, summary: 'completed', result: { text: 'found it' } })
+      const [intent, outcome] = ledger.entries
+      return [intent?.body['input'], outcome?.body['result']]
+    }
+    const input = { sha256: expect.stringMatching(/^[0-9a-f]{64}$/), characters: 15, beginning: '' }
+    expect(await run()).toMatchObject([{ command: 'x' }, { sha256: expect.stringMatching(/^[0-9a-f]{64}$/), bytes: 19 }])
+    expect(JSON.stringify(await run())).not.toContain('found it')
+    expect(await run({ inputs: 'hashed', results: 'full' })).toMatchObject([input, { bytes: 19, text: '{"text":"found it"}' }])
+    expect(await run({ inputs: 'off', results: 'off' })).toEqual([null, null])
   })
 
   it('denies when the ledger cannot take the intent', async () => {

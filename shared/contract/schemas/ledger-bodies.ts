@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ApprovalId, CheckpointId, ToolCallId } from '../ids.ts'
 import { ApprovalScope } from './approval.ts'
-import { type LedgerEntry, type LedgerKind, LedgerSeal } from './ledger.ts'
+import { AlarmRule, type LedgerEntry, type LedgerKind, LedgerSeal } from './ledger.ts'
 import { ContainerKind, Session } from './session.ts'
 import { Timestamp } from './time.ts'
 import { PolicyDecision } from './tool-call.ts'
@@ -44,6 +44,7 @@ export const LEDGER_BODIES = {
     survivors: z.array(count).optional(),
     /** Why it never came to run. */
     failed: text.optional(),
+    agent: text.optional(),
     startedAt: Timestamp.optional(),
     ...spent,
   }),
@@ -52,13 +53,14 @@ export const LEDGER_BODIES = {
     survivors: z.array(count),
     durationMs: milliseconds,
     restoreProblem: text.nullable(),
+    agent: text.optional(),
     startedAt: Timestamp.optional(),
     ...spent,
   }),
   'tool-call/intent': z.looseObject({
     toolCallId: ToolCallId,
     tool: text,
-    /** As the agent gave it; of a long one its SHA-256, length and beginning. */
+    /** As the agent gave it; of a long one, or where the profile wants hashes, SHA-256, length and beginning. */
     input: z.unknown(),
     toolUseId: text.nullable(),
     decision: PolicyDecision,
@@ -81,8 +83,8 @@ export const LEDGER_BODIES = {
     summary: text,
     durationMs: milliseconds,
     tool: text.optional(),
-    /** Of the result as the agent got it: canonical JSON. null where the agent does not show it. */
-    result: z.looseObject({ sha256: hash, bytes: count, redactions: count.optional() }).nullable().optional(),
+    /** Of the result as the agent got it: canonical JSON. null where the agent does not show it, or the profile wants none. */
+    result: z.looseObject({ sha256: hash, bytes: count, text: text.optional() }).nullable().optional(),
   }),
   'approval/requested': z.looseObject({ approvalId: ApprovalId, toolCallId: ToolCallId, tool: text, bindingHash: hash, expiresAt: Timestamp }),
   'approval/decided': z.looseObject({
@@ -123,7 +125,7 @@ export const LEDGER_BODIES = {
   /** Names only. */
   'secret/resolved': z.looseObject({ secret: text, server: text, variable: text }),
   'secret/changed': z.looseObject({ secret: text, change: z.enum(['set', 'removed']) }),
-  'alarm/raised': z.looseObject({ message: text, rule: text.optional() }),
+  'alarm/raised': z.looseObject({ message: text, rule: AlarmRule.optional() }),
   'ledger/sealed': LedgerSeal,
   /** The content of entries 1 to `through`, those from before `before`, was emptied. */
   'ledger/pruned': z.looseObject({ through: count, before: Timestamp }),

@@ -32,6 +32,10 @@ export const LedgerKind = z.enum([
 ])
 export type LedgerKind = z.infer<typeof LedgerKind>
 
+/** What is watched for in the stream of entries: see domain/ledger-alarms. */
+export const AlarmRule = z.enum(['repeat', 'burst', 'denials', 'first-host', 'first-tool', 'secret-paths', 'cost', 'unusual-hour', 'verify'])
+export type AlarmRule = z.infer<typeof AlarmRule>
+
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.number().int().nonnegative()
 

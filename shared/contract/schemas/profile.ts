@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AlarmRule } from './ledger.ts'
 import type { PolicyEffect } from './tool-call.ts'
 
 const line = z.string().min(1).max(1_000).regex(/^[^\p{Cc}]*$/u, 'one line, without control characters')
@@ -24,6 +25,9 @@ const SecretReference = z
  */
 export const NetworkMode = z.enum(['gateway', 'allowlist', 'open'])
 export type NetworkMode = z.infer<typeof NetworkMode>
+
+export const RecordMode = z.enum(['full', 'hashed', 'off'])
+export type RecordMode = z.infer<typeof RecordMode>
 
 /** `holdfast.yaml` in a project, and `profiles/*.yaml` in the user's config folder. Every key may be left out. */
 export const ProfileFile = z.strictObject({
@@ -55,6 +59,10 @@ export const ProfileFile = z.strictObject({
     .optional(),
   sandbox: z.enum(['auto', 'off']).optional(),
   network: NetworkMode.optional(),
+  /** What the audit log keeps of tools' inputs and results: whole, their hash and size, or nothing. */
+  record: z.strictObject({ inputs: RecordMode.optional(), results: RecordMode.optional() }).optional(),
+  /** Which alarms pause the session. */
+  alarms: z.strictObject({ pause: z.array(AlarmRule).max(20).optional() }).optional(),
 })
 export type ProfileFile = z.infer<typeof ProfileFile>
 

@@ -1,4 +1,5 @@
-import type { NetworkMode, Policy, ProfileFile } from '../../contract/schemas/profile.ts'
+import type { AlarmRule } from '../../contract/schemas/ledger.ts'
+import type { NetworkMode, Policy, ProfileFile, RecordMode } from '../../contract/schemas/profile.ts'
 
 export interface ProfileLimits {
   readonly spendUsd: number | null
@@ -31,6 +32,10 @@ export interface AgentProfile {
   readonly policy: Policy
   readonly limits: ProfileLimits
   readonly sandbox: 'auto' | 'off'
+  /** The user's word alone: a project could hide what its agent does. */
+  readonly record: { readonly inputs: RecordMode; readonly results: RecordMode }
+  /** The alarms that pause the session. */
+  readonly pauseOn: readonly AlarmRule[]
   readonly network: NetworkMode
   /** What a project's file asks for and does not get, in words for the user. */
   readonly notices: readonly string[]

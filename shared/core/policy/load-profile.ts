@@ -95,6 +95,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
     notices.push(`${path}: servers are not used, as they would run outside every container; ${YOURS}`)
   }
   if (profile.network === 'open') refused('network: open', YOURS)
+  if (profile.record !== undefined) refused('record', YOURS)
   if (profile.sandbox === 'off') refused('sandbox: off', 'run with --no-sandbox yourself')
   if ((profile.policy?.allow?.length ?? 0) > 0) refused('policy.allow', 'its rules lift no question')
   return notices
@@ -131,6 +132,8 @@ export const loadProfile = async ({ cwd, configFolder, name, command }: LoadProf
     policy: { layers: [BUILT_IN_LAYER, ...(user === null ? [] : [user.layer]), ...(project === null ? [] : [project.layer])] },
     limits: limitsOf(mine.limits, theirs.limits),
     sandbox: mine.sandbox ?? 'auto',
+    record: { inputs: mine.record?.inputs ?? 'full', results: mine.record?.results ?? 'hashed' },
+    pauseOn: [...new Set([...(mine.alarms?.pause ?? []), ...(theirs.alarms?.pause ?? [])])],
     network: tighterNetwork(mine.network ?? DEFAULT_NETWORK, theirs.network ?? mine.network ?? DEFAULT_NETWORK),
     notices: project === null ? [] : noticesOf(project, allowed, modelKey, modelBaseUrl),
   }

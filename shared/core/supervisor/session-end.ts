@@ -84,9 +84,9 @@ export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, a
   const end = (run: Run, kind: 'session/ended' | 'session/killed', body: Record<string, unknown>, apply: () => void): void => {
     const { id } = run.session
     gate.endSession(id)
-    const { usage, toolCalls } = registry.get(id)
+    const { usage, toolCalls, agent, startedAt } = registry.get(id)
     try {
-      ledger.append(kind, id, { ...body, usage, toolCalls })
+      ledger.append(kind, id, { ...body, agent, startedAt, usage, toolCalls })
     } catch {
       // The next intent will fail too, and stop every session that still runs.
     }

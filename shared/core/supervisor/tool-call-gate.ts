@@ -1,18 +1,17 @@
-import { createHash } from 'node:crypto'
 import type { SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
-import { digestOf } from '../ledger/digest.ts'
+import { recordedInput, recordedResult } from '../ledger/recording.ts'
+import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
 import type { SessionActivity } from './session-activity.ts'
 
 /** Longest input, as JSON, that is shown to a person whole; a longer one is never asked about, but denied. */
 const MAX_SHOWN_CHARACTERS = 1_000_000
-/** Longest input that an intent holds whole; of a longer one it holds the hash and the beginning. */
-const MAX_RECORDED_CHARACTERS = 65_536
-const RECORDED_BEGINNING = 4_096
+/** Of a longer one a list shows the beginning. */
+const LISTED_BEGINNING = 4_096
 /** Calls kept per session for listing, and sessions that are over; the ledger has them all. */
 const MAX_LISTED = 1_000
 const MAX_ENDED_SESSIONS = 20
@@ -22,6 +21,8 @@ export interface JudgedSession {
   readonly agent: string
   readonly cwd: string
   readonly approvalTimeoutMs: number
+  /** What the ledger keeps of inputs and results. */
+  readonly record: AgentProfile['record']
   /** Keeps the session to its rates and out of its pauses: see Pace. */
   readonly pace: {
     admit(signal: AbortSignal): Promise<string | null> | null
@@ -54,26 +55,13 @@ export interface ListedToolCallGate extends ToolCallGate {
 
 const UNKNOWN_OUTCOME = 'The session ended before the outcome was known.'
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-
-const recorded = (input: unknown, text: string): unknown =>
-  text.length <= MAX_RECORDED_CHARACTERS
-    ? input
-    : { sha256: sha256(text), characters: text.length, beginning: text.slice(0, RECORDED_BEGINNING).toWellFormed() }
-
-/** The input of a call that will not run: one that cannot be written down must not keep its refusal out of the ledger. */
-const recordedOfRefused = (input: unknown): unknown => {
-  try {
-    return recorded(input, canonicalJson(input))
-  } catch {
-    return null
-  }
-}
+/** When it is not known any more what the profile wants. */
+const CAREFUL: AgentProfile['record'] = { inputs: 'hashed', results: 'hashed' }
 
 /** Of an input that is not needed any more, what a list shows. */
 const listed = (input: unknown): unknown => {
   const text = JSON.stringify(input ?? null)
-  return text.length <= RECORDED_BEGINNING ? input : { characters: text.length, beginning: text.slice(0, RECORDED_BEGINNING).toWellFormed() }
+  return text.length <= LISTED_BEGINNING ? input : { characters: text.length, beginning: text.slice(0, LISTED_BEGINNING).toWellFormed() }
 }
 
 /**
@@ -84,6 +72,8 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
   const calls = new Map<SessionId, Map<ToolCallId, ToolCall>>()
   const running = new Map<ToolCallId, ToolCall>()
   const endedSessions: SessionId[] = []
+
+  const recordOf = (sessionId: SessionId): AgentProfile['record'] => deps.sessionOf(sessionId)?.record ?? CAREFUL
 
   const keep = (call: ToolCall): ToolCall => {
     const ofSession = calls.get(call.sessionId) ?? new Map<ToolCallId, ToolCall>()
@@ -111,7 +101,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     deps.activity.after(call)
     deps.onDecided(refused ?? call, true)
     try {
-      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, input: recordedOfRefused(call.input), effect: type, reason, decision })
+      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, input: recordedInput(recordOf(sessionId).inputs, call.input), effect: type, reason, decision })
     } catch {
       // Nothing runs, so there is no effect that the missing entry would hide.
     }
@@ -153,7 +143,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       if (kept !== null) await kept
       if (ask.signal.aborted || deps.sessionOf(ask.sessionId) === null) return refuse(call, 'cancelled', 'Cancelled: the session does not wait for it any more.')
       const { id, sessionId, tool, toolUseId } = call
-      deps.ledger.append('tool-call/intent', sessionId, { toolCallId: id, tool, input: recorded(ask.input, text), toolUseId, decision, approvedBy })
+      deps.ledger.append('tool-call/intent', sessionId, { toolCallId: id, tool, input: recordedInput(session.record.inputs, ask.input), toolUseId, decision, approvedBy })
       call = advance(call, { type: 'started' })
       deps.onDecided(call, false)
       return { allowed: true, toolCallId: id }
@@ -170,7 +160,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         id: deps.ids.toolCall(),
         sessionId: ask.sessionId,
         tool: ask.tool.slice(0, 256),
-        input: shown.length <= MAX_SHOWN_CHARACTERS ? ask.input : { characters: shown.length, beginning: shown.slice(0, RECORDED_BEGINNING) },
+        input: shown.length <= MAX_SHOWN_CHARACTERS ? ask.input : { characters: shown.length, beginning: shown.slice(0, LISTED_BEGINNING) },
         toolUseId: ask.toolUseId,
         state: 'received',
         decision: null,
@@ -192,7 +182,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         tool: call.tool,
         ok: outcome.ok,
         summary: outcome.summary,
-        result: outcome.result === undefined ? null : digestOf(outcome.result),
+        result: recordedResult(recordOf(call.sessionId).results, outcome.result),
         durationMs: at - call.receivedAt,
       })
       keep(next)

@@ -7,6 +7,7 @@ import type { Approvals } from '../../approvals/approvals.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
 import type { Sealer } from '../../ledger/sealer.ts'
 import { toPem } from '../../ledger/signing.ts'
+import type { Alarms } from '../../supervisor/alarms.ts'
 import type { Paths } from '../../paths.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
@@ -28,6 +29,7 @@ export interface HandlerDeps {
   readonly startedAt: number
   readonly ledger: Ledger
   readonly sealer: Sealer
+  readonly alarms: Alarms
   readonly supervisor: Supervisor
   readonly gate: ListedToolCallGate
   readonly approvals: Approvals
@@ -145,7 +147,11 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       const { entries, next } = after === undefined ? ledger.tail(last ?? 20, query) : ledger.read({ ...query, after, limit: last ?? 1_000 })
       return { entries: [...entries], next }
     },
-    'ledger/verify': async () => ledger.verify(await deps.sealer.trust()),
+    'ledger/verify': async () => {
+      const verification = await ledger.verify(await deps.sealer.trust())
+      if (!verification.ok) deps.alarms.raise(null, `The audit log does not verify: ${verification.faults[0]?.message ?? ''}`, 'verify')
+      return verification
+    },
     'ledger/seal': async () => {
       await deps.sealer.seal()
       return done

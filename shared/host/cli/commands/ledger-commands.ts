@@ -1,14 +1,20 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { Client } from '../../../contract/client.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { LedgerEntry, LedgerFilter, LedgerVerification } from '../../../contract/schemas/ledger.ts'
+import { createOtlpSender } from '../../../core/ledger/otlp-sender.ts'
 import { fromPem } from '../../../core/ledger/signing.ts'
 import { verifyExport } from '../../../core/ledger/verify-export.ts'
+import { resolvePaths } from '../../../core/paths.ts'
 import { formatCount } from '../../../domain/format.ts'
 import { createStory } from '../../../domain/ledger-story.ts'
 import { csvHeading, csvLine, jsonLine } from '../../../domain/ledger-export.ts'
+import type { Output } from '../output.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { withHost } from '../with-host.ts'
 import { parseSessionId } from './session-commands.ts'
@@ -59,6 +65,48 @@ const readKey = async (file: string): Promise<string> => {
   } catch {
     throw new HoldfastError('bad-params', `${file} holds no Ed25519 public key. "holdfast ledger key" prints the one to use.`)
   }
+}
+
+/** `name=value,…`, percent-encoded, as OpenTelemetry lays it down for OTEL_EXPORTER_OTLP_HEADERS: no secret in arguments. */
+const collectorHeaders = (): Record<string, string> =>
+  Object.fromEntries(
+    (process.env['OTEL_EXPORTER_OTLP_HEADERS'] ?? '').split(',').flatMap((pair) => {
+      const at = pair.indexOf('=')
+      return at < 1 ? [] : [[pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())]]
+    }),
+  )
+
+const sendToCollector = async (to: string | undefined, follow: boolean, output: Output): Promise<void> => {
+  if (to === undefined || !/^https?:$/.test(URL.parse(to)?.protocol ?? '')) {
+    throw new HoldfastError('bad-params', 'Say where the collector is: --to http://127.0.0.1:4318, or OTEL_EXPORTER_OTLP_ENDPOINT.')
+  }
+  const paths = resolvePaths(process.env)
+  await withHost(async (client) => {
+    const send = createOtlpSender({
+      baseUrl: to,
+      headers: collectorHeaders(),
+      cursorFile: join(paths.data, `otlp-${createHash('sha256').update(to).digest('hex').slice(0, 16)}.json`),
+      read: (after) => client.call('ledger/read', { after }),
+      wait: (ms) => delay(ms),
+      tries: follow ? Infinity : 5,
+      say: output.note,
+    })
+    let tellNew = (): void => undefined
+    client.on('ledger/appended', () => tellNew())
+    if (follow) await client.call('event/subscribe', {})
+    let sent = 0
+    let isOpen = true
+    void client.closed.then(() => {
+      isOpen = false
+      tellNew()
+    })
+    do {
+      const isNew = new Promise<void>((resolve) => (tellNew = resolve))
+      sent += await send()
+      if (follow) await isNew
+    } while (follow && isOpen)
+    output.result({ sent }, [`${formatCount(sent)} entries sent.`])
+  })
 }
 
 interface FilterOptions {
@@ -116,16 +164,22 @@ export const addLedgerCommands = (ledger: Command): void => {
   ledger
     .command('export')
     .summary('write entries to standard output')
-    .option('--format <format>', 'jsonl or csv', 'jsonl')
+    .option('--format <format>', 'jsonl, csv or otlp', 'jsonl')
     .option('--session <id>', 'of one session alone')
     .option('--since <time>', 'not before: 2026-11-23, or how long ago: 90m, 12h, 30d')
     .option('--until <time>', 'before')
     .option('--grep <text>', 'whose body has this text')
-    .addHelpText('after', examples('holdfast ledger export > audit.jsonl', 'holdfast ledger export --format csv --since 30d > audit.csv'))
-    .action(async (options: FilterOptions & { format: string }, self: Command) => {
+    .option('--to <url>', 'otlp: the collector, which gets what it has not got yet', process.env['OTEL_EXPORTER_OTLP_ENDPOINT'])
+    .option('-f, --follow', 'otlp: go on with new entries as they come')
+    .addHelpText('after', examples('holdfast ledger export > audit.jsonl', 'holdfast ledger export --format csv --since 30d > audit.csv', 'holdfast ledger export --format otlp --to http://127.0.0.1:4318 --follow'))
+    .action(async (options: FilterOptions & { format: string; to?: string; follow?: true }, self: Command) => {
       const { format } = options
-      if (format !== 'jsonl' && format !== 'csv') throw new HoldfastError('bad-params', `--format takes jsonl or csv, not "${format}".`)
       const filter = filterOf(options)
+      if (format === 'otlp') {
+        if (Object.keys(filter).length > 0) throw new HoldfastError('bad-params', 'A collector gets every entry: filter there, not here.')
+        return sendToCollector(options.to, options.follow === true, outputOf(self))
+      }
+      if (format !== 'jsonl' && format !== 'csv') throw new HoldfastError('bad-params', `--format takes jsonl, csv or otlp, not "${format}".`)
       if (format === 'jsonl' && Object.keys(filter).length > 0) outputOf(self).note('a part of the ledger cannot be verified by itself; export the whole for that')
       await withHost(async (client) => {
         if (format === 'csv') await write(`${csvHeading()}\r\n`)

@@ -1,0 +1,35 @@
+import { hash } from 'node:crypto'
+import type { RecordMode } from '../../contract/schemas/profile.ts'
+import { canonicalJson } from '../../domain/ledger-chain.ts'
+
+/** Longest input, in UTF-16 units of canonical JSON, that an entry holds whole; of a longer one the hash and the beginning. */
+const MAX_INPUT = 65_536
+const BEGINNING = 4_096
+/** Longest result that an entry holds beside its hash. */
+const MAX_RESULT = 16_384
+
+const sha256 = (text: string): string => hash('sha256', text)
+
+/** What an entry keeps of a tool's input; null for what is no JSON, or is not to be kept. */
+export const recordedInput = (mode: RecordMode, input: unknown): unknown => {
+  if (mode === 'off') return null
+  try {
+    const text = canonicalJson(input)
+    if (mode === 'full' && text.length <= MAX_INPUT) return input
+    return { sha256: sha256(text), characters: text.length, beginning: mode === 'full' ? text.slice(0, BEGINNING).toWellFormed() : '' }
+  } catch {
+    return null
+  }
+}
+
+/** What an entry keeps of a tool's result: SHA-256 and length in bytes of its canonical JSON, and when `full` that too, cut. */
+export const recordedResult = (mode: RecordMode, result: unknown): { sha256: string; bytes: number; text?: string } | null => {
+  if (mode === 'off' || result === undefined) return null
+  try {
+    const text = canonicalJson(result)
+    const digest = { sha256: sha256(text), bytes: Buffer.byteLength(text) }
+    return mode === 'full' ? { ...digest, text: text.slice(0, MAX_RESULT).toWellFormed() } : digest
+  } catch {
+    return null
+  }
+}
