@@ -5,6 +5,7 @@ import { useLive, useRoute } from './connection/hooks.ts'
 import { AuditPage } from './features/audit/audit-page.tsx'
 import { LaunchPage } from './features/launch/launch-page.tsx'
 import { SecretsPage } from './features/secrets/secrets-page.tsx'
+import { ServersPage } from './features/servers/servers-page.tsx'
 import { SessionPage } from './features/sessions/session-page.tsx'
 import { SessionsPage } from './features/sessions/sessions-page.tsx'
 import { SettingsPage } from './features/settings/settings-page.tsx'
@@ -16,6 +17,7 @@ const PAGES: readonly { id: string; name: string; page(rest: readonly string[]):
   { id: 'launch', name: 'Launch', page: () => <LaunchPage /> },
   { id: 'usage', name: 'Usage', page: () => <UsagePage /> },
   { id: 'audit', name: 'Audit log', page: () => <AuditPage /> },
+  { id: 'servers', name: 'Servers', page: () => <ServersPage /> },
   { id: 'secrets', name: 'Secrets', page: () => <SecretsPage /> },
   { id: 'settings', name: 'Settings', page: () => <SettingsPage /> },
 ]

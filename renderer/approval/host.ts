@@ -1,7 +1,5 @@
 import type { CommandName, CommandParams, CommandResult } from '../../shared/contract/protocol.ts'
-
-/** Raised with the contract; a test holds the two together. */
-export const PROTOCOL_VERSION = 1
+import { PROTOCOL_VERSION } from './protocol-version.ts'
 
 /** The contract as far as this page needs it, without any code of others: the host checks all that it is sent. */
 export interface ApprovalHost {

@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'react'
 import type { LedgerEntry } from '../../shared/contract/schemas/ledger.ts'
 import { faultText, useHost, useLive } from './hooks.ts'
+import { readNewest } from './read-ledger.ts'
 
-/** Entries that a page holds at most, and the most that one call gives. */
+/** Entries that a page holds at most. */
 const MAX_ENTRIES = 10_000
 
 /** The newest entries of the audit log, oldest first, kept current: a new array at most every `everyMs`. */
@@ -25,8 +26,8 @@ export const useLedger = (everyMs: number): { entries: readonly LedgerEntry[]; f
       })
     }
     const timer = setInterval(takeIn, everyMs)
-    host.call('ledger/read', { last: MAX_ENTRIES }).then(
-      ({ entries }) => {
+    readNewest(host, MAX_ENTRIES).then(
+      (entries) => {
         loaded = true
         setState({ entries, fault: null })
       },

@@ -78,7 +78,7 @@ try {
   await page.bringToFront()
   await page.getByRole('link', { name: 'tester' }).click()
   await shoot(page, 'session-killed')
-  for (const route of ['usage', 'audit', 'secrets', 'settings']) {
+  for (const route of ['usage', 'audit', 'servers', 'secrets', 'settings']) {
     await go(route)
     await shoot(page, route)
   }

@@ -2,6 +2,7 @@ import { useState, type ReactNode } from 'react'
 import type { KillReport, Session } from '../../../shared/contract/schemas/session.ts'
 import type { RestoreReport } from '../../../shared/contract/schemas/checkpoint.ts'
 import { formatDuration } from '../../../shared/domain/format.ts'
+import { restoreCounts } from '../../../shared/domain/restore-report.ts'
 import { isOver } from '../../../shared/domain/session-state.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost } from '../../connection/hooks.ts'
@@ -9,8 +10,24 @@ import { Button, Fault, Note } from '../../ui/basics.tsx'
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
 
-const restoreText = (report: RestoreReport): string =>
-  `${plural(report.written.length, 'file')} put back, ${plural(report.deleted.length, 'file')} removed, ${plural(report.refsMoved.length, 'ref')} moved back.`
+/** What a restore did, and what it left alone. */
+export const RestoreResult = ({ said, report }: { said: string; report: RestoreReport }) => {
+  const counts = restoreCounts(report)
+  return (
+    <>
+      <p>
+        {said} {plural(counts.written, 'file')} put back, {plural(counts.deleted, 'file')} removed, {plural(counts.refsMoved, 'ref')} moved back.
+      </p>
+      {report.conflicts.map(({ path, recoveredAs }) => (
+        <p key={path}>
+          Kept as you left it: <code>{visibleText(path)}</code>
+          {recoveredAs === null ? '' : <>; the other version is <code>{visibleText(recoveredAs)}</code></>}
+        </p>
+      ))}
+      {report.leftAlone.length > 0 && <p>Not touched, since someone else changed it: {report.leftAlone.map(visibleText).join(', ')}</p>}
+    </>
+  )
+}
 
 const KillResult = ({ report }: { report: KillReport }) => (
   <>
@@ -18,8 +35,7 @@ const KillResult = ({ report }: { report: KillReport }) => (
       {plural(report.processesKilled, 'process', 'processes')} ended in {formatDuration(report.durationMs)};{' '}
       {report.survivors.length === 0 ? 'nothing is left running.' : `still running: ${report.survivors.join(', ')}.`}
     </p>
-    {report.restore !== null && <p>{restoreText(report.restore)}</p>}
-    {report.restore?.conflicts.map(({ path }) => <p key={path}>Kept as you left it: {visibleText(path)}</p>)}
+    {report.restore !== null && <RestoreResult said="" report={report.restore} />}
     {report.restoreProblem !== null && <p>{visibleText(report.restoreProblem)}</p>}
   </>
 )
@@ -79,7 +95,11 @@ export const useSessionActions = (session: Session, big: boolean): { buttons: Re
               <KillResult report={report} />
             </Note>
           )}
-          {undone !== null && <Note>The revert was undone: {restoreText(undone)}</Note>}
+          {undone !== null && (
+            <Note>
+              <RestoreResult said="The revert was undone:" report={undone} />
+            </Note>
+          )}
         </>
   )
   return { buttons, outcome, fault: action.fault }

@@ -8,7 +8,7 @@ import { visibleText } from '../../../shared/domain/visible-text.ts'
 export interface TimelineRow {
   readonly key: string
   readonly at: number
-  readonly kind: 'call' | 'model' | 'session' | 'checkpoint' | 'alarm'
+  readonly kind: 'call' | 'model' | 'session' | 'checkpoint' | 'network' | 'alarm'
   title: string
   what: string
   class: ActionClass | null
@@ -46,7 +46,7 @@ const CALL: Partial<Record<LedgerKind, (body: Body) => Partial<TimelineRow>>> = 
   'approval/decided': (body) => ({ state: text(body['state']) }),
   'tool-call/intent': (body) => ({ title: text(body['tool']), state: 'running', input: body['input'], what: visibleText(inputSummary(body['input'])), ...decisionOf(body) }),
   'tool-call/decision': (body) => ({ title: text(body['tool']), state: text(body['effect']), ...decisionOf(body) }),
-  'tool-call/outcome': (body) => ({ state: body['ok'] === true ? 'done' : 'failed', aside: number(body['durationMs']) === null ? '' : formatDuration(body['durationMs'] as number) }),
+  'tool-call/outcome': (body) => ({ state: body['ok'] === true ? 'done' : body['ok'] === false ? 'failed' : 'end unknown', aside: number(body['durationMs']) === null ? '' : formatDuration(body['durationMs'] as number) }),
 }
 
 const tokensOf = (body: Body): string => {
@@ -71,7 +71,9 @@ const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind
   'session/ended': (body) => ({ kind: 'session', title: 'ended', what: body['failed'] === undefined ? `exit code ${String(body['exitCode'])}` : text(body['failed']) }),
   'session/killed': (body) => ({ kind: 'session', title: 'killed', what: `${String(body['processesKilled'])} processes ended` }),
   'checkpoint/created': (body) => ({ kind: 'checkpoint', title: 'checkpoint', what: `${text(body['reason'])}, ${String(body['files'] ?? body['fileCount'] ?? '')} files` }),
-  'checkpoint/restored': (body) => ({ kind: 'checkpoint', title: body['undo'] === true ? 'undone' : 'reverted', what: `${(body['written'] as unknown[] | undefined)?.length ?? 0} files put back, ${(body['deleted'] as unknown[] | undefined)?.length ?? 0} removed` }),
+  'checkpoint/restored': (body) => ({ kind: 'checkpoint', title: body['undo'] === true ? 'undone' : 'reverted', what: `${String(body['written'] ?? 0)} files put back, ${String(body['deleted'] ?? 0)} removed` }),
+  'network/reached': (body) => ({ kind: 'network', title: 'connected', what: `${text(body['host'])}:${String(body['port'])}` }),
+  'network/refused': (body) => ({ kind: 'network', title: 'refused', what: `${text(body['host'])}:${String(body['port'])} ${text(body['reason'])}` }),
   'secret/resolved': (body) => ({ kind: 'session', title: 'secret used', what: `${text(body['secret'])} by ${text(body['server'])}` }),
   'alarm/raised': (body) => ({ kind: 'alarm', title: 'alarm', what: text(body['message']) }),
 }

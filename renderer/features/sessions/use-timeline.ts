@@ -2,9 +2,8 @@ import { useEffect, useRef, useState } from 'react'
 import type { SessionId } from '../../../shared/contract/ids.ts'
 import type { LedgerEntry } from '../../../shared/contract/schemas/ledger.ts'
 import { faultText, useHost, useLive } from '../../connection/hooks.ts'
+import { readAll } from '../../connection/read-ledger.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
-
-const PAGE = 5_000
 
 /** A session's timeline, loaded and then kept current; `version` rises, at most once a frame, when it changed. */
 export const useTimeline = (sessionId: SessionId): { timeline: Timeline; version: number; loaded: boolean; fault: string | null } => {
@@ -40,13 +39,7 @@ export const useTimeline = (sessionId: SessionId): { timeline: Timeline; version
       changed()
     })
     const load = async (): Promise<void> => {
-      for (let after = 0; ; ) {
-        const { entries } = await host.call('ledger/read', { after, last: PAGE, sessionId })
-        for (const entry of entries) own.add(entry)
-        const newest = entries.at(-1)
-        if (entries.length < PAGE || newest === undefined) break
-        after = newest.sequence
-      }
+      for (const entry of await readAll(host, { sessionId })) own.add(entry)
       for (const entry of early ?? []) own.add(entry)
       early = null
       const { toolCalls } = await host.call('tool-call/list', { sessionId })

@@ -1,0 +1,129 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launch, loginLink, missingForBrowser, openDashboard, startBrowser, terminalText, type Dashboard } from '../support/browser.ts'
+import { createScriptedWorld } from '../support/script.ts'
+import { missingForEndToEnd, type World } from '../support/world.ts'
+
+const missing = [missingForEndToEnd(), missingForBrowser()].filter((part) => part !== null).join(', ')
+
+/** Each runs `pwned` if anything anywhere takes it for markup. */
+const MARKUP = `<script>pwned()</script><img src=x onerror="pwned()"><svg onload="pwned()"><a href="javascript:pwned()">x</a>`
+const FILE = `<img src=x onerror="pwned()">.txt`
+
+describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
+  let browser: Browser
+  let world: World
+  let dashboard: Dashboard
+  let stranger: Server
+  let strangerUrl: string
+
+  beforeAll(async () => {
+    browser = await startBrowser()
+    world = await createScriptedWorld((project) => [
+      { content: [{ type: 'text', text: `Model says ${MARKUP}` }, { type: 'tool_use', name: 'Write', input: { file_path: join(project, FILE), content: MARKUP } }] },
+      { content: [{ type: 'tool_use', name: 'Bash', input: { command: `printf '%s' '${MARKUP}'`, description: MARKUP } }] },
+      { content: [{ type: 'tool_use', name: 'Bash', input: { command: `rm -rf build # ${MARKUP}`, description: MARKUP } }] },
+    ])
+    stranger = createServer((_request, response) => response.setHeader('Content-Type', 'text/html').end('<!doctype html><title>stranger</title>'))
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve))
+    strangerUrl = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/`
+    dashboard = await openDashboard(browser, world)
+  })
+  afterAll(async () => {
+    await browser?.close()
+    stranger?.close()
+    await world?.end()
+  })
+
+  /** Whether a WebSocket to the address opens from this page. */
+  const opens = (page: Page, url: string): Promise<boolean> =>
+    page.evaluate(`new Promise((resolve) => {
+      try {
+        const socket = new WebSocket(${JSON.stringify(url)})
+        socket.onopen = () => resolve(true)
+        socket.onerror = () => resolve(false)
+      } catch { resolve(false) }
+    })`)
+
+  it('show script in model text, tool input, results and file names as text, and run none of it', async () => {
+    const { page } = dashboard
+    const approvals = await dashboard.openApprovals()
+    let ran = 0
+    for (const one of [page, approvals]) await one.exposeFunction('pwned', () => (ran += 1))
+    await page.bringToFront()
+    await launch(page, world)
+    await expect.poll(() => terminalText(page), { timeout: 30_000 }).toContain('manual mode on')
+    await page.keyboard.type('Go.')
+    await page.keyboard.press('Enter')
+    await approvals.bringToFront()
+    await approvals.locator('.question', { hasText: 'rm -rf build' }).waitFor()
+    expect(await approvals.locator('.question').innerText()).toContain(MARKUP)
+    await page.bringToFront()
+    await page.getByRole('link', { name: 'Timeline' }).click()
+    const timeline = page.getByRole('listbox', { name: 'Timeline' })
+    await timeline.getByRole('option').filter({ hasText: FILE }).click()
+    expect(await page.getByLabel('The chosen entry').innerText()).toContain(MARKUP)
+    await page.getByRole('link', { name: 'Changes' }).click()
+    await page.getByRole('cell', { name: FILE, exact: true }).waitFor()
+    await page.getByRole('link', { name: 'Audit log' }).click()
+    await page.getByRole('listbox', { name: 'Audit log' }).getByRole('option').filter({ hasText: 'pwned' }).last().click()
+    for (const one of [page, approvals]) expect(await one.locator('img, svg[onload], a[href^="javascript:"]').count()).toBe(0)
+    expect(ran).toBe(0)
+    expect(dashboard.faults).toEqual([])
+  })
+
+  it('give a page of another port of this machine, in the same browser, nothing', async () => {
+    const { context, page, approvalsUrl } = dashboard
+    const origin = new URL(page.url()).origin
+    const other = await context.newPage()
+    await other.goto(strangerUrl)
+    for (const target of [origin, approvalsUrl]) {
+      expect(await opens(other, `${target.replace('http', 'ws').replace(/\/$/, '')}/contract`)).toBe(false)
+      const read = await other.evaluate(`fetch(${JSON.stringify(target)}, { credentials: 'include' }).then(() => 'read', () => 'refused')`)
+      expect(read).toBe('refused')
+      const framed = await other.evaluate(`new Promise((resolve) => {
+        const frame = document.createElement('iframe')
+        frame.onload = () => { try { resolve(frame.contentDocument === null ? 'refused' : frame.contentDocument.title) } catch { resolve('refused') } }
+        frame.src = ${JSON.stringify(target)}
+        document.body.append(frame)
+      })`)
+      expect(framed).not.toContain('Holdfast')
+    }
+    await other.close()
+  })
+
+  it('cannot reach from the dashboard into the approvals page', async () => {
+    const { page, approvalsUrl } = dashboard
+    expect(await opens(page, `${approvalsUrl.replace('http', 'ws')}contract`)).toBe(false)
+    expect(await page.evaluate(`fetch(${JSON.stringify(approvalsUrl)}).then(() => 'read', () => 'refused')`)).toBe('refused')
+    const token = await page.evaluate(`localStorage.getItem('token')`)
+    const approvals = await dashboard.openApprovals()
+    const otherToken = await approvals.evaluate(`localStorage.getItem('token')`)
+    expect(typeof token === 'string' && typeof otherToken === 'string' && token !== otherToken).toBe(true)
+  })
+
+  it('keep the cookie out of every script’s reach, and the login out of the address', async () => {
+    const { page } = dashboard
+    expect(await page.evaluate('document.cookie')).toBe('')
+    expect(page.url()).not.toContain('login')
+  })
+
+  it('are not logged in by a link that was used, whoever used it first', async () => {
+    const link = await loginLink(world)
+    const first = await (await browser.newContext()).newPage()
+    await first.goto(link)
+    await first.getByText('Connected', { exact: true }).waitFor({ state: 'attached' })
+    const second = await (await browser.newContext()).newPage()
+    await second.goto(link)
+    await second.getByText('This window is not logged in').waitFor()
+    await second.goto(new URL(first.url()).origin)
+    await second.getByText('This window is not logged in').waitFor()
+  })
+
+  it('asked this machine alone for anything', () => {
+    expect(dashboard.requests.map((url) => new URL(url)).filter(({ protocol, hostname }) => protocol !== 'data:' && hostname !== '127.0.0.1')).toEqual([])
+  })
+})

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import { createTimeline, filterRows } from '../../renderer/features/sessions/timeline.ts'
+import type { LedgerEntry, LedgerKind } from '../../shared/contract/schemas/ledger.ts'
+import type { ToolCall } from '../../shared/contract/schemas/tool-call.ts'
+
+const SESSION = 'ses_bcdfghjkmnpq' as LedgerEntry['sessionId']
+const decision = (actionClass: string) => ({ effect: 'ask', classification: { class: actionClass, reasons: ['because'] }, rules: [] })
+
+const entry = (sequence: number, kind: LedgerKind, body: Record<string, unknown>, at = sequence * 1_000): LedgerEntry => ({
+  sequence,
+  at,
+  kind,
+  sessionId: SESSION,
+  body,
+  bodyHash: null,
+  pruned: false,
+  previousHash: '0'.repeat(64),
+  hash: '0'.repeat(64),
+})
+
+const call = (id: string, input: unknown): ToolCall => ({
+  id: id as ToolCall['id'],
+  sessionId: SESSION!,
+  tool: 'Bash',
+  input,
+  toolUseId: null,
+  state: 'awaiting-approval',
+  decision: decision('destructive') as ToolCall['decision'],
+  reason: null,
+  receivedAt: 0,
+  endedAt: null,
+})
+
+describe('a session’s timeline', () => {
+  it('tells one call in one row, from question to end', () => {
+    const timeline = createTimeline()
+    timeline.add(entry(1, 'approval/requested', { toolCallId: 'call_a', tool: 'Bash' }))
+    expect(timeline.rows).toMatchObject([{ kind: 'call', title: 'Bash', state: 'waits for approval' }])
+    timeline.add(entry(2, 'approval/decided', { toolCallId: 'call_a', state: 'approved' }))
+    timeline.add(entry(3, 'tool-call/intent', { toolCallId: 'call_a', tool: 'Bash', input: { command: 'rm -rf build' }, decision: decision('destructive') }))
+    timeline.add(entry(4, 'tool-call/outcome', { toolCallId: 'call_a', ok: true, durationMs: 340 }))
+    expect(timeline.rows).toHaveLength(1)
+    expect(timeline.rows[0]).toMatchObject({ what: 'rm -rf build', class: 'destructive', state: 'done', aside: '340 ms', reasons: ['because'] })
+    expect(timeline.rows[0]?.entries.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4])
+  })
+
+  it('knows what a waiting call would do, whether it was told before its first entry or after', () => {
+    const timeline = createTimeline()
+    timeline.addCall(call('call_a', { command: 'first' }))
+    timeline.add(entry(1, 'approval/requested', { toolCallId: 'call_a', tool: 'Bash' }))
+    timeline.add(entry(2, 'approval/requested', { toolCallId: 'call_b', tool: 'Bash' }))
+    timeline.addCall(call('call_b', { command: 'second' }))
+    expect(timeline.rows.map(({ what, class: actionClass }) => [what, actionClass])).toEqual([['first', 'destructive'], ['second', 'destructive']])
+  })
+
+  it('tells a model request with its answer, and a cost that is not known as unknown', () => {
+    const timeline = createTimeline()
+    const tokens = { input: 10, output: 5, cacheRead: 1_000, cacheWrite5m: 0, cacheWrite1h: 0 }
+    timeline.add(entry(1, 'model-request/intent', { model: 'claude-x' }))
+    timeline.add(entry(2, 'model-request/outcome', { intent: 1, httpStatus: 200, model: 'claude-x', tokens, costMicroUsd: null }))
+    expect(timeline.rows).toMatchObject([{ kind: 'model', state: 'answered', what: 'claude-x: 1,010 tokens in, 5 out', aside: 'price unknown' }])
+  })
+
+  it('takes an entry in once, however often it comes', () => {
+    const timeline = createTimeline()
+    timeline.add(entry(5, 'session/started', { command: ['claude'] }))
+    timeline.add(entry(5, 'session/started', { command: ['claude'] }))
+    timeline.add(entry(4, 'alarm/raised', { message: 'old' }))
+    expect(timeline.rows).toHaveLength(1)
+  })
+
+  it('shows what is hidden in a text', () => {
+    const timeline = createTimeline()
+    timeline.add(entry(1, 'alarm/raised', { message: 'a\u202eb' }))
+    expect(timeline.rows[0]?.what).toBe('a\\u{202e}b')
+  })
+
+  it('is searched by words and by class', () => {
+    const timeline = createTimeline()
+    timeline.add(entry(1, 'tool-call/intent', { toolCallId: 'a', tool: 'Read', input: { file_path: 'x.md' }, decision: decision('read') }))
+    timeline.add(entry(2, 'tool-call/decision', { toolCallId: 'b', tool: 'Bash', effect: 'denied', decision: decision('destructive') }))
+    expect(filterRows(timeline.rows, 'X.MD read', 'all').map(({ key }) => key)).toEqual(['a'])
+    expect(filterRows(timeline.rows, '', 'destructive').map(({ key }) => key)).toEqual(['b'])
+    expect(filterRows(timeline.rows, '', 'denied').map(({ key }) => key)).toEqual(['b'])
+    expect(filterRows(timeline.rows, 'nothing', 'all')).toEqual([])
+  })
+})
