@@ -55,6 +55,7 @@ export interface Behaviour {
   report: Partial<RestoreReport>
   closeHangs: boolean
   serversReject: boolean
+  effect: 'allow' | 'ask'
   limits: Partial<ProfileLimits>
 }
 
@@ -127,6 +128,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     report: {},
     closeHangs: false,
     serversReject: false,
+    effect: 'allow',
     limits: {},
     ...given,
   }
@@ -159,7 +161,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
             approvalTimeoutMs: 60_000,
             record: { inputs: 'full', results: 'hashed' },
             pace: { admit: (signal) => pace.admit(id, 'tool-call', signal), whileActive: (signal) => pace.whileActive(id, signal) },
-            evaluate: () => decisionOf('allow', 'write'),
+            evaluate: () => decisionOf(behaviour.effect, 'write'),
           },
     publish: () => undefined,
     onDecided: (call) => pace.counted(call.sessionId),

@@ -120,6 +120,7 @@ describe('the pace of a session', () => {
     pace.spent(SESSION, 500_000)
     pace.spent(SESSION, 700_000)
     expect(due).toHaveLength(2)
+    expect(pace.whileActive(SESSION, new AbortController().signal)).not.toBeNull()
   })
 
   it('keeps a review that is weeks away', async () => {

@@ -176,4 +176,18 @@ describe('pause and resume', () => {
     await supervisor.kill([id], false)
     expect((await waiting).allowed).toBe(false)
   })
+
+  it('hold a call that a person approved in the meantime until the session goes on', async () => {
+    const { supervisor, gate, approvals, start, kindsOf } = createSupervision({ effect: 'ask' })
+    const { id } = await start()
+    const waiting = gate.request({ sessionId: id, tool: 'Bash', input: {}, toolUseId: null, signal: new AbortController().signal })
+    await settle()
+    await supervisor.pause(id, 'to look')
+    const [request] = approvals.waiting()
+    approvals.decide({ approvalId: request!.id, bindingHash: request!.bindingHash, answer: 'approve', scope: 'once', reason: null })
+    await settle()
+    expect(kindsOf(id)).not.toContain('tool-call/intent')
+    await supervisor.resume(id)
+    expect((await waiting).allowed).toBe(true)
+  })
 })
