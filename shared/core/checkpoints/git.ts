@@ -2,12 +2,15 @@ import { spawn } from 'node:child_process'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
+import { toText } from './byte-path.ts'
 
 export interface GitCall {
   readonly args: readonly string[]
   /** Byte string for standard input. */
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Byte path of the folder to run in; the root without it. */
+  readonly cwd?: string
   /** Takes the output as it comes; without it the whole output is returned. Never more than one chunk at a time. */
   readonly onOutput?: (chunk: Buffer) => void
 }
@@ -34,10 +37,10 @@ const GIT_MISSING =
  */
 export const createGit =
   (gitDir: string): Git =>
-  ({ args, input, env, onOutput }) =>
+  ({ args, input, env, cwd, onOutput }) =>
     new Promise((resolve, reject) => {
       const child = spawn('git', ['-c', 'core.autocrlf=false', '-c', 'core.protectNTFS=false', '-c', 'core.protectHFS=false', ...args], {
-        cwd: '/',
+        cwd: cwd === undefined ? '/' : toText(cwd),
         env: { ...cleanEnvironment(gitDir), GIT_DIR: gitDir, ...env },
         stdio: ['pipe', 'pipe', 'pipe'],
       })

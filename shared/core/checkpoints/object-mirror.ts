@@ -67,6 +67,8 @@ export const createObjectMirror = (folder: string) => {
 
     /** Puts back the listed files that are missing in a git folder; without its `objects`, empty or not, git sees no repository. */
     giveBack(stored: string, real: string, files: readonly string[]): void {
+      // Through a link that took its place, the objects would land elsewhere.
+      if (lstatSync(toNative(`${real}/objects`), { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(toNative(`${real}/objects`))
       mkdirSync(toNative(`${real}/objects`), { recursive: true })
       for (const file of files) {
         if (existsSync(toNative(`${real}/${file}`))) continue

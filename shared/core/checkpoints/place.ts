@@ -4,6 +4,20 @@ import { recoveryPath, type Entry } from '../../domain/checkpoint-plan.ts'
 import type { BlobSink } from './blob-stream.ts'
 import { toNative } from './byte-path.ts'
 
+/** Tells whether a path lies in its area without a symbolic link on the way: what lies beyond one is not the area's. */
+export const createReach = (top: (path: string) => string) => {
+  const sound = new Map<string, boolean>()
+  const isSound = (folder: string, area: string): boolean => {
+    if (folder === area) return true
+    const known = sound.get(folder)
+    if (known !== undefined) return known
+    const is = folder.length > area.length && isSound(posix.dirname(folder), area) && lstatSync(toNative(folder), { throwIfNoEntry: false })?.isDirectory() === true
+    sound.set(folder, is)
+    return is
+  }
+  return (stored: string, real: string): boolean => real === top(stored) || isSound(posix.dirname(real), top(stored))
+}
+
 /** Puts files into place below one top folder, each aside first and then by a rename, never through a symbolic link. */
 export const createPlacer = (tag: string) => {
   const sound = new Set<string>()

@@ -1,31 +1,15 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { FileKind } from '../../domain/checkpoint-plan.ts'
 import { quoteLine, toNative } from './byte-path.ts'
-import { readIfThere, writeWhole } from '../whole-file.ts'
+import { writeWhole } from '../whole-file.ts'
 import { createGit, type Git } from './git.ts'
+import { createKnowledge, type KnownFolder } from './knowledge.ts'
 import type { Areas } from './layout.ts'
 import { createObjectMirror, type ObjectMirror } from './object-mirror.ts'
 import type { Look } from './timeline.ts'
 import type { FoundFile } from './walk.ts'
-
-/** What is known of a file's bytes since it was last read. */
-export interface Known {
-  readonly signature: string
-  readonly mode: FileKind
-  readonly oid: string
-  /** False when the file had changed so shortly before that a second change could look the same. */
-  readonly settled: boolean
-}
-
-/** The tree written last, with what was then known of each file. */
-export interface Knowledge {
-  readonly tree: string
-  readonly files: ReadonlyMap<string, Known>
-}
-
-const SETTLED_MS = 2_000
+import { createWatchIndex } from './watch-index.ts'
 
 export const projectKey = (areas: Areas): string => createHash('sha256').update(areas.work, 'latin1').digest('hex').slice(0, 32)
 export const projectFolder = (storeFolder: string, key: string): string => join(storeFolder, 'projects', key)
@@ -36,13 +20,12 @@ export const createProject = (folder: string) => {
   const scratch = join(folder, 'scratch')
   const mirror: ObjectMirror = createObjectMirror(join(folder, 'mirror'))
   const run: Git = createGit(repository)
-  let knowledge: Knowledge | null = null
+  const knowledge = createKnowledge(join(folder, 'known.jsonl'))
+  const watch = createWatchIndex({ folder, run, knowledge })
   let isReady = false
 
   /** Lets git see the user's objects as well as those of the store. */
   const withMirror = (): Record<string, string> => ({ GIT_ALTERNATE_OBJECT_DIRECTORIES: mirror.alternates().join(':') })
-
-  const knowledgeFile = join(folder, 'known.json')
 
   /** Lines for `--stdin-paths`: a link is kept as the text it holds. */
   const pathLines = (files: readonly FoundFile[]): string => {
@@ -84,15 +67,10 @@ export const createProject = (folder: string) => {
       isReady = true
     },
 
-    knowledge(): Knowledge | null {
-      return (knowledge ??= readKnowledge(knowledgeFile))
-    },
-
-    learn(next: Knowledge): void {
-      knowledge = next
-      const lines = [...next.files].map(([path, known]) => [path, known.signature, known.mode, known.oid, known.settled ? 1 : 0])
-      writeWhole(knowledgeFile, JSON.stringify({ tree: next.tree, files: lines }))
-    },
+    knowledge,
+    watch,
+    /** Folders whose files are all watched, with what of them is out of the ordinary. */
+    quiet: new Map<string, { readonly folder: KnownFolder; readonly permissions: Readonly<Record<string, number>> }>(),
 
     /** Ids of the files' bytes as they are now, without keeping them. */
     identify: (files: readonly FoundFile[]): Promise<string[]> => hash(files, false),
@@ -100,31 +78,31 @@ export const createProject = (folder: string) => {
     /**
      * Keeps the files' bytes and returns their ids. What the user's repository holds already, whole, is not written again;
      * the rest goes into the store alone, so that a broken object of theirs is not relied upon.
+     * `heldAs` names what the store is known to hold of a file.
      */
-    async keep(files: readonly FoundFile[]): Promise<string[]> {
+    async keep(files: readonly FoundFile[], heldAs: (file: FoundFile) => string | undefined = () => undefined): Promise<string[]> {
       const oids = await hash(files, false)
-      if (oids.length === 0) return oids
-      const sizes = await run({ args: ['cat-file', '--batch-check'], input: `${oids.join('\n')}\n`, env: withMirror() })
+      const unsure = files.flatMap((file, index) => (heldAs(file) === oids[index] ? [] : [index]))
+      if (unsure.length === 0) return oids
+      const sizes = await run({ args: ['cat-file', '--batch-check'], input: unsure.map((index) => `${oids[index] ?? ''}\n`).join(''), env: withMirror() })
       const held = sizes.trimEnd().split('\n')
-      const missing = files.flatMap((file, index) => (held[index] === `${oids[index]} blob ${file.size}` ? [] : [index]))
+      const missing = unsure.filter((index, position) => held[position] !== `${oids[index]} blob ${files[index]?.size}`)
       const written = await hash(missing.map((index) => files[index] as FoundFile), true)
       missing.forEach((index, position) => (oids[index] = written[position] ?? ''))
       return oids
     },
 
-    isSettled: (file: FoundFile, lookedAt: number): boolean => file.changedAt + SETTLED_MS < lookedAt,
-
     /** Takes nothing for known any more: the next look reads every file. */
     forget(): void {
-      knowledge = null
-      rmSync(knowledgeFile, { force: true })
+      knowledge.forget()
+      this.quiet.clear()
     },
 
     /** Ends the store. The project is not to be used after that. */
     remove(): void {
       isReady = false
       this.lastLook = null
-      knowledge = null
+      this.forget()
       rmSync(folder, { recursive: true, force: true })
     },
 
@@ -143,10 +121,3 @@ export const createProject = (folder: string) => {
   }
 }
 export type Project = ReturnType<typeof createProject>
-
-const readKnowledge = (file: string): Knowledge | null => {
-  const text = readIfThere(file)
-  if (text === null) return null
-  const { tree, files } = JSON.parse(text) as { tree: string; files: [string, string, FileKind, string, 0 | 1][] }
-  return { tree, files: new Map(files.map(([path, signature, mode, oid, settled]) => [path, { signature, mode, oid, settled: settled === 1 }])) }
-}

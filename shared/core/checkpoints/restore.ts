@@ -18,7 +18,7 @@ import { toNative, toText } from './byte-path.ts'
 import { differences, refsBetween } from './differences.ts'
 import { areaOf, gitHomes, realPath, shownPath } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
-import { createPlacer, removeFile, removeFolder, setPermissions } from './place.ts'
+import { createPlacer, createReach, removeFile, removeFolder, setPermissions } from './place.ts'
 import type { Project } from './project.ts'
 import type { CheckpointRecord } from './records.ts'
 import { isSameIndex, readBlobs } from './refs.ts'
@@ -68,11 +68,13 @@ export const restore = async (project: Project, { from, to, saved, chosen, other
       // A lock of git's may be removed, being left by a process that was killed, but never comes back.
       (step.to !== null && isGitPath(step.path) && step.path.endsWith('.lock')),
   })
-  await requireBlobs(project, plan.writes, to)
   const real = (path: string): string => realPath(areas, path)
   const top = (path: string): string => areaOf(areas, path)
   const steps = [...plan.blocking, ...plan.writes, ...plan.removals]
-  const verdicts = await judge({ project, steps, real, refsHome: homes?.refs ?? null, shared: changedByOthers.shared })
+  const [, verdicts] = await Promise.all([
+    requireBlobs(project, plan.writes, to),
+    judge({ project, steps, real, isReached: createReach(top), refsHome: homes?.refs ?? null, shared: changedByOthers.shared }),
+  ])
   const tag = saved.shown.id.slice('chk_'.length)
   const placer = createPlacer(tag)
   const conflicts = new Map<string, string | null>(
@@ -111,8 +113,9 @@ export const restore = async (project: Project, { from, to, saved, chosen, other
   for (const folder of await vanishing(project, to.tree, objects)) {
     if (!existsSync(toNative(`${real(folder)}/HEAD`)) && existsSync(toNative(`${real(folder)}/objects`))) project.mirror.clear(folder, real(folder))
   }
-  for (const folder of plan.emptied) if (!isObject(folder)) removeFolder(real(folder))
-  for (const step of plan.permissions) setPermissions(real(step.path), step.from, step.to)
+  const isReached = createReach(top)
+  for (const folder of plan.emptied) if (!isObject(folder) && isReached(folder, real(folder))) removeFolder(real(folder))
+  for (const step of plan.permissions) if (isReached(step.path, real(step.path))) setPermissions(real(step.path), step.from, step.to)
 
   const done = (step: FileStep): boolean => verdicts.get(step.path) !== 'conflict' && !conflicts.has(step.path)
   const shown = (list: readonly FileStep[]): string[] => list.filter((step) => done(step) && !isGitPath(step.path)).map((step) => shownPath(areas, step.path))
@@ -172,11 +175,12 @@ const judge = async (params: {
   project: Project
   steps: readonly FileStep[]
   real: (path: string) => string
+  isReached: (path: string, real: string) => boolean
   refsHome: string | null
   shared: ReadonlySet<string>
 }): Promise<Map<string, Verdict>> => {
   const { project, steps, real, refsHome, shared } = params
-  const now = await presentEntries(project, steps, real)
+  const now = await presentEntries(params)
   const verdicts = new Map<string, Verdict>()
   for (const step of steps) {
     const present = now.get(step.path) ?? null
@@ -195,10 +199,10 @@ const judge = async (params: {
   return verdicts
 }
 
-const presentEntries = async (project: Project, steps: readonly FileStep[], real: (path: string) => string): Promise<Map<string, Entry>> => {
+const presentEntries = async ({ project, steps, real, isReached }: Pick<Parameters<typeof judge>[0], 'project' | 'steps' | 'real' | 'isReached'>): Promise<Map<string, Entry>> => {
   const files = steps.flatMap((step) => {
     const at = real(step.path)
-    const stat = statOf(at)
+    const stat = isReached(step.path, at) ? statOf(at) : undefined
     return stat === undefined || !(stat.isFile() || stat.isSymbolicLink()) ? [] : [foundFile(step.path, at, stat)]
   })
   const oids = await project.identify(files)

@@ -1,12 +1,13 @@
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { defaultPermissions, type Extras } from '../../domain/checkpoint-plan.ts'
+import { defaultPermissions, isGitPath, type Extras } from '../../domain/checkpoint-plan.ts'
 import { toNative, toText } from './byte-path.ts'
+import { editTree, type TreeEdit } from './edit-tree.ts'
 import { GitFailure, userExcludesFile } from './git.ts'
 import type { Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
-import type { Known, Project } from './project.ts'
-import { isDependencies, isOverLimit, walk, type Doubt, type FoundFile, type Limits, type Settle, type Walk } from './walk.ts'
+import type { Known } from './knowledge.ts'
+import type { Project } from './project.ts'
+import { isDependencies, isOverLimit, isSettled, walk, type Doubt, type Limits, type Memory, type Settle, type Walk } from './walk.ts'
 
 export interface Snapshot {
   readonly tree: string
@@ -45,60 +46,80 @@ const hasMoved = (error: unknown): boolean =>
 
 const lookOnce = async ({ project, areas, limits, ownFolder, wanted }: Parameters<typeof takeSnapshot>[0]): Promise<Snapshot> => {
   const lookedAt = Date.now()
-  const found = await walk(areas, limits, ownFolder, settleBy(project, areas, limits, wanted))
+  const { knowledge, quiet } = project
+  const memory: Memory = { lookedAt, folders: knowledge.folders(), isUntouched: quietFolders(project, areas) }
+  const found = await walk({ areas, limits, ownFolder, memory, settle: settleBy(project, areas, limits, wanted) })
   const objects: ObjectLists = project.mirror.keep(found.gitFolders)
-  const tree = await writeTree(project, found.files, lookedAt)
-  const extras: Extras = {
-    files: Object.fromEntries(found.files.flatMap((file) => (file.permissions === defaultPermissions(file.mode) ? [] : [[file.path, file.permissions]]))),
-    folders: found.folders,
-    empty: found.empty,
-    indexTimes: found.indexTimes,
-  }
+  const tree = await writeTree(project, found, lookedAt)
+  const permissions: Record<string, number> = {}
+  for (const file of found.files) if (file.permissions !== defaultPermissions(file.mode)) permissions[file.path] = file.permissions
+  for (const { path } of found.untouched) Object.assign(permissions, quiet.get(path)?.permissions)
+  const extras: Extras = { files: permissions, folders: found.folders, empty: found.empty, indexTimes: found.indexTimes }
   return {
     tree,
     extras: project.keepManifest(extras),
     objects: project.keepManifest(objects),
     leftOut: found.leftOut,
-    fileCount: found.files.reduce((count, file) => count + (file.path.startsWith('work/') && !file.path.includes('/.git~') ? 1 : 0), 0),
+    fileCount: countOf(found) + found.files.reduce((count, file) => count + (isGitPath(file.path) ? 0 : 1), 0),
+  }
+}
+
+const countOf = ({ untouched }: Walk): number => untouched.reduce((count, { files }) => count + files.length, 0)
+
+/** Tells of a folder that nothing was put into or taken from whether its files are untouched too, all of them. */
+const quietFolders = async (project: Project, areas: Areas): Promise<Awaited<Memory['isUntouched']>> => {
+  const { knowledge, quiet, watch } = project
+  if (watch.renew(areas.work)) quiet.clear()
+  const touched = await watch.touched(areas.work)
+  if (touched === null) return () => false
+  const restless = new Set([...touched].map((path) => path.slice(0, path.lastIndexOf('/'))))
+  const known = knowledge.files()
+  return (path, folder) => {
+    if (restless.has(path)) return false
+    if (quiet.get(path)?.folder === folder) return true
+    const permissions: Record<string, number> = {}
+    for (const name of folder.files) {
+      const file = known.get(`${path}/${name}`)
+      if (file?.watched !== true) return false
+      if (file.permissions !== defaultPermissions(file.mode)) permissions[`${path}/${name}`] = file.permissions
+    }
+    quiet.set(path, { folder, permissions })
+    return true
   }
 }
 
 /** Writes the tree of the files found, reading only those that may have changed since the last time. */
-const writeTree = async (project: Project, files: readonly FoundFile[], lookedAt: number): Promise<string> => {
-  const before = project.knowledge()
-  const trusted = (file: FoundFile): Known | null => {
-    const last = before?.files.get(file.path)
-    return last !== undefined && last.settled && last.signature === file.signature ? last : null
-  }
-  const unsure = files.filter((file) => trusted(file) === null)
-  if (before !== null && unsure.length === 0 && files.length === before.files.size) return before.tree
-
-  const known = new Map<string, Known>()
-  for (const file of files) {
-    const last = trusted(file)
-    if (last !== null) known.set(file.path, last)
-  }
-  const oids = await project.keep(unsure)
-  const changed: string[] = []
-  unsure.forEach((file, index) => {
-    const oid = oids[index] ?? ''
-    known.set(file.path, { signature: file.signature, mode: file.mode, oid, settled: project.isSettled(file, lookedAt) })
-    const last = before?.files.get(file.path)
-    if (last?.oid !== oid || last.mode !== file.mode) changed.push(`${file.mode} ${oid}\t${file.path}\0`)
+const writeTree = async (project: Project, found: Walk, lookedAt: number): Promise<string> => {
+  const { knowledge } = project
+  const [known, before] = [knowledge.files(), knowledge.tree()]
+  const unsure = found.files.filter((file) => {
+    const last = known.get(file.path)
+    return last === undefined || !last.settled || last.signature !== file.signature
   })
-  const removed = [...(before?.files.keys() ?? [])].filter((path) => !known.has(path)).map((path) => `0 ${'0'.repeat(40)}\t${path}\0`)
-  const tree = before !== null && changed.length === 0 && removed.length === 0 ? before.tree : await editTree(project, before?.tree ?? null, removed.join('') + changed.join(''))
-  project.learn({ tree, files: known })
+  const present = found.files.length + countOf(found)
+  const isNew = unsure.reduce((count, { path }) => count + (known.has(path) ? 0 : 1), 0)
+  const gone = present - isNew === known.size ? [] : goneFrom(known, found)
+  if (before !== null && unsure.length === 0 && gone.length === 0 && found.read.size === 0) return before
+
+  const oids = await project.keep(unsure, (file) => known.get(file.path)?.oid)
+  const learned: [string, Known | null][] = gone.map((path) => [path, null])
+  const edits: TreeEdit[] = gone.map((path) => ({ path, to: null }))
+  unsure.forEach(({ path, signature, mode, permissions, changedAt }, index) => {
+    const next: Known = { signature, mode, permissions, oid: oids[index] ?? '', settled: isSettled(changedAt, lookedAt), watched: false }
+    const last = known.get(path)
+    if (last?.oid !== next.oid || last.mode !== mode) edits.push({ path, to: { mode, oid: next.oid } })
+    if (last?.signature !== signature || last.settled !== next.settled || last.oid !== next.oid) learned.push([path, next])
+  })
+  const tree = before !== null && edits.length === 0 ? before : await editTree(project, before, edits)
+  if (learned.length === 0 && found.read.size === 0 && tree === before) return tree
+  knowledge.learn({ tree, files: learned, folders: [...found.read] })
+  for (const [path] of learned) project.quiet.delete(path.slice(0, path.lastIndexOf('/')))
   return tree
 }
 
-const editTree = async (project: Project, from: string | null, edits: string): Promise<string> => {
-  const index = join(project.scratch, 'index')
-  for (const file of [index, `${index}.lock`]) rmSync(file, { force: true })
-  const env = { GIT_INDEX_FILE: index }
-  if (from !== null) await project.run({ args: ['read-tree', from], env })
-  await project.run({ args: ['update-index', '-z', '--index-info'], input: edits, env })
-  return (await project.run({ args: ['write-tree', '--missing-ok'], env })).trim()
+const goneFrom = (known: ReadonlyMap<string, Known>, found: Walk): string[] => {
+  const present = new Set([...found.untouched.flatMap(({ path, files }) => files.map((name) => `${path}/${name}`)), ...found.files.map((file) => file.path)])
+  return [...known.keys()].filter((path) => !present.has(path))
 }
 
 /** Left out: what is over the limit, and what git ignores among large files and folders of made things. */
