@@ -10,6 +10,7 @@ import type { Clock, Ledger } from '../ports.ts'
 import { closeDatabase, type Database, databaseError, inDatabaseWords, openDatabase } from '../storage/database.ts'
 import { ledgerMigrations } from '../storage/migrations/ledger.ts'
 import { type HeadFile, readHeadFile, writeHeadFile } from './head-file.ts'
+import { createSessionIndexCheck } from './session-index.ts'
 import { verifySignature } from './signing.ts'
 
 /** Longest body of an entry, in bytes of canonical JSON. */
@@ -221,6 +222,7 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
           const { signed, ...verdict } = proof.end()
           return { ...verdict, signed: { ...signed, publicKey: trustedKey, problem } }
         }
+        const index = createSessionIndexCheck(database)
         let from = LOWEST
         try {
           // What is cached says nothing about the file: read it anew.
@@ -228,14 +230,19 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
           for (;;) {
             const rows = chunk.all(from, CHUNK)
             // What came after the start is for the next verification.
-            for (const row of rows) if (row.sequence <= until) proof.step(row)
+            for (const row of rows) {
+              if (row.sequence > until) break
+              proof.step(row)
+              index.step(row)
+            }
             const end = rows.at(-1)
             if (end === undefined || rows.length < CHUNK || end.sequence >= until) break
             from = end.sequence + 1
             await breathe()
           }
           const verification = told()
-          return verification.ok ? checkIndexes(verification) : verification
+          if (!verification.ok || index.holds(until)) return verification
+          return unreadable(verification, 0, `${file} is damaged: its index by session does not fit its entries`)
         } catch (error) {
           return unreadable(told(), proof.next(), databaseError(error, file).message)
         }
@@ -266,12 +273,6 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
       keepHeadNow()
       closeDatabase(database)
     },
-  }
-
-  /** The chain proves the rows; this, that a search by session finds the same ones. */
-  function checkIndexes(verification: LedgerVerification): LedgerVerification {
-    const damage = database.pragma('integrity_check(entry)', { simple: true })
-    return damage === 'ok' ? verification : unreadable(verification, 0, `${file} is damaged: ${String(damage)}`)
   }
 }
 
