@@ -1,3 +1,5 @@
+import { type Span, tokenSpans } from './token-shapes.ts'
+
 /** What stands where a secret stood. */
 export const REDACTED = '[redacted]'
 
@@ -57,11 +59,6 @@ const encodedForms = (secret: string): string[] => {
   ].filter((text) => text.length >= MIN_ENCODED_LENGTH)
 }
 
-interface Span {
-  readonly start: number
-  readonly end: number
-}
-
 const spansOf = (text: string, form: string): Span[] => {
   const spans: Span[] = []
   for (let start = text.indexOf(form); start !== -1; start = text.indexOf(form, start + 1))
@@ -69,17 +66,53 @@ const spansOf = (text: string, form: string): Span[] => {
   return spans
 }
 
+/** Line breaks, as they are or escaped in JSON, with the indentation after them. */
+const LINE_BREAKS = /(?:(?:\r?\n|\\r\\n|\\n)[ \t]*)+/g
+
+/** Where a form stands with line breaks inside it, as base64 is often wrapped. */
+const wrappedSpans = (text: string, forms: readonly string[]): Span[] => {
+  if (forms.length === 0) return []
+  const pieces: string[] = []
+  /** For each piece: where it begins in the joined text, and how much was taken out before it. */
+  const starts: number[] = [0]
+  const taken: number[] = [0]
+  let end = 0
+  let length = 0
+  LINE_BREAKS.lastIndex = 0
+  for (let match = LINE_BREAKS.exec(text); match !== null; match = LINE_BREAKS.exec(text)) {
+    pieces.push(text.slice(end, match.index))
+    length += match.index - end
+    end = LINE_BREAKS.lastIndex
+    starts.push(length)
+    taken.push(end - length)
+  }
+  if (pieces.length === 0) return []
+  const joined = pieces.join('') + text.slice(end)
+  const original = (position: number): number => {
+    let [low, high] = [0, starts.length - 1]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      if ((starts[middle] ?? 0) <= position) low = middle
+      else high = middle - 1
+    }
+    return position + (taken[low] ?? 0)
+  }
+  return forms.flatMap((form) => spansOf(joined, form)).map((span) => ({ start: original(span.start), end: original(span.end - 1) + 1 }))
+}
+
 /**
  * Replaces every place of a text where one of the secrets stands, as it is or in base64 (also inside a longer encoded
  * text, also the URL alphabet), hex, URL-encoded, or escaped in JSON once or twice. Places that overlap become one. An
- * empty secret matches nothing. Other encodings, and a secret cut in two, it does not find.
+ * empty secret matches nothing. Line breaks within are overlooked; tokens of a shape that is known go too, whether or not
+ * they are among the secrets. Other encodings, and a secret cut in two, it does not find.
  */
 export const createRedactor = (secrets: readonly string[]): Redactor => {
   const forms = [
     ...new Set(secrets.filter((secret) => secret !== '').flatMap((secret) => [secret, ...encodedForms(secret)])),
   ]
   return (text) => {
-    const spans = forms.flatMap((form) => spansOf(text, form)).sort((a, b) => a.start - b.start)
+    const spans = [...forms.flatMap((form) => spansOf(text, form)), ...wrappedSpans(text, forms), ...tokenSpans(text)].sort((a, b) => a.start - b.start)
+    if (spans.length === 0) return { text, count: 0 }
     let result = ''
     let count = 0
     let end = 0

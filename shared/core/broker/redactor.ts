@@ -1,28 +1,29 @@
-/** Takes secret values that Holdfast has handed out of what an agent gets to read. */
+import { createRedactor as createTextRedactor } from '../../domain/redact.ts'
+
+/** Takes secrets out of what an agent gets to read: values that Holdfast has handed out, and tokens of a known shape. */
 export interface Redactor {
   /** From now on `value` is taken out. */
   know(value: string): void
-  /** The text without any known value, plain or encoded. */
   text(text: string): string
   /** The same, for every string and key inside a JSON value; the value itself when there is nothing to take out. */
   json<Value>(value: Value): Value
+  /** How many places it has replaced in `json` values since the start. */
+  readonly count: number
 }
-
-const MARK = '[redacted]'
 
 /** Shorter values would match ordinary text everywhere; they are no secrets. */
 const MIN_LENGTH = 4
 
-/** A Redactor that knows exact values, and their base64 (any alignment), hex, URL and JSON spellings. */
 export const createRedactor = (): Redactor => {
-  const spellings = new Set<string>()
+  const values = new Set<string>()
+  let redact = createTextRedactor([])
+  let count = 0
 
   const redactText = (text: string): string => {
-    let clean = text
-    for (const spelling of spellings) if (clean.includes(spelling)) clean = clean.replaceAll(spelling, MARK)
-    return clean
+    const redaction = redact(text)
+    count += redaction.count
+    return redaction.text
   }
-
   const redactJson = (value: unknown): unknown => {
     if (typeof value === 'string') return redactText(value)
     if (Array.isArray(value)) return value.map(redactJson)
@@ -32,24 +33,18 @@ export const createRedactor = (): Redactor => {
 
   return {
     know: (value) => {
-      if (value.length >= MIN_LENGTH) for (const spelling of spellingsOf(value)) spellings.add(spelling)
+      if (value.length < MIN_LENGTH || values.has(value)) return
+      values.add(value)
+      redact = createTextRedactor([...values])
     },
-    text: redactText,
-    json: <Value>(value: Value): Value => (spellings.size === 0 ? value : (redactJson(value) as Value)),
+    text: (text) => redact(text).text,
+    json: <Value>(value: Value): Value => {
+      const before = count
+      const clean = redactJson(value) as Value
+      return count === before ? value : clean
+    },
+    get count() {
+      return count
+    },
   }
-}
-
-const spellingsOf = (value: string): string[] => {
-  const bytes = Buffer.from(value)
-  const hex = bytes.toString('hex')
-  const base64 = [0, 1, 2].map((offset) => {
-    const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64')
-    // Only the characters that no neighbouring byte takes part in.
-    return encoded.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6))
-  })
-  const base64url = base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'))
-  const json = JSON.stringify(value).slice(1, -1)
-  const spellings = [value, json, encodeURIComponent(value), hex, hex.toUpperCase(), ...base64, ...base64url]
-  // Longest first, so that a spelling inside another does not leave the rest of it behind.
-  return spellings.filter((spelling) => spelling.length >= MIN_LENGTH).sort((a, b) => b.length - a.length)
 }

@@ -42,6 +42,9 @@ export interface Pipeline {
   ): Promise<ResultTypeMap[Method]>
 }
 
+/** Steps that may wait for an agent that does not read; more are left out. */
+const MAX_UNSENT_PROGRESS = 100
+
 /** Policy's name for what an agent reads of a server beside calling its tools. */
 const READING = 'ReadMcpResourceTool'
 
@@ -91,15 +94,18 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
     })
     const verdict = await withTicks(question, deps.progressEveryMs, onTick)
     if (!verdict.allowed) return { refused: redactor.text(verdict.reason) }
-    const finish = (ok: boolean, summary: string, result?: unknown): void => gate.finish(verdict.toolCallId, { ok, summary, result })
+    const finish = (ok: boolean, summary: string, result?: unknown, redacted = 0): void => gate.finish(verdict.toolCallId, { ok, summary, result, redacted })
     if (signal.aborted) {
       finish(false, 'cancelled by the agent before it ran')
       throw signal.reason
     }
     try {
-      const result = redactor.json(await work())
-      if (result['isError'] === true) finish(false, 'the server answered with an error', result)
-      else finish(true, 'the server answered', result)
+      const answered = await work()
+      const before = redactor.count
+      const result = redactor.json(answered)
+      const redacted = redactor.count - before
+      if (result['isError'] === true) finish(false, 'the server answered with an error', result, redacted)
+      else finish(true, 'the server answered', result, redacted)
       return { result }
     } catch (error) {
       if (signal.aborted) {
@@ -120,10 +126,12 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
     const { progressToken, ...meta } = params._meta ?? {}
     const input = params.arguments ?? {}
     let progressSent = Promise.resolve()
+    let unsent = 0
     const sendProgress = (progress: Progress): void => {
-      if (progressToken === undefined) return
+      if (progressToken === undefined || unsent >= MAX_UNSENT_PROGRESS) return
+      unsent += 1
       const sent = { ...redactor.json(progress), progressToken }
-      progressSent = request.notify({ method: 'notifications/progress', params: sent }).catch(() => {})
+      progressSent = request.notify({ method: 'notifications/progress', params: sent }).catch(() => {}).finally(() => void (unsent -= 1))
     }
     // Fractions, so that the server's own progress, which counts up from 0 or 1, still only grows.
     const onTick = (tick: number): void => sendProgress({ progress: tick / 1_000_000, message: 'Waiting for a decision in Holdfast' })

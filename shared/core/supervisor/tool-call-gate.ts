@@ -183,6 +183,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         ok: outcome.ok,
         summary: outcome.summary,
         result: recordedResult(recordOf(call.sessionId).results, outcome.result),
+        redacted: outcome.redacted ?? 0,
         durationMs: at - call.receivedAt,
       })
       keep(next)

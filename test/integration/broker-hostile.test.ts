@@ -1,0 +1,113 @@
+import { fileURLToPath } from 'node:url'
+import type { Client } from '@modelcontextprotocol/client'
+import { afterEach, expect, test } from 'vitest'
+import { CALL_ID, FIXTURE_SERVER, nodeServer, openHarness } from '../fixtures/servers/broker-session.ts'
+import type { Harness } from '../fixtures/servers/broker-session.ts'
+
+const HOSTILE = fileURLToPath(new URL('../fixtures/servers/hostile-server.ts', import.meta.url))
+const SECRET = 'correct/horse battery'
+let harness: Harness
+afterEach(async () => {
+  // Gently takes its time with one that ignores the end of its input.
+  await harness.session.close('at-once')
+  await harness.close()
+})
+
+const open = async (env: Record<string, string> = {}): Promise<Client> => {
+  harness = await openHarness(
+    { hostile: nodeServer(HOSTILE, { KEY_SECRET: 'agent/key', ...env }), fine: nodeServer(FIXTURE_SERVER) },
+    {
+      secrets: { 'agent/key': SECRET },
+      decide: async ({ tool }) =>
+        tool.endsWith('sampling') ? { allowed: false, toolCallId: CALL_ID, reason: 'Not on my budget.' } : { allowed: true, toolCallId: CALL_ID },
+    },
+  )
+  const { client } = await harness.agent({ capabilities: { sampling: {} } }, (agent) => {
+    agent.setRequestHandler('sampling/createMessage', () => {
+      sampled += 1
+      return { model: 'm', role: 'assistant', content: { type: 'text', text: 'spent' } }
+    })
+    return agent
+  })
+  await client.listTools()
+  return client
+}
+let sampled = 0
+const call = async (client: Client, name: string, options = {}): Promise<{ text: string; isError: boolean }> => {
+  const { content, isError } = await client.callTool({ name }, options)
+  return { text: content.map((block) => (block.type === 'text' ? block.text : '')).join(''), isError: isError === true }
+}
+const othersDoNotNotice = async (client: Client) => expect(await call(client, 'fine__mutable')).toEqual({ text: 'ran', isError: false })
+
+test('a result of 100 MB ends that server alone, with a clear error, and is not held in memory', async () => {
+  const client = await open()
+  const before = process.memoryUsage().rss
+  const result = await call(client, 'hostile__huge')
+  expect(result.isError).toBe(true)
+  expect(result.text).toContain('The call to the server hostile failed')
+  expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000)
+  await othersDoNotNotice(client)
+})
+
+test('what is no JSON, an answer twice, one for nobody and one of the wrong form leave the connection in order', async () => {
+  const client = await open()
+  const gone = new AbortController()
+  const garbled = client.callTool({ name: 'hostile__garbage' }, { signal: gone.signal })
+  garbled.catch(() => {})
+  expect((await call(client, 'hostile__twice')).text).toBe('first')
+  expect((await call(client, 'hostile__ghost')).isError).toBe(true)
+  expect((await call(client, 'hostile__fine')).text).toBe('fine')
+  gone.abort()
+  await expect(garbled).rejects.toThrow(/abort/i)
+  await othersDoNotNotice(client)
+})
+
+test('a server that never answers holds up its own call alone, which the agent can cancel', async () => {
+  const client = await open()
+  const gone = new AbortController()
+  const silent = client.callTool({ name: 'hostile__silent' }, { signal: gone.signal })
+  await othersDoNotNotice(client)
+  gone.abort()
+  await expect(silent).rejects.toThrow(/abort/i)
+  expect((await call(client, 'hostile__fine')).text).toBe('fine')
+})
+
+test('one that ignores the end of its input and SIGTERM is ended all the same', async () => {
+  await open()
+  expect(await harness.session.close('gently')).toMatchObject({ survivors: [] })
+})
+
+test('a flood of progress does no harm', async () => {
+  const client = await open()
+  expect((await call(client, 'hostile__flood', { onprogress: () => {} })).text).toBe('flooded')
+  await othersDoNotNotice(client)
+})
+
+test('one that ends in the middle of a call is an error on that call', async () => {
+  const client = await open()
+  expect(await call(client, 'hostile__exit')).toMatchObject({ isError: true })
+  await othersDoNotNotice(client)
+})
+
+test('sampling that nobody allowed does not reach the agent', async () => {
+  const client = await open()
+  expect((await call(client, 'hostile__sample')).text).toBe('asked')
+  await othersDoNotNotice(client)
+  expect(sampled).toBe(0)
+  expect(harness.asks.filter(({ tool }) => tool === 'mcp__hostile__sampling')).toHaveLength(50)
+})
+
+test('a known secret is taken out in seven spellings', async () => {
+  const client = await open()
+  const { text } = await call(client, 'hostile__reveal')
+  expect(text.split(' | ').map((form) => form.replaceAll('"', '').replace(/^.{0,2}\[redacted\].{0,3}$/, '[redacted]'))).toEqual(Array(7).fill('[redacted]'))
+  expect(harness.finished.at(-1)).toMatchObject({ ok: true, redacted: 7 })
+})
+
+test('of more tools than anybody needs, the first thousand are taken, and it says so', async () => {
+  const client = await open({ HOSTILE_TOOLS: '20000' })
+  const { tools } = await client.listTools()
+  expect(tools.filter(({ name }) => name.startsWith('hostile__'))).toHaveLength(1_000)
+  expect(harness.session.servers()[0]?.message).toContain('19010 of its tools are left out')
+  await othersDoNotNotice(client)
+})
