@@ -17,6 +17,10 @@ export const HeldTool = z.object({
 })
 export type HeldTool = z.infer<typeof HeldTool>
 
+/** The package that a server was first run from: any other content is another server. */
+export const PinnedPackage = z.object({ name: z.string().max(256), version: z.string().max(256), integrity: z.string().max(1_024) })
+export type PinnedPackage = z.infer<typeof PinnedPackage>
+
 /** What is known of an MCP server that was used here. */
 export const PinnedServer = z.object({
   /** Name and launch: another command under the same name is another server. */
@@ -24,6 +28,8 @@ export const PinnedServer = z.object({
   name: z.string().max(64),
   launch: z.string().max(4_096),
   pinnedAt: Timestamp,
+  /** null when it is not run by npx. */
+  package: PinnedPackage.nullable(),
   tools: z.number().int(),
   held: z.array(HeldTool.pick({ tool: true, hash: true, reasons: true, heldAt: true })),
 })

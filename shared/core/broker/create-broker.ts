@@ -14,6 +14,7 @@ import { readToken, serveDownstream } from './downstream-connection.ts'
 import type { Downstream } from './downstream-connection.ts'
 import { attachHttpServer } from './upstream-http.ts'
 import { createOffers } from './offers.ts'
+import { pinLaunch } from './package-pin.ts'
 import type { Redactor } from './redactor.ts'
 import { startServerContainer } from './server-container.ts'
 import type { ServerContainerDeps, ServerHold } from './server-container.ts'
@@ -35,10 +36,10 @@ export interface BrokerDeps {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly redactor: Redactor
-  readonly toolPins: Pick<ToolPins, 'admit' | 'onAccepted'>
+  readonly toolPins: Pick<ToolPins, 'admit' | 'onAccepted' | 'packageOf' | 'pinPackage'>
   readonly version: string
   readonly containers: ServerContainerDeps
-  /** The host's own environment, from which servers get PATH and LANG alone. */
+  /** The host's own environment, from which servers get PATH and LANG alone, and npm HOME. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Whether the process at the other end belongs to the session; a rejection counts as no. */
   peerCheck(sessionId: SessionId, socket: Socket): Promise<boolean>
@@ -100,6 +101,7 @@ export interface Broker {
 export const createBroker = (deps: BrokerDeps): Broker => {
   const timing = { ...TIMING, ...deps.timing }
   const containers = new Set<Container>()
+  const compared = new Set<string>()
 
   return {
     isInsideServer: async (pid) => {
@@ -147,8 +149,10 @@ export const createBroker = (deps: BrokerDeps): Broker => {
             if (!bounds.ok) throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${bounds.problem}.`)
             const launch = await resolveServerLaunch(deps, { sessionId, name, config })
             if (launch.kind === 'http') return attachHttpServer(launch, { agent, sessionId })
-            const place = { sessionId, name, key: serverIdentity(name, config).key, cwd, hold }
-            const container = await startServerContainer(deps.containers, launch, place)
+            const identity = serverIdentity(name, config)
+            const packages = { pins: deps.toolPins, folder: deps.containers.homes, home: deps.environment['HOME'], compared }
+            const exact = await pinLaunch(packages, sessionId, identity, launch)
+            const container = await startServerContainer(deps.containers, exact, { sessionId, name, key: identity.key, cwd, hold })
             containers.add(container)
             const process = attachUpstreamProcess(container)
             void process.ended.then(() => containers.delete(container))

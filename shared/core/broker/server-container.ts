@@ -75,9 +75,11 @@ export const startServerContainer = async (deps: ServerContainerDeps, launch: St
   if (launch.hasSecrets) await requireOutOfReach(file, [cwd])
 
   const named: { file: string; kind: 'folder' | 'file' }[] = []
+  const args: string[] = []
   for (const argument of launch.args) {
     const path = resolve(cwd, argument)
-    const kind = argument.includes('/') ? await exists(path) : null
+    const kind = argument.includes('/') || argument === '.' ? await exists(path) : null
+    args.push(kind === null ? argument : path)
     if (kind === null) continue
     const real = await realpath(path)
     if (kind === 'file' && launch.hasSecrets && isWithin(real, cwd)) {
@@ -98,8 +100,9 @@ export const startServerContainer = async (deps: ServerContainerDeps, launch: St
   return hold.launch({
     sessionId: id,
     file,
-    args: launch.args,
-    cwd,
+    args,
+    // A project's .npmrc or .env would tell a server with secrets where to send them.
+    cwd: launch.hasSecrets ? homeAt : cwd,
     env: { ...launch.env, HOME: homeAt },
     terminal: null,
     writable: [cwd, ...named.filter(({ kind }) => kind === 'folder').map((one) => one.file), ...hold.guarded.writable],

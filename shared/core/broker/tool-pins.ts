@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpServerConfig } from '../../contract/schemas/mcp-config.ts'
-import { HeldTool, PinnedServer } from '../../contract/schemas/server.ts'
+import { HeldTool, PinnedPackage, PinnedServer } from '../../contract/schemas/server.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import { type OtherServer, reviewTool } from '../../domain/tool-review.ts'
 import { asFileFault } from '../file-fault.ts'
@@ -25,6 +25,9 @@ export interface ToolPins {
    * `ledger-unavailable`: then none may be used.
    */
   admit(params: { sessionId: SessionId; server: ServerIdentity; tools: readonly Tool[]; others: readonly OtherServer[] }): readonly Tool[]
+  /** The package a server was first run from; null when it is not known yet. */
+  packageOf(server: ServerIdentity): PinnedPackage | null
+  pinPackage(sessionId: SessionId, server: ServerIdentity, found: PinnedPackage): void
   list(): PinnedServer[]
   /** What a server's held tools were and are. Throws HoldfastError `not-found`. */
   held(key: string): HeldTool[]
@@ -46,12 +49,12 @@ export interface ToolPinsDeps {
 export const MAX_DEFINITION_CHARACTERS = 65_536
 
 const Pin = z.object({ hash: z.string(), definition: z.string() })
-const ServerPins = PinnedServer.omit({ tools: true, held: true }).extend({
+const ServerPins = PinnedServer.omit({ package: true, tools: true, held: true }).extend({
   tools: z.record(z.string(), Pin),
   held: z.record(z.string(), HeldTool),
 })
 type ServerPins = z.infer<typeof ServerPins>
-const PinsFile = z.object({ version: z.literal(1), servers: z.record(z.string(), ServerPins) })
+const PinsFile = z.object({ version: z.literal(1), servers: z.record(z.string(), ServerPins), packages: z.record(z.string(), PinnedPackage) })
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
@@ -71,24 +74,25 @@ export const definitionHash = (tool: Tool): string => sha256(canonicalJson(tool)
  */
 export const createToolPins = ({ file, clock, ledger, raiseAlarm }: ToolPinsDeps): ToolPins => {
   const listeners = new Set<() => void>()
-  let servers: Map<string, ServerPins> | undefined
+  let kept: { readonly servers: Map<string, ServerPins>; readonly packages: Map<string, PinnedPackage> } | undefined
 
-  const load = (): Map<string, ServerPins> => {
-    if (servers !== undefined) return servers
+  const loadAll = (): NonNullable<typeof kept> => {
+    if (kept !== undefined) return kept
     const text = readIfThere(file)
     let parsed
     try {
-      parsed = text === null ? { servers: {} } : PinsFile.parse(JSON.parse(text))
+      parsed = text === null ? { servers: {}, packages: {} } : PinsFile.parse(JSON.parse(text))
     } catch {
       throw new HoldfastError('illegal-state', `${file} is damaged, so that no MCP tool can be checked. Remove it to have every tool taken as new.`, { at: { file } })
     }
-    return (servers = new Map(Object.entries(parsed.servers)))
+    return (kept = { servers: new Map(Object.entries(parsed.servers)), packages: new Map(Object.entries(parsed.packages)) })
   }
+  const load = (): Map<string, ServerPins> => loadAll().servers
   const save = (): void => {
     try {
-      writeWhole(file, `${JSON.stringify({ version: 1, servers: Object.fromEntries(load()) })}\n`)
+      writeWhole(file, `${JSON.stringify({ version: 1, servers: Object.fromEntries(load()), packages: Object.fromEntries(loadAll().packages) })}\n`)
     } catch (error) {
-      servers = undefined
+      kept = undefined
       throw asFileFault(file, error)
     }
   }
@@ -148,9 +152,16 @@ export const createToolPins = ({ file, clock, ledger, raiseAlarm }: ToolPinsDeps
       }
       return admitted
     },
+    packageOf: ({ key }) => loadAll().packages.get(key) ?? null,
+    pinPackage: (sessionId, { key, name, launch }, found) => {
+      ledger.append('server/pinned', sessionId, { server: name, launch, package: found })
+      loadAll().packages.set(key, found)
+      save()
+    },
     list: () =>
       [...load().values()].map(({ tools, held, ...server }) => ({
         ...server,
+        package: loadAll().packages.get(server.key) ?? null,
         tools: Object.keys(tools).length,
         held: Object.values(held).map(({ before: _before, after: _after, ...one }) => one),
       })),

@@ -59,8 +59,8 @@ export const addServerCommands = (program: Command): void => {
     .addHelpText('after', examples('holdfast servers', 'holdfast servers review github'))
     .action(async (_options: unknown, self: Command) => {
       const { servers: all } = await withHost((client) => client.call('server/list', {}))
-      const rows = all.map(({ key, tools, held, launch }) => [key, String(tools), String(held.length), visibleText(launch)])
-      outputOf(self).result({ servers: all }, rows.length === 0 ? ['No MCP server was used here yet.'] : table([['SERVER', 'TOOLS', 'STOPPED', 'RUNS'], ...rows]))
+      const rows = all.map(({ key, tools, held, launch, package: found }) => [key, String(tools), String(held.length), found === null ? 'not kept' : found.version, visibleText(launch)])
+      outputOf(self).result({ servers: all }, rows.length === 0 ? ['No MCP server was used here yet.'] : table([['SERVER', 'TOOLS', 'STOPPED', 'VERSION', 'RUNS'], ...rows]))
     })
 
   servers
