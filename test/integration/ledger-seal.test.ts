@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../shared/contract/errors.ts'
 import { SessionId, ToolCallId } from '../../shared/contract/ids.ts'
 import { createMemorySecrets } from '../../shared/core/demo/memory-secrets.ts'
+import { beginAnew } from '../../shared/core/ledger/begin-anew.ts'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
 import { createSealer, type Sealer } from '../../shared/core/ledger/sealer.ts'
 import { fromPem, toPem } from '../../shared/core/ledger/signing.ts'
@@ -221,6 +223,40 @@ describe('an export', () => {
     expect(entry && csvLine(entry)).toBe(
       `"1","${new Date(clock.now()).toISOString()}","alarm/raised","ses_222222222222","{""message"":""=1+1, \\""x\\""""}","${hash}"`,
     )
+  })
+})
+
+describe('beginning anew', () => {
+  test('keeps a damaged ledger as it is, and the new one points to it by name, hash and last head', async () => {
+    const { ledger } = open()
+    work(ledger, 3)
+    const last = ledger.tail(1).entries[0]
+    ledger.close()
+    writeFileSync(file(), 'damaged, and evidence all the same')
+    expect(() => open()).toThrow(/begin-anew/)
+    const kept = await beginAnew({ file: file(), clock })
+    expect(readFileSync(kept, 'utf8')).toBe('damaged, and evidence all the same')
+    const again = open()
+    expect(again.ledger.read({ after: 0, limit: 9 }).entries.map(({ kind, body }) => ({ kind, body }))).toEqual([
+      {
+        kind: 'ledger/began',
+        body: {
+          previous: {
+            file: basename(kept),
+            sha256: createHash('sha256').update('damaged, and evidence all the same').digest('hex'),
+            head: { sequence: 3, hash: last?.hash },
+          },
+        },
+      },
+    ])
+    expect((await again.ledger.verify(await again.sealer.trust())).ok).toBe(true)
+  })
+
+  test('is refused while a host uses the ledger, and where there is none', async () => {
+    const { ledger } = open()
+    await expect(beginAnew({ file: file(), clock })).rejects.toMatchObject({ code: 'host-busy' })
+    ledger.close()
+    await expect(beginAnew({ file: join(folder, 'none.db'), clock })).rejects.toMatchObject({ code: 'not-found' })
   })
 })
 

@@ -126,6 +126,8 @@ export const LEDGER_BODIES = {
   'secret/resolved': z.looseObject({ secret: text, server: text, variable: text }),
   'secret/changed': z.looseObject({ secret: text, change: z.enum(['set', 'removed']) }),
   'alarm/raised': z.looseObject({ message: text, rule: AlarmRule.optional() }),
+  /** The ledger that was here before, kept beside this one, and its head as far as it was known. */
+  'ledger/began': z.looseObject({ previous: z.looseObject({ file: text, sha256: hash, head: z.looseObject({ sequence: count, hash }).nullable() }) }),
   'ledger/sealed': LedgerSeal,
   /** The content of entries 1 to `through`, those from before `before`, was emptied. */
   'ledger/pruned': z.looseObject({ through: count, before: Timestamp }),

@@ -27,6 +27,7 @@ export const LedgerKind = z.enum([
   'server/accepted',
   'secret/changed',
   'alarm/raised',
+  'ledger/began',
   'ledger/sealed',
   'ledger/pruned',
 ])

@@ -153,7 +153,7 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
       throw new HoldfastError(
         'ledger-unavailable',
         `${file} does not match ${headFile} (${cut.message}), so nothing is added to it. Restore both from a ` +
-          'backup, or move them and the files beside them away, as evidence, to begin a new ledger.',
+          'backup, or keep them as evidence and begin a new ledger: "holdfast ledger begin-anew".',
       )
     }
     const at = clock.now()

@@ -136,8 +136,8 @@ export const databaseError = (error: unknown, file: string): HoldfastError => {
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) {
     return say(
       'ledger-unavailable',
-      `${file} is damaged and was left as it is. Restore it from a backup, or move it and the files beside it away ` +
-        'to begin a new one.',
+      `${file} is damaged and was left as it is. Restore it from a backup, or keep it as evidence and ` +
+        'begin a new one: "holdfast ledger begin-anew".',
     )
   }
   return say('ledger-unavailable', `${file} cannot be used: ${error instanceof Error ? error.message : String(error)}`)

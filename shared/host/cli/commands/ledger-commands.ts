@@ -7,6 +7,8 @@ import type { Command } from 'commander'
 import type { Client } from '../../../contract/client.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { LedgerEntry, LedgerFilter, LedgerVerification } from '../../../contract/schemas/ledger.ts'
+import { systemClock } from '../../../core/identifiers.ts'
+import { beginAnew } from '../../../core/ledger/begin-anew.ts'
 import { createOtlpSender } from '../../../core/ledger/otlp-sender.ts'
 import { fromPem } from '../../../core/ledger/signing.ts'
 import { verifyExport } from '../../../core/ledger/verify-export.ts'
@@ -123,7 +125,7 @@ const filterOf = ({ session, since, until, grep }: FilterOptions): LedgerFilter 
   ...(grep === undefined ? {} : { text: grep }),
 })
 
-/** `ledger show|verify|export|key|prune`. */
+/** `ledger show|verify|export|key|prune|begin-anew`. */
 export const addLedgerCommands = (ledger: Command): void => {
   ledger
     .command('show')
@@ -205,5 +207,14 @@ export const addLedgerCommands = (ledger: Command): void => {
     .action(async ({ before }: { before: string }, self: Command) => {
       const pruned = await withHost((client) => client.call('ledger/prune', { before: parseTime(before) }))
       outputOf(self).result(pruned, [`${formatCount(pruned.entries)} entries emptied, up to entry ${formatCount(pruned.through)}.`])
+    })
+
+  ledger
+    .command('begin-anew')
+    .summary('keep a ledger that is damaged or does not verify, and begin a new one that points to it')
+    .addHelpText('after', examples('holdfast down && holdfast ledger begin-anew'))
+    .action(async (_options: unknown, self: Command) => {
+      const kept = await beginAnew({ file: resolvePaths(process.env).ledger, clock: systemClock })
+      outputOf(self).result({ kept }, [`The ledger so far is kept as ${kept}. A new one has begun, and points to it.`])
     })
 }
