@@ -189,6 +189,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       evaluate: (tool, input) => judgeCall({ policy: profile.policy, tool, input, cwd, home }),
     }
   }
+  const judge = (sessionId: SessionId, tool: string, input: unknown) => judged(sessionId)?.evaluate(tool, input) ?? null
   const gate = createToolCallGate({
     clock,
     ids: randomIds,
@@ -259,7 +260,8 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     gate,
     broker,
     agentServer,
-    egress: createEgress({ gate, ledger, judge: (sessionId, tool, input) => judged(sessionId)?.evaluate(tool, input) ?? null }),
+    egress: createEgress({ gate, ledger, judge }),
+    judge,
     adapters,
     resolveProfile,
     chooseContainer: (sandbox) => chooseContainer(sandbox, { contained: linux, uncontained: plain }),

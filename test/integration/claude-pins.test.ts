@@ -5,6 +5,7 @@ import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import { trustingGuard } from '../fixtures/guard.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import { claudeCode } from '../../shared/core/agents/claude-code/claude-code.ts'
 import { scriptedTurns, startStandInModel } from '../../shared/core/demo/stand-in-model.ts'
@@ -55,7 +56,7 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
         },
         finish: () => undefined,
       }
-      return hooks!.handle(path, body, { sessionId: SESSION, gate, signal, raiseAlarm: () => undefined })
+      return hooks!.handle(path, body, { sessionId: SESSION, gate, guard: trustingGuard, signal, raiseAlarm: () => undefined })
     },
     model: (request, response, path) =>
       new Promise((resolve, reject) => {

@@ -61,6 +61,7 @@ export const startGateway = async (params: {
   resolveKey?: () => Promise<string | null>
   caps?: Caps
   admit?: GatewayDeps['admit']
+  guard?: GatewaySession['guard']
 }) => {
   const notes = createMemoryLedger()
   const usages: Usage[] = []
@@ -78,6 +79,7 @@ export const startGateway = async (params: {
     onCapReached: (_, message) => capMessages.push(message),
   })
   const session: GatewaySession = {
+    guard: params.guard ?? null,
     sessionId: SESSION,
     agent: 'claude-test',
     upstreamBaseUrl: params.upstreamBaseUrl,

@@ -1,3 +1,4 @@
+import { trustingGuard } from '../fixtures/guard.ts'
 import { describe, expect, it } from 'vitest'
 import { checkFlags } from '../../shared/core/agents/claude-code/flags.ts'
 import { createClaudeCodeHooks } from '../../shared/core/agents/claude-code/hooks.ts'
@@ -116,7 +117,7 @@ describe('the hooks of Claude Code', () => {
     }
     const hooks = createClaudeCodeHooks()
     const call = (path: string, tool: string, input: unknown, id = 'toolu_1') =>
-      hooks.handle(path, { tool_name: tool, tool_input: input, tool_use_id: id }, { sessionId: SESSION, gate, signal: new AbortController().signal, raiseAlarm: (message) => void alarms.push(message) })
+      hooks.handle(path, { tool_name: tool, tool_input: input, tool_use_id: id }, { sessionId: SESSION, gate, guard: trustingGuard, signal: new AbortController().signal, raiseAlarm: (message) => void alarms.push(message) })
     return { call, asked, finished, alarms }
   }
   const allowed = { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'allow' } } }

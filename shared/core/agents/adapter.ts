@@ -1,4 +1,5 @@
 import type { SessionId } from '../../contract/ids.ts'
+import type { ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import type { ToolCallGate } from '../ports.ts'
 
 /** What an adapter may know of the session it prepares. All paths absolute. */
@@ -51,6 +52,8 @@ export interface HookContext {
   readonly sessionId: SessionId
   readonly gate: ToolCallGate
   readonly signal: AbortSignal
+  /** The gateway's side of the same calls. */
+  readonly guard: ToolUseGuard
   readonly raiseAlarm: (message: string) => void
 }
 
@@ -68,4 +71,6 @@ export interface AgentAdapter {
   /** Throws HoldfastError `agent-not-found` or `agent-refused`. Writes only into `folder` and the agent's home. */
   prepare(context: LaunchContext): Promise<AgentLaunch>
   createHookHandler(): HookHandler | null
+  /** Whether a tool of this name is one that the broker offers. */
+  isBrokered(tool: string): boolean
 }

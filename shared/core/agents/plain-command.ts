@@ -19,4 +19,5 @@ export const plainCommand: AgentAdapter = {
     return { file, args, env: {}, readable: await filesBehind(file), writable: [], signInHosts: [], isSignedOut: false, housekeepingHosts: [] }
   },
   createHookHandler: () => null,
+  isBrokered: () => false,
 }

@@ -1,5 +1,5 @@
 import type { AgentAdapter } from '../agents/adapter.ts'
-import { createClaudeCodeHooks } from '../agents/claude-code/hooks.ts'
+import { createClaudeCodeHooks, isBrokered } from '../agents/claude-code/hooks.ts'
 
 /** The command by which the guided session starts the scripted agent. */
 export const SCRIPTED_AGENT_COMMAND = 'holdfast-scripted-agent'
@@ -17,4 +17,5 @@ export const createScriptedAgentAdapter = (file: string): AgentAdapter => ({
       writable: [], signInHosts: [], isSignedOut: false, housekeepingHosts: [],
     }),
   createHookHandler: createClaudeCodeHooks,
+  isBrokered,
 })

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import type { LedgerBody } from '../../contract/schemas/ledger-bodies.ts'
@@ -9,6 +10,10 @@ import type { RequestBound, Unbounded } from '../../domain/request-bound.ts'
 import { Refused } from './anthropic-error.ts'
 import { downstreamHeaders, upstreamHeaders } from './forward-headers.ts'
 import type { GatewayDeps, GatewaySession } from './gateway.ts'
+import { decoded } from './decode.ts'
+import { readAhead } from './read-ahead.ts'
+import { filterToolUses, filterWholeAnswer, type JudgeToolUse } from './tool-use-filter.ts'
+import type { ToolUseGuard } from './tool-use-guard.ts'
 import { networkErrorCode, type Upstream } from './upstream.ts'
 import { createUsageTap } from './usage-tap.ts'
 
@@ -46,6 +51,12 @@ const priceSource = (table: PriceTable, model: string): string | null => {
   const source = table.sources[findPrice(table, model)?.source ?? '']
   return source === undefined ? null : `${source.package}@${source.version} (${source.publishedAt})`
 }
+
+/** How much of an answer is read before the agent has taken it, in bytes: little, unless a person is being asked. */
+const READ_AHEAD_BYTES = 1024 * 1024
+const READ_AHEAD_HELD_BYTES = 64 * 1024 * 1024
+
+const isEventStream = (answer: IncomingMessage): boolean => (answer.headers['content-type'] ?? '').startsWith('text/event-stream')
 
 const header = (request: IncomingMessage, name: string): string | null => {
   const value = request.headers[name]
@@ -130,9 +141,8 @@ export const runExchange = async (
   const tapFor = (answer: IncomingMessage) => {
     const isBilled = metered !== null && answer.statusCode !== undefined && answer.statusCode < 300
     if (!isBilled) return null
-    const isStream = (answer.headers['content-type'] ?? '').startsWith('text/event-stream')
     const reader = createMessageUsageReader({
-      format: isStream ? 'sse' : 'json',
+      format: isEventStream(answer) ? 'sse' : 'json',
       requestModel: metered.model,
       onUsage(usage) {
         progress.usage = usage
@@ -143,16 +153,51 @@ export const runExchange = async (
     return createUsageTap(reader, answer.headers['content-encoding'])
   }
 
+  const write = async (chunk: Buffer): Promise<void> => {
+    if (!response.write(chunk)) await once(response, 'drain', { signal: gone })
+  }
+
+  /** Released calls pass as they came; what is asked about is held, and read on meanwhile. */
+  const passGated = async (answer: IncomingMessage, guard: ToolUseGuard, onChunk: (chunk: Buffer) => void): Promise<void> => {
+    const conversation = header(request, 'x-claude-code-session-id')
+    let isHolding = false
+    const judge: JudgeToolUse = (call) => {
+      const verdict = guard.judge(call, conversation, gone)
+      if (!(verdict instanceof Promise)) return verdict
+      isHolding = true
+      answer.resume()
+      return verdict.finally(() => (isHolding = false))
+    }
+    const chunks = readAhead(answer, () => (isHolding ? READ_AHEAD_HELD_BYTES : READ_AHEAD_BYTES), onChunk)
+    const { 'content-length': _, 'content-encoding': coding, ...headers } = downstreamHeaders(answer.headers)
+    if (isEventStream(answer)) {
+      response.writeHead(answer.statusCode ?? 502, headers)
+      response.flushHeaders()
+      for await (const chunk of filterToolUses(decoded(chunks, coding), judge)) await write(chunk)
+      return
+    }
+    const parts: Buffer[] = []
+    for await (const chunk of decoded(chunks, coding)) parts.push(chunk)
+    const body = await filterWholeAnswer(Buffer.concat(parts), judge)
+    response.writeHead(answer.statusCode ?? 502, { ...headers, 'content-length': body.length })
+    await write(body)
+  }
+
   const pass = async (answer: IncomingMessage): Promise<void> => {
     const tap = tapFor(answer)
+    const onChunk = (chunk: Buffer): void => {
+      progress.answerBytes += chunk.length
+      tap?.push(chunk)
+    }
     try {
+      if (session.guard !== null && tap !== null) {
+        await passGated(answer, session.guard, onChunk)
+        return
+      }
       response.writeHead(answer.statusCode ?? 502, downstreamHeaders(answer.headers))
       response.flushHeaders()
       const passed = pipeline(answer, response, { end: false, signal: gone })
-      answer.on('data', (chunk: Buffer) => {
-        progress.answerBytes += chunk.length
-        tap?.push(chunk)
-      })
+      answer.on('data', onChunk)
       await passed
     } finally {
       await tap?.end()

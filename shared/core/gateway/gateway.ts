@@ -16,6 +16,8 @@ import { findEndpoint } from './endpoints.ts'
 import { type Exchange, runExchange } from './exchange.ts'
 import { isSubscriptionKey } from './forward-headers.ts'
 import { readBody } from './request-body.ts'
+import { putBack } from './request-history.ts'
+import type { ToolUseGuard } from './tool-use-guard.ts'
 import { createUpstream } from './upstream.ts'
 
 /** What the gateway needs to know of the session that a request came from. */
@@ -30,6 +32,8 @@ export interface GatewaySession {
    * Throws HoldfastError `secret-unavailable`: then the request is refused with its message.
    */
   resolveKey(): Promise<string | null>
+  /** Judges the calls that the model's answers ask for; null for an agent whose calls nobody judges here. */
+  readonly guard: ToolUseGuard | null
 }
 
 export interface GatewayDeps {
@@ -143,8 +147,8 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
     if (overRate !== null) {
       throw new Refused({ status: 429, type: 'rate_limit_error', message: `Held back by Holdfast: ${overRate}`, retry: true })
     }
-    const body = await readBody(request)
-    if (body === null) {
+    const given = await readBody(request)
+    if (given === null) {
       throw new Refused({
         status: 413,
         type: 'request_too_large',
@@ -152,6 +156,7 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
         retry: false,
       })
     }
+    const body = session.guard === null ? given : putBack(given, session.guard)
     const key = await session.resolveKey()
     const billing = isSubscriptionKey(key) ? 'subscription' : 'api-key'
     session.meter.setBilling(billing)

@@ -1,18 +1,11 @@
 import { finished } from 'node:stream/promises'
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import type { MessageUsageReader } from '../../domain/message-usage.ts'
+import { createDecoder } from './decode.ts'
 
 /** Reads along with an answer that is passed on as it is. */
 export interface UsageTap {
   push(chunk: Buffer): void
   end(): Promise<void>
-}
-
-const DECODERS = {
-  gzip: createGunzip,
-  br: createBrotliDecompress,
-  deflate: createInflate,
-  zstd: createZstdDecompress,
 }
 
 /**
@@ -28,8 +21,8 @@ export const createUsageTap = (reader: MessageUsageReader, coding: string | unde
       },
     }
   }
-  if (!Object.hasOwn(DECODERS, coding)) return { push() {}, async end() {} }
-  const decoder = DECODERS[coding as keyof typeof DECODERS]()
+  const decoder = createDecoder(coding)
+  if (decoder === null) return { push() {}, async end() {} }
   decoder.on('data', reader.push)
   const done = finished(decoder).catch(() => {})
   return {

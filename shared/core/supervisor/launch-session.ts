@@ -6,6 +6,7 @@ import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { CommandParams } from '../../contract/protocol.ts'
 import type { Session } from '../../contract/schemas/session.ts'
+import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { NO_TOKENS, type Usage } from '../../contract/schemas/usage.ts'
 import { createBudgetMeter } from '../../domain/budget-meter.ts'
 import { passesEnv } from '../../domain/env-pass.ts'
@@ -19,6 +20,7 @@ import type { ContainerChoice } from '../containers/choose.ts'
 import { guardFiles, type GuardedFiles } from '../containers/guarded-files.ts'
 import { isSubscriptionKey } from '../gateway/forward-headers.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
+import { createToolUseGuard, type ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
@@ -69,6 +71,8 @@ export interface SessionLauncherDeps {
   readonly broker: Broker
   readonly agentServer: AgentServer
   readonly egress: Egress
+  /** What policy says of a call, without asking anybody; null when the session is not running. */
+  readonly judge: (sessionId: SessionId, tool: string, input: unknown) => PolicyDecision | null
   readonly adapters: readonly AgentAdapter[]
   readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
   /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
@@ -151,13 +155,13 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
     }
 
-    const admit = async (adapter: AgentAdapter, gatewaySession: GatewaySession, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): Promise<void> => {
+    const admit = async (adapter: AgentAdapter, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): Promise<void> => {
       const hooks = adapter.createHookHandler()
       const routes: AgentRoutes = {
         hook: (path, body, gone) => {
           if (hooks === null) throw new Error('this agent has no hooks')
           const signal = AbortSignal.any([gone, over.signal])
-          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message) })
+          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message) })
         },
         model: (request, response, path) => deps.gateway.handle(gatewaySession, request, response, path),
         proxy: way.proxy,
@@ -253,7 +257,15 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       })
       const upstreamBaseUrl = profile.modelBaseUrl ?? MODEL_BASE_URL
       const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, upstreamBaseUrl, prepared, signal: over.signal }) : null
-      await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey }, { ...way, proxy })
+      const guard = createToolUseGuard({
+        sessionId: id,
+        gate: deps.gate,
+        judge: (tool, input) => deps.judge(id, tool, input)?.effect ?? null,
+        isBrokered: adapter.isBrokered,
+        onTampering: (message) => deps.raiseAlarm(id, message),
+        raiseAlarm: (message) => deps.raiseAlarm(id, message),
+      })
+      await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard }, { ...way, proxy })
       stopIfOver()
       live.launching = true
       const container = await provider.launch({

@@ -4,7 +4,7 @@ import { HoldfastError } from '../../../contract/errors.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
 import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../find-executable.ts'
 import { checkFlags } from './flags.ts'
-import { createClaudeCodeHooks } from './hooks.ts'
+import { createClaudeCodeHooks, isBrokered } from './hooks.ts'
 import { claudeEnvironment, managedSettings, pinnedProxies, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
 import { requireVersion } from './version.ts'
 
@@ -110,4 +110,5 @@ export const claudeCode: AgentAdapter = {
     }
   },
   createHookHandler: createClaudeCodeHooks,
+  isBrokered,
 }

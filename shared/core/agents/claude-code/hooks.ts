@@ -7,7 +7,11 @@ import type { HookContext, HookHandler } from '../adapter.ts'
 /** Prefix of the tools that come from the broker, which asks about each of them itself. */
 const BROKER_TOOLS = 'mcp__holdfast__'
 
-const ToolEvent = z.object({
+export const isBrokered = (tool: string): boolean => tool.startsWith(BROKER_TOOLS)
+
+const Conversation = z.object({ session_id: z.string().min(1).max(256).optional() })
+
+const ToolEvent = Conversation.extend({
   tool_name: z.string().min(1).max(256),
   tool_input: z.unknown(),
   tool_use_id: z.string().max(256).optional(),
@@ -60,9 +64,18 @@ export const createClaudeCodeHooks = (): HookHandler => {
   const allowances = createAllowances()
   const running = new Map<string, ToolCallId>()
 
+  const allow = (event: z.infer<typeof ToolEvent>, toolCallId: ToolCallId | null): unknown => {
+    if (event.tool_use_id !== undefined && toolCallId !== null) running.set(event.tool_use_id, toolCallId)
+    allowances.add(event.tool_name, event.tool_input)
+    return decide('allow', 'Allowed by Holdfast.')
+  }
+
   const preToolUse = async (body: unknown, context: HookContext): Promise<unknown> => {
     const event = ToolEvent.parse(body)
-    if (!event.tool_name.startsWith(BROKER_TOOLS)) {
+    if (!isBrokered(event.tool_name)) {
+      const known = event.tool_use_id === undefined ? null : context.guard.report(event.tool_use_id, event.tool_name, event.tool_input)
+      if (known?.kind === 'denied') return decide('deny', known.reason)
+      if (known?.kind === 'allowed') return allow(event, known.toolCallId)
       const verdict = await context.gate.request({
         sessionId: context.sessionId,
         tool: event.tool_name,
@@ -71,10 +84,9 @@ export const createClaudeCodeHooks = (): HookHandler => {
         signal: context.signal,
       })
       if (!verdict.allowed) return decide('deny', verdict.reason)
-      if (event.tool_use_id !== undefined) running.set(event.tool_use_id, verdict.toolCallId)
+      return allow(event, verdict.toolCallId)
     }
-    allowances.add(event.tool_name, event.tool_input)
-    return decide('allow', 'Allowed by Holdfast.')
+    return allow(event, null)
   }
 
   const permissionRequest = (body: unknown, context: HookContext): unknown => {
@@ -98,7 +110,11 @@ export const createClaudeCodeHooks = (): HookHandler => {
 
   return {
     handle: async (path, body, context) => {
+      const { session_id: conversation } = Conversation.parse(body)
+      if (conversation !== undefined) context.guard.heardFrom(conversation)
       switch (path) {
+        case 'user-prompt-submit':
+          return {}
         case 'pre-tool-use':
           return preToolUse(body, context)
         case 'permission-request':

@@ -84,6 +84,8 @@ export const pluginHooks = (baseUrl: string) => {
   ]
   return {
     hooks: {
+      // Says that this conversation has hooks, before its first answer.
+      UserPromptSubmit: hook('user-prompt-submit'),
       PreToolUse: hook('pre-tool-use'),
       PermissionRequest: hook('permission-request'),
       PostToolUse: hook('post-tool-use'),

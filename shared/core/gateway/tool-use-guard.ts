@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import type { SessionId, ToolCallId } from '../../contract/ids.ts'
+import type { PolicyEffect } from '../../contract/schemas/tool-call.ts'
+import type { ToolResult } from '../../domain/denied-tool-use.ts'
+import { canonicalJson } from '../../domain/ledger-chain.ts'
+import type { ToolCallGate } from '../ports.ts'
+import type { ToolUse, ToolUseVerdict } from './tool-use-filter.ts'
+
+/** Calls and conversations of a session that are remembered; the oldest go first. */
+const MAX_REMEMBERED = 10_000
+
+/** What the hook of a call learns from the gateway's side of it. */
+export type HookAnswer =
+  /** The gateway has released it, or knows nothing against it: the hook asks the gate. */
+  | { readonly kind: 'ask' }
+  /** A person or the policy has allowed it at the gateway already. */
+  | { readonly kind: 'allowed'; readonly toolCallId: ToolCallId }
+  /** The agent shows another call than the model made. */
+  | { readonly kind: 'denied'; readonly reason: string }
+
+/** The gateway's side of one session's tool calls, held against what the agent's hooks report. */
+export interface ToolUseGuard {
+  /** Judges one call of the model's answer. `conversation` is the agent's own name for it, null when it gave none. */
+  judge(call: ToolUse, conversation: string | null, gone: AbortSignal): ToolUseVerdict | Promise<ToolUseVerdict>
+  /** Looks at what the agent says came of its calls: one that ran without its hook shows that the hooks are off. */
+  observe(results: readonly ToolResult[]): void
+  /** A hook of this conversation has reported, so its calls will be asked about there. */
+  heardFrom(conversation: string): void
+  /** A hook reports a call that is about to run. */
+  report(toolUseId: string, tool: string, input: unknown): HookAnswer
+}
+
+export interface ToolUseGuardDeps {
+  readonly sessionId: SessionId
+  readonly gate: ToolCallGate
+  /** What policy says, without asking anybody; null when the session is not running. */
+  readonly judge: (tool: string, input: unknown) => PolicyEffect | null
+  /** Tools that pass the broker, which nothing can skip: they are judged there. */
+  readonly isBrokered: (tool: string) => boolean
+  /** Something does not add up; from now on the gateway asks about every call itself. */
+  readonly onTampering: (message: string) => void
+  readonly raiseAlarm: (message: string) => void
+}
+
+interface Released {
+  readonly hash: string
+  isReported: boolean
+}
+
+const hashOf = (tool: string, input: unknown): string => createHash('sha256').update(canonicalJson([tool, input])).digest('base64')
+
+const remember = <Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void => {
+  map.set(key, value)
+  for (const oldest of map.keys()) {
+    if (map.size <= MAX_REMEMBERED) break
+    map.delete(oldest)
+  }
+}
+
+/**
+ * A call that policy denies never reaches the agent. Any other is released to a conversation whose hooks report, where
+ * it is asked about; in one that has no hooks (a second agent, started by the first), and once the hooks have been
+ * caught missing or lying, the gateway asks itself and holds the call meanwhile.
+ */
+export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
+  const hooked = new Map<string, true>()
+  const released = new Map<string, Released>()
+  const allowed = new Map<string, { readonly hash: string; readonly toolCallId: ToolCallId }>()
+  let asksItself = false
+
+  const distrust = (message: string): void => {
+    if (!asksItself) deps.onTampering(message)
+    asksItself = true
+  }
+
+  const ask = async (call: ToolUse, gone: AbortSignal): Promise<ToolUseVerdict> => {
+    const { id, tool, input } = call
+    const verdict = await deps.gate.request({ sessionId: deps.sessionId, tool, input, toolUseId: id, signal: gone })
+    if (!verdict.allowed) return { released: false, reason: verdict.reason }
+    remember(allowed, id, { hash: hashOf(tool, input), toolCallId: verdict.toolCallId })
+    return { released: true }
+  }
+
+  return {
+    judge: (call, conversation, gone) => {
+      if (deps.isBrokered(call.tool)) return { released: true }
+      const isHooked = conversation !== null && hooked.has(conversation)
+      if (deps.judge(call.tool, call.input) === 'deny' || asksItself || !isHooked) return ask(call, gone)
+      remember(released, call.id, { hash: hashOf(call.tool, call.input), isReported: false })
+      return { released: true }
+    },
+
+    observe: (results) => {
+      for (const { toolUseId, isError } of results) {
+        const call = released.get(toolUseId)
+        if (call === undefined || call.isReported || isError) continue
+        call.isReported = true
+        distrust('The agent ran a tool call that its hooks did not report: they are switched off. Every call is now asked about before the agent has it.')
+      }
+    },
+
+    heardFrom: (conversation) => remember(hooked, conversation, true),
+
+    report: (toolUseId, tool, input) => {
+      if (deps.isBrokered(tool)) return { kind: 'ask' }
+      const hash = hashOf(tool, input)
+      const known = allowed.get(toolUseId)
+      const call = released.get(toolUseId)
+      if ((known ?? call)?.hash !== undefined && (known ?? call)?.hash !== hash) {
+        distrust(`The agent reported another ${tool} call than the model made; it was denied.`)
+        return { kind: 'denied', reason: 'Denied by Holdfast: this is not the call that the model made.' }
+      }
+      if (known !== undefined) {
+        allowed.delete(toolUseId)
+        return { kind: 'allowed', toolCallId: known.toolCallId }
+      }
+      if (call !== undefined) call.isReported = true
+      else deps.raiseAlarm(`The agent reported a ${tool} call that the model did not make through Holdfast.`)
+      return { kind: 'ask' }
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { LedgerEntry } from '../../shared/contract/schemas/ledger.ts'
+import { scriptedTurns, type StandInRequest } from '../../shared/core/demo/stand-in-model.ts'
+import { bash, createScriptedWorld, toolResults } from '../support/script.ts'
+import { createWorld, missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
+
+const missing = missingForEndToEnd()
+
+let world: World | null = null
+afterEach(async () => {
+  await world?.end()
+  world = null
+})
+
+const run = (args: readonly string[] = []) => ['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.', ...args]
+
+const alarms = async (here: World): Promise<string[]> => {
+  const { stdout } = await here.holdfast(['ledger', 'tail', '--json', '--lines', '500'])
+  return stdout.trim().split('\n').map((line) => JSON.parse(line) as LedgerEntry).filter(({ kind }) => kind === 'alarm/raised').map(({ body }) => String(body['message']))
+}
+
+/** The calls in the history of the last request, as the model reads them. */
+const historyCalls = (here: World): unknown[] =>
+  here.model.requests.filter(({ path }) => path.startsWith('/v1/messages')).slice(-1).flatMap(({ body }) => (body as StandInRequest).messages).flatMap(({ content }) =>
+    typeof content === 'string' ? [] : content.filter(({ type }) => type === 'tool_use').map((block) => [block['name'], (block['input'] as Record<string, unknown>)['command']]),
+  )
+
+describe.skipIf(missing !== null)(`the gate in the gateway, with the real Claude Code${missing === null ? '' : ` (missing: ${missing})`}`, () => {
+  it('a call that policy denies never reaches the agent; the model reads what it asked for, and why not', async () => {
+    const here = (world = await createScriptedWorld(() => [bash('touch denied.txt'), bash('touch fine.txt')]))
+    writeFileSync(join(here.project, 'holdfast.yaml'), 'policy: { deny: ["Bash(touch denied.txt)"] }\n')
+    const { code, stdout } = await here.holdfast(run(['--output-format', 'stream-json', '--verbose']))
+    expect(code).toBe(0)
+    expect(stdout).toContain('"name":"HoldfastDenied"')
+    expect(existsSync(join(here.project, 'denied.txt'))).toBe(false)
+    expect(existsSync(join(here.project, 'fine.txt'))).toBe(true)
+    expect(historyCalls(here)).toEqual([['Bash', 'touch denied.txt'], ['Bash', 'touch fine.txt']])
+    expect(toolResults(here)[0]).toContain("Denied by Holdfast's policy")
+    expect(await alarms(here)).toEqual([])
+  })
+
+  it('a second Claude Code that the first starts, with every hook off and Bash allowed, is asked about at the gateway', async () => {
+    // As an agent would: the address stands in a file that its own process was started with; any token will do.
+    const settings = `$(tr '\\0' '\\n' < /proc/$PPID/cmdline | sed -n 's/^--settings=//p')`
+    const address = `$(sed -n 's/.*"ANTHROPIC_BASE_URL":"\\([^"]*\\)".*/\\1/p' ${settings})`
+    const second = `ANTHROPIC_AUTH_TOKEN=x ANTHROPIC_BASE_URL=${address} claude -p 'I am the second.' --allowedTools Bash --settings '{"disableAllHooks":true}' < /dev/null`
+    const isSecond = ({ messages }: StandInRequest) => JSON.stringify(messages[0]).includes('I am the second.')
+    const here = (world = await createWorld((request) => scriptedTurns([bash(isSecond(request) ? 'rm -rf build' : second)])(request)))
+    await here.holdfast(['up'])
+    const client = await here.client()
+    const waiting = nextEvent(client, 'approval/changed', ({ state, input }) => state === 'waiting' && JSON.stringify(input).includes('"rm -rf build"'))
+    const session = here.start(run())
+    session.child.stdin?.end()
+    const { id } = await waiting
+    expect(existsSync(join(here.project, 'build', 'out.txt'))).toBe(true)
+    await here.holdfast(['deny', id, '--reason', 'I need the build.'])
+    expect((await session.finished).code).toBe(0)
+    expect(existsSync(join(here.project, 'build', 'out.txt'))).toBe(true)
+    expect(JSON.stringify(here.model.requests.map(({ body }) => body))).toContain('I need the build.')
+    const conversations = new Set(here.model.requests.map(({ headers }) => headers['x-claude-code-session-id']))
+    expect(conversations.size).toBe(2)
+    client.close()
+  })
+})

@@ -1,0 +1,123 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { filterToolUses, filterWholeAnswer, type JudgeToolUse, type ToolUse } from '../../shared/core/gateway/tool-use-filter.ts'
+import { restoreDenied } from '../../shared/domain/denied-tool-use.ts'
+
+const event = (data: Record<string, unknown>, end = '\n') => `event: ${String(data['type'])}${end}data: ${JSON.stringify(data)}${end}${end}`
+const toolUse = (index: number, id: string, name: string, input: unknown, end = '\n', pieces = 3) => {
+  const json = JSON.stringify(input)
+  const size = Math.max(1, Math.ceil(json.length / pieces))
+  const parts = json.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? []
+  return [
+    event({ type: 'content_block_start', index, content_block: { type: 'tool_use', id, name, input: {} } }, end),
+    ...parts.map((partial_json) => event({ type: 'content_block_delta', index, delta: { type: 'input_json_delta', partial_json } }, end)),
+    event({ type: 'content_block_stop', index }, end),
+  ].join('')
+}
+const text = (index: number, words: string, end = '\n') =>
+  event({ type: 'content_block_start', index, content_block: { type: 'text', text: '' } }, end) +
+  event({ type: 'content_block_delta', index, delta: { type: 'text_delta', text: words } }, end) +
+  event({ type: 'content_block_stop', index }, end)
+const start = (end = '\n') => event({ type: 'message_start', message: { type: 'message', id: 'msg_1' } }, end)
+const stop = (end = '\n') => event({ type: 'message_stop' }, end)
+
+async function* cut(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
+  let at = 0
+  for (let i = 0; at < bytes.length; i += 1) {
+    const size = sizes.length === 0 ? bytes.length : (sizes[i % sizes.length] ?? 1)
+    yield bytes.subarray(at, at + size)
+    at += size
+  }
+}
+const filtered = async (stream: string, judge: JudgeToolUse, sizes: readonly number[] = []): Promise<string> => {
+  const out: Buffer[] = []
+  for await (const chunk of filterToolUses(cut(Buffer.from(stream), sizes), judge)) out.push(chunk)
+  return Buffer.concat(out).toString()
+}
+const releaseAll: JudgeToolUse = () => ({ released: true })
+const denyBash: JudgeToolUse = ({ tool }) => (tool === 'Bash' ? { released: false, reason: 'no' } : { released: true })
+
+describe('a streamed answer', () => {
+  test('passes unchanged to the byte when every call is released, however its bytes are cut and its lines are ended', async () => {
+    const unknown = 'event: from_the_future\ndata: {"type":"from_the_future","index":0,"x":[1.0,"é\\u0000"]}\n\n: a comment\n\ndata: not json\n\n'
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 }), fc.constantFrom('\n', '\r\n', '\r'), fc.string(), async (sizes, end, words) => {
+        const stream = start(end) + text(0, words, end) + toolUse(1, 'toolu_1', 'Bash', { command: words }, end) + unknown + toolUse(2, 'toolu_2', 'Read', {}, end) + stop(end)
+        expect(await filtered(stream, releaseAll, sizes)).toBe(stream)
+      }),
+    )
+  })
+
+  test('each call is judged whole, at its own end and before anything that follows it', async () => {
+    const seen: ToolUse[] = []
+    const out: string[] = []
+    const stream = start() + text(0, 'hello') + toolUse(1, 'toolu_1', 'Bash', { command: 'rm -rf "é"' }) + toolUse(2, 'toolu_2', 'Read', { file_path: 'a' }) + stop()
+    const shownAtJudgement: boolean[] = []
+    const judge: JudgeToolUse = (call) => {
+      seen.push(call)
+      shownAtJudgement.push(out.join('').includes(call.id))
+      return { released: true }
+    }
+    for await (const chunk of filterToolUses(cut(Buffer.from(stream), [7]), judge)) out.push(chunk.toString())
+    expect(seen).toEqual([
+      { id: 'toolu_1', tool: 'Bash', input: { command: 'rm -rf "é"' } },
+      { id: 'toolu_2', tool: 'Read', input: { file_path: 'a' } },
+    ])
+    expect(shownAtJudgement).toEqual([false, false])
+  })
+
+  test('a denied call arrives under an unknown name, its neighbours as they came, and history puts it back', async () => {
+    const before = start() + text(0, 'hello')
+    const after = toolUse(2, 'toolu_2', 'Read', { file_path: 'a' }) + stop()
+    const out = await filtered(before + toolUse(1, 'toolu_1', 'Bash', { command: 'rm -rf x' }) + after, denyBash, [11])
+    expect(out.startsWith(before)).toBe(true)
+    expect(out.endsWith(after)).toBe(true)
+    const middle = out.slice(before.length, out.length - after.length)
+    const datas = middle.trim().split('\n\n').map((one) => JSON.parse(one.split('data: ')[1] ?? '') as Record<string, Record<string, unknown>>)
+    expect(datas.map(({ type }) => type)).toEqual(['content_block_start', 'content_block_delta', 'content_block_stop'])
+    expect(datas[0]?.['content_block']).toEqual({ type: 'tool_use', id: 'toolu_1', name: 'HoldfastDenied', input: {} })
+    const input = JSON.parse(String(datas[1]?.['delta']?.['partial_json'])) as unknown
+    const history = [
+      { role: 'user', content: 'do it' },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'HoldfastDenied', input, cache_control: { type: 'ephemeral' } }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'No such tool', is_error: true }, { type: 'text', text: 'go on' }] },
+    ]
+    expect(restoreDenied(history)).toEqual([
+      { role: 'user', content: 'do it' },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'Bash', input: { command: 'rm -rf x' }, cache_control: { type: 'ephemeral' } }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'no', is_error: true }, { type: 'text', text: 'go on' }] },
+    ])
+    expect(restoreDenied(history.slice(0, 1))).toBe(null)
+  })
+
+  test('a call whose input is not JSON, that cannot be judged, or that never ends, is not released', async () => {
+    const broken = event({ type: 'content_block_start', index: 0, content_block: { type: 'tool_use', id: 't', name: 'Bash', input: {} } }) + event({ type: 'content_block_delta', index: 0, delta: { type: 'input_json_delta', partial_json: '{"command":' } })
+    const ended = broken + event({ type: 'content_block_stop', index: 0 })
+    expect(await filtered(ended, releaseAll)).toContain('HoldfastDenied')
+    expect(await filtered(start() + broken, releaseAll)).toBe(start())
+    expect(await filtered(toolUse(0, 't', 'Bash', {}), () => Promise.reject(new Error('x')))).toContain('HoldfastDenied')
+  })
+
+  test('a second call hidden between the events of a first is judged too', async () => {
+    const first = toolUse(0, 'toolu_1', 'Read', {}).split('\n\n').filter(Boolean).map((one) => `${one}\n\n`)
+    const out = await filtered([first[0], toolUse(1, 'toolu_2', 'Bash', { command: 'x' }), ...first.slice(1)].join(''), denyBash)
+    expect(out).not.toContain('"Bash","input":{}')
+    expect(out).toContain('HoldfastDenied')
+  })
+})
+
+describe('a whole answer', () => {
+  const message = { id: 'msg_1', type: 'message', content: [{ type: 'text', text: 'x' }, { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: { command: 'x' } }] }
+
+  test('stays as it is, to the byte, when nothing in it is denied', async () => {
+    const body = Buffer.from(JSON.stringify(message, null, 3))
+    expect(await filterWholeAnswer(body, releaseAll)).toBe(body)
+    const other = Buffer.from('not json')
+    expect(await filterWholeAnswer(other, denyBash)).toBe(other)
+  })
+
+  test('shows a denied call under an unknown name', async () => {
+    const out = JSON.parse((await filterWholeAnswer(Buffer.from(JSON.stringify(message)), denyBash)).toString()) as typeof message
+    expect(out.content[1]).toEqual({ type: 'tool_use', id: 'toolu_1', name: 'HoldfastDenied', input: { tool: 'Bash', input: { command: 'x' }, reason: 'no' } })
+  })
+})
