@@ -107,6 +107,8 @@ describe.skipIf(!existsSync(CLAUDE))('the real Claude Code, wired by the adapter
       throw new Error('the gate is broken')
     })
     const launch = await place.prepare(true)
+    // A hook of the prompt that fails stops the session before its first call: here a call is to be made.
+    rewrite(join(place.own, 'plugin', 'hooks', 'hooks.json'), ({ hooks }) => ({ hooks: { ...(hooks as object), UserPromptSubmit: [] } }))
     spoil(place)
     await place.run(launch)
     expect(place.model.requests.length).toBeGreaterThan(1)
