@@ -3,6 +3,7 @@ import type { ApprovalId, SessionId } from '../../shared/contract/ids.ts'
 import type { CommandResult } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { Session } from '../../shared/contract/schemas/session.ts'
+import { createPacer } from './pacer.ts'
 import { createHostLink, type HostLink, type LinkState } from './host-link.ts'
 
 /** What every page knows of the host, as of one moment. */
@@ -26,7 +27,7 @@ export interface Store {
 
 const MAX_ALARMS = 50
 
-/** Keeps the snapshot current. However many events come, the page is told once a frame. */
+/** Keeps the snapshot current. However many events come, the page is told at the pacer's rate. */
 export const createStore = (token: string): Store => {
   const sessions = new Map<SessionId, Session>()
   const approvals = new Map<ApprovalId, ApprovalRequest>()
@@ -34,10 +35,8 @@ export const createStore = (token: string): Store => {
   let current: Snapshot = { link: 'connecting', connection: 0, info: null, sessions: [], approvals: [], alarms: [] }
   let pending: Partial<Snapshot> = {}
   const changed = { sessions: false, approvals: false }
-  let scheduled = false
 
   const flush = (): void => {
-    scheduled = false
     current = {
       ...current,
       ...pending,
@@ -48,13 +47,10 @@ export const createStore = (token: string): Store => {
     changed.sessions = changed.approvals = false
     for (const listener of listeners) listener()
   }
+  const pacer = createPacer(flush)
   const update = (part: Partial<Snapshot> = {}): void => {
     pending = { ...pending, ...part }
-    if (scheduled) return
-    scheduled = true
-    // A hidden page draws no frames, and its title must still be true.
-    if (document.visibilityState === 'visible') requestAnimationFrame(flush)
-    else setTimeout(flush, 100)
+    pacer.request()
   }
 
   const putSession = (session: Session): void => {

@@ -88,7 +88,7 @@ export const SecretsPage = () => {
                     <Ago at={createdAt} />
                   </td>
                   <td className="end">
-                    <div className="bar" style={{ justifyContent: 'flex-end' }}>
+                    <div className="bar">
                       <Button aria-label={`Rotate ${name}`} onClick={() => setEditing({ name })}>
                         Rotate
                       </Button>

@@ -44,6 +44,16 @@ const TheSession = ({ session, tab }: { session: Session; tab: string }) => {
     >
       <Summary session={session} />
       {outcome}
+      {session.notices.length > 0 && (
+        <details className="note">
+          <summary>{session.notices.length === 1 ? 'One thing to know about this session' : `${session.notices.length} things to know about this session`}</summary>
+          <ul>
+            {session.notices.map((notice) => (
+              <li key={notice}>{visibleText(notice)}</li>
+            ))}
+          </ul>
+        </details>
+      )}
       <Tabs
         label="Parts of the session"
         current={tab}

@@ -2,10 +2,11 @@ import { useEffect, useRef, useState } from 'react'
 import type { SessionId } from '../../../shared/contract/ids.ts'
 import type { LedgerEntry } from '../../../shared/contract/schemas/ledger.ts'
 import { faultText, useHost, useLive } from '../../connection/hooks.ts'
+import { createPacer } from '../../connection/pacer.ts'
 import { readAll } from '../../connection/read-ledger.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 
-/** A session's timeline, loaded and then kept current; `version` rises, at most once a frame, when it changed. */
+/** A session's timeline, loaded and then kept current; `version` rises, at the pacer's rate, when it changed. */
 export const useTimeline = (sessionId: SessionId): { timeline: Timeline; version: number; loaded: boolean; fault: string | null } => {
   const host = useHost()
   const connection = useLive((snapshot) => snapshot.connection)
@@ -17,26 +18,20 @@ export const useTimeline = (sessionId: SessionId): { timeline: Timeline; version
     if (connection === 0) return undefined
     const own = createTimeline()
     let early: LedgerEntry[] | null = []
-    let frame = 0
     let wanted = true
-    const changed = (): void => {
-      frame ||= requestAnimationFrame(() => {
-        frame = 0
-        setVersion((count) => count + 1)
-      })
-    }
+    const pacer = createPacer(() => setVersion((count) => count + 1))
     const offEntry = host.on('ledger/appended', (entry) => {
       if (entry.sessionId !== sessionId) return
       if (early !== null) early.push(entry)
       else {
         own.add(entry)
-        changed()
+        pacer.request()
       }
     })
     const offCall = host.on('tool-call/changed', (call) => {
       if (call.sessionId !== sessionId) return
       own.addCall(call)
-      changed()
+      pacer.request()
     })
     const load = async (): Promise<void> => {
       for (const entry of await readAll(host, { sessionId })) own.add(entry)
@@ -47,12 +42,12 @@ export const useTimeline = (sessionId: SessionId): { timeline: Timeline; version
       if (!wanted) return
       timeline.current = own
       setStatus({ loaded: true, fault: null })
-      changed()
+      pacer.request()
     }
     load().catch((error: unknown) => wanted && setStatus({ loaded: true, fault: faultText(error) }))
     return () => {
       wanted = false
-      cancelAnimationFrame(frame)
+      pacer.stop()
       offEntry()
       offCall()
     }
