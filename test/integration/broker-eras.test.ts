@@ -87,6 +87,11 @@ describe.each(AGENTS)('an agent of %s', (_era, options) => {
   })
 })
 
+test('a server that says nothing at all to the newer protocol is spoken to in the older', async () => {
+  harness = await openHarness({ s: nodeServer(FIXTURE_SERVER, { FIXTURE_DEAF: '1' }) })
+  expect(await textOf((await harness.agent()).client, 's__mutable')).toBe('ran')
+})
+
 test('an agent that cannot elicit is not asked to, and the server knows it before', async () => {
   harness = await openHarness({ s: nodeServer(MODERN_STDIO) })
   const { client } = await harness.agent()

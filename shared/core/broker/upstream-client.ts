@@ -33,8 +33,8 @@ export interface UpstreamClient {
   listAll(): Promise<void>
 }
 
-/** How long a server may take to refuse a request of the newer protocol; one that says nothing gets the older. */
-const PROBE_TIMEOUT_MS = 2_000
+/** How long a server may take to refuse a request of the newer protocol; one over stdio that says nothing gets the older. */
+const PROBE_TIMEOUT_MS = 5_000
 const DEBOUNCE_MS = 50
 const FORWARDED = ['notifications/message', 'notifications/resources/updated', 'notifications/elicitation/complete'] as const
 

@@ -48,7 +48,8 @@ export const attachUpstreamProcess = (container: Container): UpstreamProcess => 
   }
 
   return {
-    transport: createLineTransport(stdout, stdin, () => stdin.end()),
+    // By these two the SDK knows stdio, where a server that does not answer yet is no fault.
+    transport: Object.assign(createLineTransport(stdout, stdin, () => stdin.end()), { pid: container.pid, stderr: null }),
     ended,
     stop: async (urgency) => {
       if (urgency === 'gently') {
