@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SessionId } from '../contract/ids.ts'
 import { PROTOCOL_VERSION } from '../contract/protocol.ts'
 import type { LedgerEntry } from '../contract/schemas/ledger.ts'
 import type { Session } from '../contract/schemas/session.ts'
 import { judgeCall } from '../domain/judge-call.ts'
+import { isOver } from '../domain/session-state.ts'
 import { PRICE_TABLE } from '../domain/price-table.ts'
 import type { AgentAdapter } from './agents/adapter.ts'
 import { claudeCode } from './agents/claude-code/claude-code.ts'
@@ -20,8 +21,6 @@ import { createToolPins } from './broker/tool-pins.ts'
 import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
 import { chooseContainer } from './containers/choose.ts'
-import { killByFile } from './containers/grip.ts'
-import { removeKillFile } from './containers/kill-file.ts'
 import { createLinuxProvider } from './containers/linux.ts'
 import { createPlainProvider } from './containers/plain.ts'
 import { createEgress } from './egress/egress.ts'
@@ -33,10 +32,12 @@ import { openLedger } from './ledger/ledger.ts'
 import { createSealer } from './ledger/sealer.ts'
 import type { Paths } from './paths.ts'
 import { loadProfile } from './policy/load-profile.ts'
-import type { Clock, Ledger, SecretStore } from './ports.ts'
+import type { Clock, SecretStore } from './ports.ts'
 import { processStartTime } from './process-info.ts'
 import { createAlarms } from './supervisor/alarms.ts'
 import { createDetachedViewers } from './supervisor/detached-viewers.ts'
+import { takeOverSessions } from './supervisor/earlier-sessions.ts'
+import { takeKillNote } from './supervisor/kill-note.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
 import { createPace } from './supervisor/pace.ts'
 import { createSessionActivity } from './supervisor/session-activity.ts'
@@ -85,20 +86,6 @@ const makeFolders = (paths: Paths): void => {
   }
 }
 
-/** What an earlier host left running when it died: nothing may run without one. */
-const endOrphans = async (paths: Paths, ledger: Ledger, log: (line: string) => void): Promise<void> => {
-  for (const name of readdirSync(paths.killFiles)) {
-    const file = join(paths.killFiles, name)
-    try {
-      const proof = await killByFile(file)
-      if (proof.killed > 0) ledger.append('alarm/raised', null, { message: 'A session had outlived its host; it was ended, its changes kept.', killFile: name, ...proof })
-      if (proof.survivors.length === 0) removeKillFile(file)
-    } catch (error) {
-      log(`kill file ${name}: ${String(error)}`)
-    }
-  }
-}
-
 /** Undoes steps, newest first, each whatever became of the others. */
 type Undo = (() => unknown)[]
 
@@ -134,7 +121,6 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const listeners: ((entry: LedgerEntry) => void)[] = [(entry) => hub.publish('ledger/appended', entry)]
   const ledger = openLedger({ file: paths.ledger, clock, onAppended: (entry) => listeners.forEach((listener) => listener(entry)) })
   opened.push(() => ledger.close())
-  await endOrphans(paths, ledger, log)
   const startedAt = clock.now()
   ledger.append('host/started', null, { version: VERSION, pid: process.pid })
 
@@ -276,9 +262,12 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     whileStill: (sessionId, work) => supervisor.whileStill(sessionId, work),
     processesOf: (sessionId) => supervisor.processesOf(sessionId),
   })
-  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher })
+  const killedElsewhere = (sessionId: SessionId) => takeKillNote(paths.killFiles, sessionId)
+  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher, killedElsewhere })
+  await takeOverSessions({ paths, clock, ledger, registry, checkpoints, alarms, adopt: supervisor.adopt, log })
 
-  opened.push(keepCheckpointsWithinLimits(checkpoints, (sessionId) => supervisor.liveSession(sessionId) !== null, log))
+  const isLive = (sessionId: SessionId): boolean => !isOver(registry.find(sessionId)?.state ?? 'ended')
+  opened.push(keepCheckpointsWithinLimits(checkpoints, isLive, log))
 
   const { promise: stopped, resolve: tellStopped } = Promise.withResolvers<void>()
   let stopping: Promise<void> | null = null

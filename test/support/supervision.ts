@@ -11,6 +11,7 @@ import { createAlarms } from '../../shared/core/supervisor/alarms.ts'
 import type { LiveSession } from '../../shared/core/supervisor/launch-session.ts'
 import { createPace } from '../../shared/core/supervisor/pace.ts'
 import { createSessionRegistry } from '../../shared/core/supervisor/session-registry.ts'
+import type { SessionEndDeps } from '../../shared/core/supervisor/session-end.ts'
 import { createSupervisor } from '../../shared/core/supervisor/supervisor.ts'
 import { createToolCallGate } from '../../shared/core/supervisor/tool-call-gate.ts'
 import type { SessionViewer } from '../../shared/core/supervisor/viewer.ts'
@@ -57,6 +58,7 @@ export interface Behaviour {
   serversReject: boolean
   effect: 'allow' | 'ask'
   limits: Partial<ProfileLimits>
+  killedElsewhere: SessionEndDeps['killedElsewhere']
 }
 
 /** A container without processes, that does what it is told and remembers it. */
@@ -130,6 +132,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     serversReject: false,
     effect: 'allow',
     limits: {},
+    killedElsewhere: () => Promise.resolve(null),
     ...given,
   }
   const clock = createClock()
@@ -282,7 +285,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     }
   }
 
-  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher: { launch } })
+  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher: { launch }, killedElsewhere: behaviour.killedElsewhere })
   const viewer = createFakeViewer()
   const start = () => supervisor.start({ cwd: '/project', command: ['agent'], env: {}, terminal: null, sandbox: 'auto' }, viewer.viewer)
   const kindsOf = (id: SessionId): string[] => ledger.entries.filter(({ sessionId }) => sessionId === id).map(({ kind }) => kind)

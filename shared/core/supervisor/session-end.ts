@@ -7,6 +7,7 @@ import type { Approvals } from '../approvals/approvals.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
 import type { CheckpointStore, Clock, Container, ContainerExit, KillProof, Ledger } from '../ports.ts'
 import type { Alarms } from './alarms.ts'
+import type { KilledElsewhere } from './kill-note.ts'
 import type { LiveSession } from './launch-session.ts'
 import type { Pace } from './pace.ts'
 import { putBack } from './put-back.ts'
@@ -44,6 +45,8 @@ export interface SessionEndDeps {
   readonly approvals: Approvals
   readonly pace: Pace
   readonly alarms: Alarms
+  /** What a client did that killed the session without this host; null when none has. */
+  readonly killedElsewhere: (sessionId: SessionId) => Promise<KilledElsewhere | null>
 }
 
 /** All ways in which a session ends. None of them rejects for what it could not do. */
@@ -79,7 +82,7 @@ const endAll = async ({ container }: LiveSession): Promise<KillProof> => {
  * A kill, from its first moment on, owns the end; what else is under way with the session looks for `killing` after each
  * wait, and leaves it be.
  */
-export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms }: SessionEndDeps): SessionEnd => {
+export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, killedElsewhere }: SessionEndDeps): SessionEnd => {
   /** Writes the one entry that ends a session, and forgets it. Without the entry, the rest of the end is done all the same. */
   const end = (run: Run, kind: 'session/ended' | 'session/killed', body: Record<string, unknown>, apply: () => void): void => {
     const { id } = run.session
@@ -136,9 +139,24 @@ export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, a
     await within(CLOSE_MS, session.close(run.urgency))
     if (isEnding(id)) return
     await within(LAST_OUTPUT_MS, run.shown)
+    const note = await killedElsewhere(id)
     if (isEnding(id)) return
+    if (note !== null) return endKilledElsewhere(run, note)
     const exitCode = exitCodeOf(exit)
     end(run, 'session/ended', { exitCode, signal: exit.signal, leftBehind: proof.killed }, () => registry.apply(id, { type: 'ended', at: clock.now(), exitCode }))
+  }
+
+  /** The ledger is ours alone to write: what was done without us is recorded now. */
+  const endKilledElsewhere = (run: Run, { outcome, entries }: KilledElsewhere): void => {
+    const { id } = run.session
+    const reason = 'killed by the user, without its host'
+    registry.apply(id, { type: 'kill-started' })
+    try {
+      for (const { kind, body } of entries) ledger.append(kind, id, body)
+    } catch {
+      // As in `end`.
+    }
+    end(run, 'session/killed', { reason, ...outcome }, () => registry.apply(id, { type: 'killed', at: clock.now(), reason }))
   }
 
   const fail = (run: Run, error: unknown): void => {
@@ -179,6 +197,11 @@ export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, a
     }
     await within(CLOSE_MS, session.close('at-once'))
     if (proof.survivors.length > 0) return { ...report, restoreProblem: `Nothing was put back: ${staysAlive(sessionId, proof.survivors)}` }
+    const note = await killedElsewhere(sessionId)
+    if (note !== null) {
+      endKilledElsewhere(run, note)
+      return { ...report, restoreProblem: note.outcome.restoreProblem }
+    }
     const back = await restoreAfterKill(session, keepChanges)
     await within(LAST_OUTPUT_MS, run.shown)
     const body = { processesKilled: proof.killed, durationMs, restoreProblem: back.restoreProblem }

@@ -5,7 +5,7 @@ import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { Container, TerminalSize } from '../ports.ts'
-import type { SessionLauncher } from './launch-session.ts'
+import type { LiveSession, SessionLauncher } from './launch-session.ts'
 import { restoreEntry } from './put-back.ts'
 import { CLOSE_MS, createSessionEnd, type Run, type SessionEndDeps } from './session-end.ts'
 import { endInput, giveInput, showOutput, type SessionViewer } from './viewer.ts'
@@ -14,6 +14,8 @@ import { within } from './within.ts'
 export interface Supervisor {
   /** Starts a session and shows its output to `viewer`; when that goes, the session ends. */
   start(params: CommandParams<'session/start'>, viewer: SessionViewer): Promise<Session>
+  /** Takes on a session, frozen already, that another host started: it can be killed, and ends by itself when nothing is left in it. */
+  adopt(session: LiveSession & { readonly container: Container }): void
   list(): readonly Session[]
   input(sessionId: SessionId, data: Buffer): Promise<void>
   endInput(sessionId: SessionId): void
@@ -78,30 +80,42 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     deps.approvals[change](sessionId)
   }
 
+  const begin = (session: LiveSession): Run => {
+    const { promise: over, resolve } = Promise.withResolvers<void>()
+    const forget = (): void => {
+      live.delete(session.id)
+      resolve()
+    }
+    const run: Run = { session, shown: undefined, turn: Promise.resolve(), kill: null, urgency: 'gently', over, forget }
+    live.set(session.id, run)
+    return run
+  }
+
+  const finishWhenEnded = (run: Run, container: Container): void => {
+    const { id } = run.session
+    ends.finish(run, container).catch((error: unknown) => alarms.raise(id, `The end of session ${id} failed: ${String(error)}`))
+  }
+
   return {
     start: async (params, viewer) => {
       if (isClosing) throw new HoldfastError('host-busy', 'The host is stopping, and starts nothing more. Try again in a moment.')
       const session = launcher.launch(params)
-      const { promise: over, resolve } = Promise.withResolvers<void>()
-      const forget = (): void => {
-        live.delete(session.id)
-        resolve()
-      }
-      const run: Run = { session, shown: undefined, turn: Promise.resolve(), kill: null, urgency: 'gently', over, forget }
-      live.set(session.id, run)
+      const run = begin(session)
       try {
         const container = await session.launched
         if (isClosing) await ends.stop(session)
         deps.pace.begin(session.id)
         run.shown = showOutput(container, session.id, viewer)
         viewer.onClose(() => void ends.hangUp(session).catch(() => undefined))
-        ends.finish(run, container).catch((error: unknown) => alarms.raise(session.id, `The end of session ${session.id} failed: ${String(error)}`))
+        finishWhenEnded(run, container)
         return registry.get(session.id)
       } catch (error) {
         ends.fail(run, error)
         throw error
       }
     },
+
+    adopt: (session) => finishWhenEnded(begin(session), session.container),
 
     list: () => registry.list(),
     input: (sessionId, data) => giveInput(running(sessionId).container, data),
@@ -136,7 +150,8 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       inTurn(sessionId, async (container) => {
         const { state } = registry.get(sessionId)
         if (state === 'running') return registry.get(sessionId)
-        if (state !== 'paused') throw illegal(sessionId, 'resumed')
+        // One whose way to us is closed would go on with nobody to judge its calls.
+        if (state !== 'paused' || running(sessionId).run.session.revoked) throw illegal(sessionId, 'resumed')
         ledger.append('session/resumed', sessionId, {})
         await container.thaw()
         const resumed = registry.apply(sessionId, { type: 'resumed' })

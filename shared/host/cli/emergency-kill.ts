@@ -8,7 +8,8 @@ import { createCheckpointStore } from '../../core/checkpoints/create-checkpoint-
 import { killByFile } from '../../core/containers/grip.ts'
 import { randomIds, systemClock } from '../../core/identifiers.ts'
 import { resolvePaths, type Paths } from '../../core/paths.ts'
-import { putBack } from '../../core/supervisor/put-back.ts'
+import { removeKillNote, writeKillNote, type KillNote } from '../../core/supervisor/kill-note.ts'
+import { putBack, type PutBackParams } from '../../core/supervisor/put-back.ts'
 import { within } from '../../core/supervisor/within.ts'
 import type { Output } from './output.ts'
 import { killLines } from './render.ts'
@@ -44,7 +45,25 @@ const sessionsWithKillFile = async (paths: Paths): Promise<SessionId[]> => {
   return names.flatMap((name) => SessionId.safeParse(basename(name, '.json')).data ?? [])
 }
 
+/** Leaves word for the host, before and after, of what is done without it. */
 const killAlone = async (paths: Paths, sessionId: SessionId, keepChanges: boolean): Promise<KillReport> => {
+  const entries: KillNote['entries'] = []
+  const note = (outcome: KillNote['outcome']): void => {
+    try {
+      writeKillNote(paths.killFiles, sessionId, { outcome, entries })
+    } catch {
+      // A full disk stops no kill.
+    }
+  }
+  note(null)
+  const report = await killAndPutBack(paths, sessionId, keepChanges, (kind, body) => void entries.push({ kind, body }))
+  const { processesKilled, durationMs, restoreProblem } = report
+  if (report.survivors.length === 0) note({ processesKilled, survivors: [], durationMs, restoreProblem })
+  else removeKillNote(paths.killFiles, sessionId)
+  return report
+}
+
+const killAndPutBack = async (paths: Paths, sessionId: SessionId, keepChanges: boolean, record: PutBackParams['record']): Promise<KillReport> => {
   const proofs = await Promise.all((await killFilesOf(paths, sessionId)).map(killByFile))
   const killed = proofs.reduce((sum, proof) => sum + proof.killed, 0)
   const survivors = proofs.flatMap((proof) => proof.survivors)
@@ -55,7 +74,7 @@ const killAlone = async (paths: Paths, sessionId: SessionId, keepChanges: boolea
   const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock: systemClock, ids: randomIds })
   const start = await checkpoints.list(sessionId).then((all) => all.find(({ reason }) => reason === 'start'), () => undefined)
   if (start === undefined) return { ...report, restoreProblem: 'Nothing was put back: no checkpoint of its start was found.' }
-  return { ...report, ...(await putBack({ checkpoints, record: () => undefined, sessionId, root: start.root, target: start.id })) }
+  return { ...report, ...(await putBack({ checkpoints, record, sessionId, root: start.root, target: start.id })) }
 }
 
 /** Each by its kill file. Throws what the first that failed threw, once all others are done and told. */
@@ -97,7 +116,7 @@ const killThroughHost = async (
 
 /**
  * Kills sessions through the host, or, when that does not answer within 300 ms, or falls silent later, without it, by
- * their kill files. The audit log is the host's alone: what is done without it is not in there.
+ * their kill files. The audit log is the host's alone: it records what was done without it when it goes on, or starts.
  */
 export const emergencyKill = async (sessionIds: readonly SessionId[] | 'all', keepChanges: boolean, output: Output): Promise<readonly KillReport[]> => {
   const paths = resolvePaths(process.env)
