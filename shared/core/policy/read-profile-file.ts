@@ -154,13 +154,8 @@ const layerOf = (path: string, origin: 'user' | 'project', profile: ProfileFile,
   return { origin, rules }
 }
 
-/**
- * Reads one profile file; null when there is none. A project's file may not be a symbolic link, a user's may.
- * Throws HoldfastError `profile-invalid` with file, line, column, field and what would be valid.
- */
-export const readProfileFile = async (path: string, origin: 'user' | 'project'): Promise<ReadProfile | null> => {
-  const text = await readText(path, origin === 'user')
-  if (text === null) return null
+/** Reads the text of a profile file; throws as readProfileFile does. */
+export const parseProfileText = (path: string, origin: 'user' | 'project', text: string): ReadProfile => {
   const located = locate(path, text)
   const parsed = ProfileFile.safeParse(located.value ?? {})
   if (!parsed.success) {
@@ -168,4 +163,13 @@ export const readProfileFile = async (path: string, origin: 'user' | 'project'):
     throw issue === undefined ? invalid(path, null, '', 'is not a profile') : explain(path, located, issue)
   }
   return { path, profile: parsed.data, layer: layerOf(path, origin, parsed.data, located) }
+}
+
+/**
+ * Reads one profile file; null when there is none. A project's file may not be a symbolic link, a user's may.
+ * Throws HoldfastError `profile-invalid` with file, line, column, field and what would be valid.
+ */
+export const readProfileFile = async (path: string, origin: 'user' | 'project'): Promise<ReadProfile | null> => {
+  const text = await readText(path, origin === 'user')
+  return text === null ? null : parseProfileText(path, origin, text)
 }

@@ -4,6 +4,7 @@ import { addCheckpointCommands } from './commands/checkpoint-commands.ts'
 import { addClassifyCommand } from './commands/classify-command.ts'
 import { addCompletionCommand } from './commands/completion-command.ts'
 import { addDoctorCommand } from './commands/doctor-command.ts'
+import { addInitCommand } from './commands/init-command.ts'
 import { addPolicyCommands } from './commands/policy-commands.ts'
 import { addRecordCommands } from './commands/record-commands.ts'
 import { addSecretCommands } from './commands/secret-commands.ts'
@@ -44,6 +45,7 @@ export const createProgram = (): Command => {
   addPolicyCommands(program)
   addClassifyCommand(program)
   addDoctorCommand(program)
+  addInitCommand(program)
   addCompletionCommand(program)
   inherit(program)
   return program

@@ -1,0 +1,73 @@
+import type { McpConfig, McpServerConfig } from '../../contract/schemas/mcp-config.ts'
+import { hasSecretArgument, isPlainSecret, isSecretReference, isSecretValue } from '../secret-names.ts'
+
+export interface ProposedServers {
+  readonly servers: Readonly<Record<string, unknown>>
+  /** Keychain items that the servers name. */
+  readonly secrets: readonly string[]
+  readonly notes: readonly string[]
+}
+
+const SHELLS = /(^|\/)(sh|bash|zsh|dash|fish|cmd(\.exe)?|powershell(\.exe)?|pwsh)$/
+const RUNNERS = /(^|\/)(npx|bunx|uvx|pipx|pnpx)$/
+
+/** Why a server cannot be taken over as it is. Never repeats a value. */
+const refusalOf = (config: McpServerConfig): string | null => {
+  if (config.type !== 'stdio') {
+    if (!/^(https:|http:\/\/(localhost|127\.|\[::1\]))/.test(config.url)) return 'its address is not https'
+    return isSecretValue(config.url) || config.url.includes('${') ? 'its address carries a credential or a variable' : null
+  }
+  if (SHELLS.test(config.command)) return 'it runs a shell, which could be anything'
+  if ([config.command, ...config.args].some((word) => word.includes('${'))) return 'its command has variables, which are not filled in'
+  return hasSecretArgument(config.args) ? 'a credential stands in its arguments, where every program sees it' : null
+}
+
+const isPinned = (args: readonly string[]): boolean => {
+  const name = args.find((word) => !word.startsWith('-'))
+  return name === undefined || /.@\d|==\d/.test(name)
+}
+
+const itemOf = (server: string, variable: string): string => `agent/${`${server}-${variable}`.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '')}`
+
+/** Values as they are, with each credential in plain text, and each variable, replaced by the name of a keychain item. */
+const withoutSecrets = (server: string, values: Readonly<Record<string, string>>): { values: Record<string, string>; moved: string[] } => {
+  const moved: string[] = []
+  const entries = Object.entries(values).map(([name, value]) => {
+    if (isSecretReference(name, value)) return [name, value]
+    if (!isPlainSecret(name, value) && !value.includes('${')) return [name, value]
+    moved.push(name)
+    return [`${name}_SECRET`, itemOf(server, name)]
+  })
+  return { values: Object.fromEntries(entries) as Record<string, string>, moved }
+}
+
+/**
+ * The servers of a project, as the user's own profile could hold them: without a credential in plain text, and a GitHub
+ * server held to the project's own repository where it is not held to any.
+ */
+export const proposeServers = (config: McpConfig, repository: string | null): ProposedServers => {
+  const servers: Record<string, unknown> = {}
+  const secrets: string[] = []
+  const notes: string[] = []
+  for (const [name, server] of Object.entries(config.mcpServers)) {
+    const refusal = refusalOf(server)
+    if (refusal !== null) {
+      notes.push(`The server ${name} is left out: ${refusal}.`)
+      continue
+    }
+    const given = server.type === 'stdio' ? server.env : (server.headers ?? {})
+    const { values, moved } = withoutSecrets(name, given)
+    if (server.type === 'stdio' && repository !== null && /github/i.test(name) && values['ALLOWED_REPOS'] === undefined) {
+      values['ALLOWED_REPOS'] = repository
+      notes.push(`The server ${name} is held to ${repository}, where this folder's origin is.`)
+    }
+    secrets.push(...Object.entries(values).filter(([variable]) => variable.endsWith('_SECRET')).map(([, item]) => item))
+    if (moved.length > 0) notes.push(`The server ${name} gets ${moved.join(', ')} from the keychain, not from the file.`)
+    if (server.type === 'stdio' && RUNNERS.test(server.command) && !isPinned(server.args)) notes.push(`The server ${name} runs whatever version is newest; write name@version into its arguments.`)
+    const filled = Object.keys(values).length > 0
+    servers[name] = server.type === 'stdio'
+      ? { command: server.command, ...(server.args.length > 0 ? { args: server.args } : {}), ...(filled ? { env: values } : {}), ...(server.tools === undefined ? {} : { tools: server.tools }) }
+      : { type: server.type, url: server.url, ...(filled ? { headers: values } : {}), ...(server.tools === undefined ? {} : { tools: server.tools }) }
+  }
+  return { servers, secrets: [...new Set(secrets)], notes }
+}

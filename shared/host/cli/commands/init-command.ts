@@ -1,0 +1,118 @@
+import { join, resolve } from 'node:path'
+import { homedir } from 'node:os'
+import type { Command } from 'commander'
+import { AgentName } from '../../../contract/schemas/profile.ts'
+import type { Policy } from '../../../contract/schemas/profile.ts'
+import { HoldfastError } from '../../../contract/errors.ts'
+import { readProject } from '../../../core/onboarding/read-project.ts'
+import { stateOfFile, writeNew } from '../../../core/onboarding/write-new.ts'
+import { resolvePaths } from '../../../core/paths.ts'
+import { parseProfileText, readProfileFile } from '../../../core/policy/read-profile-file.ts'
+import { judgeCall } from '../../../domain/judge-call.ts'
+import type { SampleCall } from '../../../domain/onboarding/known-actions.ts'
+import { proposeProfile, type BoundaryProposal } from '../../../domain/onboarding/propose-profile.ts'
+import { visibleText } from '../../../domain/visible-text.ts'
+import { confirm } from '../confirm.ts'
+import { examples, outputOf } from '../program-output.ts'
+
+interface ProposedFile {
+  readonly path: string
+  readonly text: string
+  readonly origin: 'user' | 'project'
+  /** `kept`: another file is there, and stays. */
+  state: 'proposed' | 'written' | 'same' | 'kept'
+}
+
+const propose = async (path: string, text: string, origin: 'user' | 'project'): Promise<ProposedFile> => {
+  const state = await stateOfFile(path, text)
+  return { path, text, origin, state: state === 'none' ? 'proposed' : state === 'same' ? 'same' : 'kept' }
+}
+
+/** The rules as they will be: of the file that is there, where one is kept. */
+const policyOf = async (files: readonly ProposedFile[]): Promise<Policy> => {
+  const layers = []
+  for (const { path, text, origin, state } of files) {
+    const read = state === 'kept' ? await readProfileFile(path, origin) : parseProfileText(path, origin, text)
+    if (read !== null) layers.push(read.layer)
+  }
+  return { layers }
+}
+
+const sampleText = ({ tool, input }: SampleCall): string => `${tool} ${visibleText(Object.values(input)[0] ?? '')}`
+
+const fileLines = ({ path, text, state }: ProposedFile): string[] =>
+  state === 'kept'
+    ? [`${path} is there already and stays as it is.`, '']
+    : [`${path}${state === 'same' ? ' (there already)' : ''}`, ...visibleText(text).trimEnd().split('\n').map((line) => `  ${line}`), '']
+
+const judged = ({ boundary, samples }: BoundaryProposal, policy: Policy, cwd: string) => ({
+  ...boundary,
+  calls: samples === null ? null : samples.map((call) => ({ ...call, effect: judgeCall({ policy, ...call, cwd, home: homedir() }).effect })),
+})
+
+type Judged = ReturnType<typeof judged>
+
+const holds = ({ kind, calls }: Judged): boolean => calls !== null && calls.every(({ effect }) => (kind === 'forbidden' ? effect !== 'allow' : effect === 'allow'))
+
+const boundaryLines = (boundary: Judged): string[] => {
+  const { kind, text, file, line, calls } = boundary
+  const state = calls === null ? '?   ' : holds(boundary) ? 'ok  ' : 'NO  '
+  return [
+    `  ${state}${kind === 'forbidden' ? 'asks   ' : 'passes '} ${visibleText(text)}  (${file}:${line})`,
+    ...(calls === null ? ['          not understood: it is told to the agent, and held by nothing. Write a rule for it.'] : []),
+    ...(calls ?? []).map((call) => `          ${call.effect.padEnd(5)}  ${sampleText(call)}`),
+  ]
+}
+
+/** `init`: from what a project says of itself to an agent that is held to it. */
+export const addInitCommand = (program: Command): void => {
+  program
+    .command('init')
+    .summary('propose a profile for the agent of this project, from what lies in it')
+    .description(
+      'Reads .mcp.json, CLAUDE.md, AGENTS.md, package.json and the origin, and proposes a holdfast.yaml, which only tightens, and a profile of\n'
+        + 'your own, which names the servers. Shows both, and what the agent could and could not do. Never writes over a file.',
+    )
+    .option('--yes', 'write both without asking')
+    .option('--profile <name>', 'name of the profile and of its agent (default: claude- and the folder)')
+    .option('--cwd <folder>', 'the project (default: here)')
+    .addHelpText('after', examples('holdfast init', 'holdfast init --yes --profile claude-frontend'))
+    .action(async (options: { yes?: true; profile?: string; cwd?: string }, self: Command) => {
+      const output = outputOf(self)
+      const cwd = resolve(options.cwd ?? process.cwd())
+      if (options.profile !== undefined && !AgentName.safeParse(options.profile).success) {
+        throw new HoldfastError('bad-params', `"${options.profile.slice(0, 100)}" cannot be an agent's name: small letters, digits, . _ and - only.`)
+      }
+      const proposal = proposeProfile(await readProject(cwd), options.profile)
+      const files = [
+        await propose(join(cwd, 'holdfast.yaml'), proposal.projectText, 'project'),
+        await propose(join(resolvePaths(process.env).profiles, `${proposal.agent}.yaml`), proposal.userText, 'user'),
+      ]
+      const policy = await policyOf(files)
+      const boundaries = proposal.boundaries.map((each) => judged(each, policy, cwd))
+      const shown = [
+        ...files.flatMap(fileLines),
+        ...proposal.notes.map((note) => `note: ${visibleText(note)}`),
+        ...(boundaries.length === 0 ? ['No boundaries were found in CLAUDE.md or AGENTS.md: what is destructive is asked about, and the rest passes.'] : ['What this agent may do, as you wrote it:']),
+        ...boundaries.flatMap(boundaryLines),
+      ]
+      const fresh = files.filter(({ state }) => state === 'proposed')
+      const asks = options.yes !== true && !output.json && process.stdin.isTTY && fresh.length > 0
+      if (asks) process.stdout.write(`${shown.join('\n')}\n\n`)
+      const agreed = options.yes === true || (asks && (await confirm(`Write ${fresh.map(({ path }) => path).join(' and ')}?`)))
+      if (agreed) {
+        for (const file of fresh) {
+          await writeNew(file.path, file.text, file.origin === 'user' ? 0o600 : 0o644)
+          file.state = 'written'
+        }
+      }
+      const next = [
+        '',
+        ...files.map(({ path, state }) => `${state.padEnd(8)}  ${path}`),
+        ...(agreed || fresh.length === 0
+          ? [...proposal.secrets.map((name) => `Keep its key:   holdfast secret set ${name}`), `Start it:       holdfast run --profile ${proposal.agent} -- claude`]
+          : ['Nothing was written. Write both with: holdfast init --yes']),
+      ]
+      output.result({ agent: proposal.agent, files, boundaries, secrets: proposal.secrets, notes: proposal.notes }, [...(asks ? [] : shown), ...next])
+    })
+}
