@@ -8,7 +8,7 @@ import { toText } from './byte-path.ts'
 import { describeDifference } from './differences.ts'
 import { measureUse } from './disk-use.ts'
 import { explain } from './git.ts'
-import { findAllAreas, gitHomes, shownPath, storedPath, type Areas } from './layout.ts'
+import { findAllAreas, gitHomes, isForeignGit, shownPath, storedPath, type Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
 import { createProject, projectFolder, projectKey, type Project } from './project.ts'
 import { createRecords, type CheckpointRecord, type Journal } from './records.ts'
@@ -74,6 +74,8 @@ export const createCheckpointStore = (deps: {
     const begins = reason === 'before-destructive' || records.list(sessionId).length === 0 ? { sessionId, active: true } : null
     const { tree, extras, objects, moment, leftOut, fileCount } = await look(areas, wanted, begins)
     const project = await projectOf(areas)
+    const hasGit = gitHomes(areas, Object.keys(project.manifest<ObjectLists>(objects))) !== null
+    const foreign = !hasGit && isForeignGit(areas) ? [{ path: '.git', reason: 'the git folder it names does not name this folder back' }] : []
     const record: CheckpointRecord = {
       shown: {
         id: ids.checkpoint(),
@@ -81,10 +83,10 @@ export const createCheckpointStore = (deps: {
         reason,
         root: toText(areas.work),
         extraRoots: Object.values(areas.extras ?? {}).map(toText),
-        hasGit: gitHomes(areas, Object.keys(project.manifest<ObjectLists>(objects))) !== null,
+        hasGit,
         takenAt: clock.now(),
         fileCount,
-        leftOut: leftOut.map(({ path, reason: why }) => ({ path: shownPath(areas, path), reason: why })),
+        leftOut: [...leftOut.map(({ path, reason: why }) => ({ path: shownPath(areas, path), reason: why })), ...foreign],
         pinned: false,
       },
       sequence: (records.list(sessionId).at(-1)?.sequence ?? -1) + 1,

@@ -11,6 +11,8 @@ export interface GitCall {
   readonly env?: Readonly<Record<string, string>>
   /** Byte path of the folder to run in; the root without it. */
   readonly cwd?: string
+  /** After this long it is ended, and has failed. */
+  readonly timeoutMs?: number
   /** Takes the output as it comes; without it the whole output is returned. Never more than one chunk at a time. */
   readonly onOutput?: (chunk: Buffer) => void
 }
@@ -37,12 +39,13 @@ const GIT_MISSING =
  */
 export const createGit =
   (gitDir: string): Git =>
-  ({ args, input, env, cwd, onOutput }) =>
+  ({ args, input, env, cwd, timeoutMs, onOutput }) =>
     new Promise((resolve, reject) => {
       const child = spawn('git', ['-c', 'core.autocrlf=false', '-c', 'core.protectNTFS=false', '-c', 'core.protectHFS=false', ...args], {
         cwd: cwd === undefined ? '/' : toText(cwd),
         env: { ...cleanEnvironment(gitDir), GIT_DIR: gitDir, ...env },
         stdio: ['pipe', 'pipe', 'pipe'],
+        ...(timeoutMs === undefined ? {} : { timeout: timeoutMs, killSignal: 'SIGKILL' as const }),
       })
       const output: Buffer[] = []
       let stderr = ''

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { lstatSync, readFileSync, realpathSync } from 'node:fs'
+import { lstatSync, realpathSync } from 'node:fs'
 import { posix } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import { plainPath, toStoredName } from '../../domain/checkpoint-plan.ts'
 import { fromText, toNative, toText } from './byte-path.ts'
+import { readPlain } from './read-plain.ts'
 
 /**
  * The folders a checkpoint is of, as byte paths: the working tree with the `.git` in it, and, for a linked worktree or a
@@ -58,20 +59,39 @@ export const findAreas = (root: string): Areas => {
     if (kind === 'folder' && kindOf(posix.join(mark, 'HEAD')) !== null) return { work: top }
     if (kind === 'file') {
       const git = pointer(mark, top, /^gitdir: (.+?)\r?\n?$/s)
-      if (git !== null && kindOf(posix.join(git, 'HEAD')) !== null) return withoutInner(top, git)
+      if (git !== null && kindOf(posix.join(git, 'HEAD')) !== null) return isGitOf(top, git) ? withoutInner(top, git) : { work: top }
     }
     if (top === '/') return { work: from }
   }
 }
 
+/**
+ * A `.git` file can name any folder, and whoever writes in the tree can write it: a folder elsewhere counts only when it
+ * names this tree back, as git makes it do, or has no tree of its own.
+ */
+const isGitOf = (work: string, git: string): boolean => {
+  if (isInside(git, work)) return true
+  const tree = pointer(posix.join(git, 'gitdir'), git, /^(.+?)\r?\n?$/s)
+  if (tree !== null) return tree === posix.join(work, '.git')
+  const worktree = pointer(posix.join(git, 'config'), git, /^\s*worktree\s*=\s*"?(.+?)"?\s*$/m)
+  return worktree === null ? posix.basename(git) !== '.git' && kindOf(posix.join(git, 'commondir')) === null : worktree === work
+}
+
 const withoutInner = (work: string, git: string): Areas => {
-  const common = pointer(posix.join(git, 'commondir'), git, /^(.+?)\r?\n?$/s)
+  const named = pointer(posix.join(git, 'commondir'), git, /^(.+?)\r?\n?$/s)
+  const common = named !== null && isInside(git, posix.join(named, 'worktrees')) ? named : null
   const outside = (folder: string | null) => folder !== null && !isInside(folder, work)
   return {
     work,
     ...(outside(git) ? { git } : {}),
     ...(common !== null && common !== git && outside(common) ? { common } : {}),
   }
+}
+
+/** Whether the tree has a `.git` file that leads to no git folder of its own. */
+export const isForeignGit = ({ work, git }: Areas): boolean => {
+  const named = git === undefined && kindOf(posix.join(work, '.git')) === 'file' ? pointer(posix.join(work, '.git'), work, /^gitdir: (.+?)\r?\n?$/s) : null
+  return named !== null && !isInside(named, work)
 }
 
 const resolveFolder = (root: string): string => {
@@ -92,7 +112,7 @@ const kindOf = (path: string): 'file' | 'folder' | null => {
 /** The folder that a one-line file names, resolved; null when there is no such file or folder. */
 const pointer = (file: string, relativeTo: string, pattern: RegExp): string | null => {
   try {
-    const named = pattern.exec(readFileSync(toNative(file), 'latin1'))?.[1]
+    const named = pattern.exec(readPlain(file, 65_536) ?? '')?.[1]
     return named === undefined ? null : realpathSync.native(toNative(posix.resolve(relativeTo, named)), 'buffer').toString('latin1')
   } catch {
     return null

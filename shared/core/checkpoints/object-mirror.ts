@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { toNative } from './byte-path.ts'
+import { readPlain } from './read-plain.ts'
 
 /** Names of a git folder's object files, relative to that folder, by the folder's stored path. */
 export type ObjectLists = Readonly<Record<string, readonly string[]>>
@@ -125,12 +126,7 @@ const linkOrCopy = (from: string, to: string): void => {
 
 /** Object folders that a repository borrows from, and those they borrow from. */
 const alternatesOf = (objects: string, depth = 5): string[] => {
-  let lines: string[]
-  try {
-    lines = readFileSync(toNative(`${objects}/info/alternates`), 'latin1').split('\n')
-  } catch {
-    return []
-  }
+  const lines = (readPlain(`${objects}/info/alternates`, 65_536) ?? '').split('\n')
   const named = lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => posix.resolve(objects, line))
   return depth === 0 ? [] : named.flatMap((folder) => [folder, ...alternatesOf(folder, depth - 1)])
 }

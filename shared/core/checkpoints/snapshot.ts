@@ -1,12 +1,13 @@
-import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { defaultPermissions, isGitPath, type Extras } from '../../domain/checkpoint-plan.ts'
-import { toNative, toText } from './byte-path.ts'
+import { toText } from './byte-path.ts'
 import { editTree, type TreeEdit } from './edit-tree.ts'
 import { GitFailure, userExcludesFile } from './git.ts'
 import type { Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
 import type { Known } from './knowledge.ts'
 import type { Project } from './project.ts'
+import { readPlain } from './read-plain.ts'
 import { isDependencies, isOverLimit, isSettled, walk, type Doubt, type Limits, type Memory, type Settle, type Walk } from './walk.ts'
 
 export interface Snapshot {
@@ -19,6 +20,8 @@ export interface Snapshot {
 }
 
 const ATTEMPTS = 5
+/** git reads ignore rules and the index in the tree: what is no ordinary file there could hold it for ever. */
+const ASK_MS = 10_000
 
 /**
  * Keeps the present state of the areas in the project's store. What the tree `wanted` holds is kept whatever the rules say,
@@ -147,12 +150,11 @@ const settleBy =
 const ignoredAmong = async (project: Project, areas: Areas, tree: string, asked: readonly Doubt[]): Promise<string[]> => {
   const gitFolder = tree === areas.work && areas.git !== undefined ? areas.git : `${tree}/.git`
   const exclude = `${tree === areas.work && areas.common !== undefined ? areas.common : gitFolder}/info/exclude`
-  rmSync(project.infoExclude, { force: true })
-  if (existsSync(toNative(exclude))) copyFileSync(toNative(exclude), project.infoExclude)
+  writeFileSync(project.infoExclude, readPlain(exclude) ?? '', 'latin1')
   const excludes = await userExcludesFile(project.run)
   const env = { GIT_WORK_TREE: toText(tree), GIT_INDEX_FILE: toText(`${gitFolder}/index`) }
   const names = new Map(asked.map((doubt) => [doubt.real.slice(tree.length + 1), doubt.path]))
   const args = ['-C', toText(tree), '-c', 'core.bare=false', '-c', `core.excludesFile=${excludes}`, 'check-ignore', '-z', '--stdin']
-  const ignored = await project.run({ args, input: [...names.keys()].map((name) => `${name}\0`).join(''), env }).catch(() => '')
+  const ignored = await project.run({ args, input: [...names.keys()].map((name) => `${name}\0`).join(''), env, timeoutMs: ASK_MS }).catch(() => '')
   return ignored.split('\0').flatMap((name) => names.get(name) ?? [])
 }

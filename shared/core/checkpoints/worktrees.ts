@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { parsePackedRefs } from '../../domain/checkpoint-plan.ts'
 import { toNative } from './byte-path.ts'
 import { realPath, type Areas } from './layout.ts'
+import { readPlain } from './read-plain.ts'
 
 /** What of a repository belongs to its other working trees, as stored paths: none of it is this session's to move. */
 export interface OtherWorktrees {
@@ -16,22 +17,22 @@ export interface OtherWorktrees {
 export const findOtherWorktrees = (areas: Areas, refsHome: string): OtherWorktrees => {
   const home = realPath(areas, refsHome)
   const folders: string[] = []
-  const heads: (string | null)[] = areas.common === undefined ? [] : [textOf(`${home}/HEAD`)]
+  const heads: (string | null)[] = areas.common === undefined ? [] : [readPlain(`${home}/HEAD`)]
   for (const name of namesIn(`${home}/worktrees`)) {
     const folder = `${home}/worktrees/${name}`
-    const lies = textOf(`${folder}/gitdir`)?.trim()
+    const lies = readPlain(`${folder}/gitdir`)?.trim()
     if (lies === undefined || folder === areas.git || posix.resolve(folder, lies).startsWith(`${areas.work}/`)) continue
     // A working tree whose folder is gone is no one's any more.
     if (!existsSync(toNative(posix.resolve(folder, lies)))) continue
     folders.push(`${refsHome}/worktrees/${name}`)
-    heads.push(textOf(`${folder}/HEAD`))
+    heads.push(readPlain(`${folder}/HEAD`))
   }
   return { folders, branches: heads.flatMap((head) => /^ref: (refs\/heads\/.+?)\n?$/.exec(head ?? '')?.[1] ?? []) }
 }
 
 /** The value of a ref now, loose before packed; null when there is none. */
 export const refValue = (home: string, name: string): string | null =>
-  textOf(`${home}/${name}`)?.trim() ?? parsePackedRefs(textOf(`${home}/packed-refs`) ?? '').get(name) ?? null
+  readPlain(`${home}/${name}`)?.trim() ?? parsePackedRefs(readPlain(`${home}/packed-refs`) ?? '').get(name) ?? null
 
 /** Gives branches that are only packed a file of their own, so that they keep their value when `packed-refs` is replaced. */
 export const unpackBranches = (home: string, names: readonly string[]): void => {
@@ -40,14 +41,6 @@ export const unpackBranches = (home: string, names: readonly string[]): void => 
     if (value === null) continue
     mkdirSync(toNative(posix.dirname(`${home}/${name}`)), { recursive: true })
     writeFileSync(toNative(`${home}/${name}`), `${value}\n`)
-  }
-}
-
-const textOf = (file: string): string | null => {
-  try {
-    return readFileSync(toNative(file), 'latin1')
-  } catch {
-    return null
   }
 }
 

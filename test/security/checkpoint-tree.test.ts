@@ -1,0 +1,100 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createProject, createRepository, filesBelow, gitIn, OTHER_SESSION, SESSION } from '../integration/checkpoint-fixture.ts'
+
+/** What an agent that controls the tree and its git folder can put there, to be met by the host. */
+let { scratch, root, store, file, write }: ReturnType<typeof createProject> = {} as never
+beforeEach(() => void ({ scratch, root, store, file, write } = createProject()))
+afterEach(() => scratch.remove())
+
+const start = () => store.create({ sessionId: SESSION, root, reason: 'start' })
+const pipe = (path: string) => {
+  rmSync(file(path), { recursive: true, force: true })
+  execFileSync('mkfifo', [file(path)])
+}
+
+/** A repository of the user's that the session was not given. */
+const createVictim = () => {
+  const victim = join(scratch.folder, 'victim')
+  createRepository(victim)
+  writeFileSync(join(victim, 'a'), 'victim')
+  gitIn(victim, 'add', '.')
+  gitIn(victim, 'commit', '-q', '-m', 'victim')
+  return victim
+}
+
+test('pipes where git keeps its text hold nobody up, at a checkpoint or at a revert', async () => {
+  write('build/x', 'x')
+  write('big.log', 'l'.repeat(2_000_000))
+  const checkpoint = await start()
+  for (const path of ['.git/HEAD', '.git/packed-refs', '.git/objects/info/alternates', '.git/info/exclude', '.git/config', '.gitmodules', '.gitattributes', '.gitignore']) pipe(path)
+  await store.create({ sessionId: SESSION, root, reason: 'on-demand' })
+  rmSync(file('.git'), { recursive: true })
+  pipe('.git')
+  await store.create({ sessionId: OTHER_SESSION, root, reason: 'start' })
+  unlinkSync(file('.git'))
+  unlinkSync(file('.gitignore'))
+  await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(gitIn(root, 'log', '-1', '--format=%s')).toBe('first\n')
+  expect(readFileSync(file('.gitignore'), 'utf8')).toContain('build')
+}, 60_000)
+
+test('a .git file that names the repository of another folder gives no hold on that', async () => {
+  const victim = createVictim()
+  rmSync(file('.git'), { recursive: true })
+  write('.git', `gitdir: ${victim}/.git\n`)
+  const checkpoint = await start()
+  expect(checkpoint).toMatchObject({ hasGit: false, leftOut: expect.arrayContaining([expect.objectContaining({ path: '.git' })]) as unknown })
+  gitIn(victim, 'commit', '-q', '--allow-empty', '-m', 'by the user')
+  const before = filesBelow(victim)
+  await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(filesBelow(victim)).toEqual(before)
+})
+
+test('a git folder made by the agent cannot name the repository of another folder as the one it shares', async () => {
+  const victim = createVictim()
+  rmSync(file('.git'), { recursive: true })
+  write('fake/HEAD', 'ref: refs/heads/main\n')
+  write('fake/commondir', `${victim}/.git\n`)
+  write('.git', 'gitdir: fake\n')
+  const checkpoint = await start()
+  gitIn(victim, 'commit', '-q', '--allow-empty', '-m', 'by the user')
+  const before = filesBelow(victim)
+  await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(filesBelow(victim)).toEqual(before)
+})
+
+test('a git folder elsewhere that names the folder back, and one with no tree of its own, are kept and come back', async () => {
+  gitIn(root, 'init', '-q', '--separate-git-dir', join(scratch.folder, 'separate'))
+  const checkpoint = await start()
+  expect(checkpoint.hasGit).toBe(true)
+  const before = filesBelow(join(scratch.folder, 'separate'), ['objects'])
+  gitIn(root, 'commit', '-q', '--allow-empty', '-m', 'agent')
+  gitIn(root, 'config', 'core.fsmonitor', 'evil')
+  await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(filesBelow(join(scratch.folder, 'separate'), ['objects'])).toEqual(before)
+})
+
+test('links put in place of folders lead no write, no removal and no permission out of the tree', async () => {
+  write('src/deep/other.ts', 'other')
+  const checkpoint = await start()
+  const outside = join(scratch.folder, 'outside')
+  mkdirSync(join(outside, 'deep'), { recursive: true })
+  mkdirSync(join(outside, 'objects'))
+  writeFileSync(join(outside, 'deep/code.ts'), 'code\n', { mode: 0o600 })
+  writeFileSync(join(outside, 'deep/agent.ts'), 'agent\n')
+  write('src/deep/agent.ts', 'agent\n')
+  await store.create({ sessionId: SESSION, root, reason: 'on-demand' })
+  renameSync(file('src'), file('src-away'))
+  symlinkSync(outside, file('src'))
+  renameSync(file('.git/objects'), file('.git/objects-away'))
+  symlinkSync(join(outside, 'objects'), file('.git/objects'))
+  const before = filesBelow(outside)
+  await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(filesBelow(outside)).toEqual(before)
+  expect(readdirSync(file('src/deep'))).toEqual(['code.ts', 'other.ts'])
+  expect(gitIn(root, 'status', '--porcelain')).toBe('?? src/deep/other.ts\n')
+  expect(existsSync(file('src-away'))).toBe(false)
+})
