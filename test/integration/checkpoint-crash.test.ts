@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createRepository, createScratch, gitIn, openStore, SESSION, stateOf } from './checkpoint-fixture.ts'
 
 /** Instants at which each of the three is killed: raise it for a long run. */
-const KILLS = Number(process.env['HOLDFAST_CHECKPOINT_KILLS'] ?? 4)
+const KILLS = Number(process.env['HOLDFAST_CHECKPOINT_KILLS'] ?? 6)
+const TIME_LIMIT = Math.max(180_000, KILLS * 20_000)
 const CHILD = new URL('../fixtures/checkpoint-child.ts', import.meta.url).pathname
 
 let scratch: ReturnType<typeof createScratch>
@@ -21,7 +22,7 @@ const fill = (text: string, from: number, to: number): void => {
 }
 
 beforeEach(() => {
-  scratch = createScratch()
+  scratch = createScratch(existsSync('/dev/shm') ? '/dev/shm' : undefined)
   root = join(scratch.folder, 'project')
   folder = join(scratch.folder, 'store')
   createRepository(root)
@@ -79,7 +80,7 @@ test(`a checkpoint killed at any instant (${KILLS}) leaves the tree alone, and t
       expect(stateOf(root)).toEqual(before)
     },
   )
-})
+}, TIME_LIMIT)
 
 test(`a revert and an undo killed at any instant (${KILLS} each) come to the same end when run again`, async () => {
   const started = stateOf(root)
@@ -132,4 +133,4 @@ test(`a revert and an undo killed at any instant (${KILLS} each) come to the sam
       expect(stateOf(root)).toEqual(started)
     },
   )
-}, 180_000)
+}, TIME_LIMIT)

@@ -11,8 +11,8 @@ export const SESSION = SessionId.parse('ses_222222222222')
 export const OTHER_SESSION = SessionId.parse('ses_333333333333')
 
 /** A scratch folder that is gone at the end. */
-export const createScratch = () => {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-checkpoint-')))
+export const createScratch = (on = tmpdir()) => {
+  const folder = realpathSync(mkdtempSync(join(on, 'holdfast-checkpoint-')))
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 

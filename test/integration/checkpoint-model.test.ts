@@ -1,14 +1,21 @@
 import fc from 'fast-check'
+import { randomBytes } from 'node:crypto'
 import {
-  appendFileSync, chmodSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync,
+  appendFileSync, chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createRepository, createScratch, filesBelow, gitIn, openStore, SESSION, stateOf } from './checkpoint-fixture.ts'
+import { formatId, SessionId } from '../../shared/contract/ids.ts'
+import { createRepository, createScratch, filesBelow, gitIn, openStore, stateOf } from './checkpoint-fixture.ts'
 
 /** How many random histories to try: raise it for a long run. */
-const RUNS = Number(process.env['HOLDFAST_CHECKPOINT_RUNS'] ?? 40)
-const TIME_LIMIT = Math.max(60_000, RUNS * 4_000)
+const RUNS = Number(process.env['HOLDFAST_CHECKPOINT_RUNS'] ?? 500)
+const CHAIN = 10
+/** Where there is one, a disk in memory: these histories are many and small. */
+const FAST_DISK = existsSync('/dev/shm') ? '/dev/shm' : undefined
+/** Too large to be kept, and so never taken back. */
+const LEFT_OUT = ['huge']
+const TIME_LIMIT = Math.max(60_000, RUNS * 2_000)
 
 const NAMES = [
   'a', 'b.txt', 'dir', 'dir/c', 'dir/deep/d', 'DIR/c', 'A', 'new\nline', 'ünï/cödé', 'n'.repeat(255), '-dash', '"q"', '.env', 'x.log', 'sub/.git~/x', 'nested/a', 'nested/b',
@@ -41,6 +48,8 @@ const operation = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('no-git' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('huge' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('away' as const), name }) },
 )
 type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never
 
@@ -49,7 +58,12 @@ const perform = (root: string, step: Operation): void => {
   const at = (path: string): string => join(root, path)
   try {
     if (step.do === 'git') gitIn(root, ...step.args)
-    else if (step.do === 'no-git') rmSync(at('.git'), { recursive: true, force: true })
+    else if (step.do === 'huge') closeSync(openSync(at('huge'), 'a')), truncateSync(at('huge'), 2 * 1024 ** 3)
+    else if (step.do === 'away') {
+      const outside = `${root}-away-${randomBytes(4).toString('hex')}`
+      renameSync(at(step.name), outside)
+      symlinkSync(outside, at(step.name))
+    } else if (step.do === 'no-git') rmSync(at('.git'), { recursive: true, force: true })
     else {
       mkdirSync(dirname(at(step.name)), { recursive: true })
       if (step.do === 'write') writeFileSync(at(step.name), step.text, 'latin1')
@@ -66,50 +80,56 @@ const perform = (root: string, step: Operation): void => {
 }
 
 /** The state, with git's own words where there is a git left to ask. */
-const observe = (root: string): unknown => {
+const observe = (root: string): { files: Record<string, string>; git?: string } => {
   try {
-    return stateOf(root)
+    return stateOf(root, LEFT_OUT)
   } catch {
-    return { files: filesBelow(root) }
+    return { files: filesBelow(root, LEFT_OUT) }
   }
 }
 
-
-const history = fc.array(operation, { minLength: 1, maxLength: 12 })
+const history = fc.array(operation, { minLength: 1, maxLength: 10 })
+/** Histories that follow each other in one repository, each a session of its own that starts where the last one ended. */
+const chain = fc.array(fc.record({ users: history, agents: history }), { minLength: CHAIN, maxLength: CHAIN })
 
 test(
   `whatever the user and then the agent did, kill and undo give back each byte, mode, ref and index entry (${RUNS} histories)`,
   async () => {
-    const scratch = createScratch()
+    const scratch = createScratch(FAST_DISK)
     const library = join(scratch.folder, 'library')
     createRepository(library)
     gitIn(library, 'commit', '-q', '--allow-empty', '-m', 'library')
     let run = 0
     try {
       await fc.assert(
-        fc.asyncProperty(history, history, async (users, agents) => {
+        fc.asyncProperty(chain, async (histories) => {
           run += 1
           const root = join(scratch.folder, `run-${run}`)
           const store = openStore(join(scratch.folder, `store-${run}`))
           createRepository(root)
-          writeFileSync(join(root, '.gitignore'), '.env\n*.log\n')
+          writeFileSync(join(root, '.gitignore'), '.env\n*.log\nhuge\n')
           gitIn(root, 'add', '-A')
           gitIn(root, 'commit', '-q', '-m', 'first')
-          for (const step of users) perform(root, step)
-          const started = observe(root)
-          const checkpoint = await store.create({ sessionId: SESSION, root, reason: 'start' })
-          for (const step of agents) perform(root, step)
-          const killed = observe(root)
-          const report = await store.revert({ sessionId: SESSION, target: checkpoint.id })
-          expect(observe(root)).toEqual(started)
-          expect(report.conflicts).toEqual([])
-          const undone = await store.undo({ sessionId: SESSION }).catch((error: { code: string }) => error.code)
-          expect(observe(root)).toEqual(killed)
-          if (undone === 'nothing-to-undo') expect(killed).toEqual(started)
+          for (const { users, agents } of histories) {
+            const sessionId = SessionId.parse(formatId('ses', randomBytes(12)))
+            mkdirSync(root, { recursive: true })
+            for (const step of users) perform(root, step)
+            const started = observe(root)
+            const checkpoint = await store.create({ sessionId, root, reason: 'start' })
+            for (const step of agents) perform(root, step)
+            const killed = filesBelow(root, LEFT_OUT)
+            const report = await store.revert({ sessionId, target: checkpoint.id })
+            expect(observe(root)).toEqual(started)
+            expect(report.conflicts).toEqual([])
+            const undone = await store.undo({ sessionId }).catch((error: { code: string }) => error.code)
+            expect(filesBelow(root, LEFT_OUT)).toEqual(killed)
+            if (undone === 'nothing-to-undo') expect(killed).toEqual(started.files)
+            await store.mark({ sessionId, state: 'over' })
+          }
           rmSync(root, { recursive: true })
           rmSync(join(scratch.folder, `store-${run}`), { recursive: true })
         }),
-        { numRuns: RUNS, endOnFailure: process.env['HOLDFAST_CHECKPOINT_RUNS'] === undefined },
+        { numRuns: Math.ceil(RUNS / CHAIN), endOnFailure: process.env['HOLDFAST_CHECKPOINT_RUNS'] === undefined },
       )
     } finally {
       scratch.remove()
