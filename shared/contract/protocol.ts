@@ -37,6 +37,8 @@ const SessionStartParams = z.object({
   /** The viewer's terminal, or null when its streams are pipes or files. */
   terminal: TerminalSize.nullable(),
   sandbox: z.enum(['auto', 'off']),
+  /** With `off` no checkpoint is taken, and nothing can be put back. Without it, a session that cannot have one does not start. */
+  checkpoint: z.enum(['required', 'off']).optional(),
 })
 
 const command = <Params extends z.ZodType, Result extends z.ZodType>(params: Params, result: Result) => ({ params, result })

@@ -166,6 +166,17 @@ test('a socket and a pipe in the tree are named, and neither read nor removed', 
   }
 })
 
+test('a file of 2 GiB is left out by name, and no revert reads or removes it', async () => {
+  write('disk.img', '')
+  truncateSync(file('disk.img'), 2 * 1024 ** 3)
+  const checkpoint = await start()
+  expect(checkpoint.leftOut).toEqual([{ path: 'disk.img', reason: 'too large (2048.0 MiB)' }])
+  write('tracked.txt', 'agent')
+  truncateSync(file('disk.img'), 3 * 1024 ** 3)
+  await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(statSync(file('disk.img')).size).toBe(3 * 1024 ** 3)
+})
+
 test('an object of the repository that is empty, or holds other bytes than its name says, is not relied upon', async () => {
   const objectOf = (path: string): string => {
     const oid = gitIn(root, 'rev-parse', `HEAD:${path}`).trim()

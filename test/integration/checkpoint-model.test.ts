@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { randomBytes } from 'node:crypto'
 import {
-  appendFileSync, chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync,
+  appendFileSync, chmodSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -13,6 +13,7 @@ const RUNS = Number(process.env['HOLDFAST_CHECKPOINT_RUNS'] ?? 500)
 const CHAIN = 10
 /** Where there is one, a disk in memory: these histories are many and small. */
 const FAST_DISK = existsSync('/dev/shm') ? '/dev/shm' : undefined
+const LIMITS = { file: 1_000_000, ignoredFile: 100_000 }
 /** Too large to be kept, and so never taken back. */
 const LEFT_OUT = ['huge']
 const TIME_LIMIT = Math.max(60_000, RUNS * 2_000)
@@ -58,7 +59,10 @@ const perform = (root: string, step: Operation): void => {
   const at = (path: string): string => join(root, path)
   try {
     if (step.do === 'git') gitIn(root, ...step.args)
-    else if (step.do === 'huge') closeSync(openSync(at('huge'), 'a')), truncateSync(at('huge'), 2 * 1024 ** 3)
+    else if (step.do === 'huge') {
+      appendFileSync(at('huge'), '')
+      truncateSync(at('huge'), 2 * LIMITS.file)
+    }
     else if (step.do === 'away') {
       const outside = `${root}-away-${randomBytes(4).toString('hex')}`
       renameSync(at(step.name), outside)
@@ -105,7 +109,7 @@ test(
         fc.asyncProperty(chain, async (histories) => {
           run += 1
           const root = join(scratch.folder, `run-${run}`)
-          const store = openStore(join(scratch.folder, `store-${run}`))
+          const store = openStore(join(scratch.folder, `store-${run}`), LIMITS)
           createRepository(root)
           writeFileSync(join(root, '.gitignore'), '.env\n*.log\nhuge\n')
           gitIn(root, 'add', '-A')

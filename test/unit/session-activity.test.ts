@@ -7,15 +7,18 @@ const sessionId = SessionId.parse('ses_222222222222')
 let told: string[]
 let processes: number[]
 let checkpointFails: boolean
+let hasCheckpoint: boolean
 let activity: ReturnType<typeof createSessionActivity>
 
 beforeEach(() => {
   told = []
   processes = [10, 11]
   checkpointFails = false
+  hasCheckpoint = true
   activity = createSessionActivity({
     checkpoints: { mark: async ({ state }: { state: string }) => void told.push(state) } as never,
     sessionCheckpoints: {
+      has: async () => hasCheckpoint,
       create: async (_session: SessionId, reason: string) => {
         if (checkpointFails) throw new Error('no checkpoint')
         told.push(reason)
@@ -71,4 +74,12 @@ test('a process that a call left behind keeps the session from being quiet, unti
   activity.after(call('c', 'write'))
   await settled()
   expect(told).toEqual(['quiet'])
+})
+
+test('a session that was started without a checkpoint is not held up for one', async () => {
+  hasCheckpoint = false
+  await activity.before(call('b', 'destructive'))
+  activity.after(call('b', 'destructive'))
+  await settled()
+  expect(told).toEqual([])
 })

@@ -127,6 +127,16 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     }
   }
 
+  /** Keeps the folders as they are; without that, the session does not start. */
+  const keepStart = async (sessionId: SessionId, root: string, extraRoots: readonly string[]): Promise<void> => {
+    const kept = await deps.checkpoints.create({ sessionId, root, extraRoots, reason: 'start' }).catch((error: unknown) => {
+      if (!(error instanceof HoldfastError)) throw error
+      throw new HoldfastError(error.code, `${error.message} Nothing was started. To start all the same, with nothing to put back later: holdfast run --no-checkpoint`, { cause: error })
+    })
+    deps.ledger.append('checkpoint/created', sessionId, { checkpointId: kept.id, reason: 'start', files: kept.fileCount, leftOut: kept.leftOut.length })
+    deps.registry.apply(sessionId, { type: 'checkpointed', checkpoint: kept.id })
+  }
+
   const launch: SessionLauncher['launch'] = (params) => {
     const id = deps.ids.session()
     const token = createToken()
@@ -244,9 +254,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         modelKey: hasModelKey ? profile.modelKey : null,
       })
       deps.registry.add(session)
-      const checkpoint = await deps.checkpoints.create({ sessionId: id, root: cwd, extraRoots: prepared.writable, reason: 'start' })
-      deps.ledger.append('checkpoint/created', id, { checkpointId: checkpoint.id, reason: 'start', files: checkpoint.fileCount, leftOut: checkpoint.leftOut.length })
-      deps.registry.apply(id, { type: 'checkpointed', checkpoint: checkpoint.id })
+      if (params.checkpoint !== 'off') await keepStart(id, cwd, prepared.writable)
       stopIfOver()
       const writable = [cwd, ...prepared.writable]
       guarded = guardFiles(writable)

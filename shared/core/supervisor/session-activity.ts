@@ -25,6 +25,7 @@ interface Active {
   /** The agent's own processes: those there before its first call. */
   own: ReadonlySet<number> | null
   isQuiet: boolean
+  hasCheckpoint: boolean | null
   turn: Promise<unknown>
 }
 
@@ -35,7 +36,7 @@ interface Active {
 export const createSessionActivity = ({ checkpoints, sessionCheckpoints, whileStill, processesOf }: SessionActivityDeps): SessionActivity => {
   const sessions = new Map<SessionId, Active>()
   const activeOf = (sessionId: SessionId): Active => {
-    const known = sessions.get(sessionId) ?? { running: new Set(), own: null, isQuiet: false, turn: Promise.resolve() }
+    const known = sessions.get(sessionId) ?? { running: new Set(), own: null, isQuiet: false, hasCheckpoint: null, turn: Promise.resolve() }
     sessions.set(sessionId, known)
     return known
   }
@@ -46,6 +47,8 @@ export const createSessionActivity = ({ checkpoints, sessionCheckpoints, whileSt
   }
 
   const begin = async (active: Active, { sessionId, decision }: ToolCall): Promise<void> => {
+    active.hasCheckpoint ??= await sessionCheckpoints.has(sessionId)
+    if (!active.hasCheckpoint) return
     active.own ??= new Set(await processesOf(sessionId))
     if (decision?.classification.class !== 'write') {
       await whileStill(sessionId, async () => void (await sessionCheckpoints.create(sessionId, 'before-destructive')))
@@ -55,7 +58,7 @@ export const createSessionActivity = ({ checkpoints, sessionCheckpoints, whileSt
   }
 
   const settle = async (active: Active, sessionId: SessionId): Promise<void> => {
-    if (active.isQuiet || active.running.size > 0 || !sessions.has(sessionId)) return
+    if (active.hasCheckpoint !== true || active.isQuiet || active.running.size > 0 || !sessions.has(sessionId)) return
     const now = await processesOf(sessionId)
     if (active.own === null || now.some((pid) => active.own?.has(pid) !== true)) return
     await checkpoints.mark({ sessionId, state: 'quiet' })

@@ -14,6 +14,8 @@ const MAX_IRREVERSIBLE = 1_000
 export interface SessionCheckpoints {
   /** Keeps the folders that the session's first checkpoint is of. Throws HoldfastError `not-found` when it has none. */
   create(sessionId: SessionId, reason: CheckpointReason): Promise<Checkpoint>
+  /** False for a session that was started without. */
+  has(sessionId: SessionId): Promise<boolean>
   diff(sessionId: SessionId, from: CheckpointId, to: CheckpointId | null): Promise<{ diff: CheckpointDiff; irreversible: Irreversible[] }>
   restore(sessionId: SessionId, target: CheckpointId, paths: readonly string[] | undefined): Promise<RestoreReport>
 }
@@ -26,6 +28,8 @@ export const createSessionCheckpoints = ({ checkpoints, ledger }: { checkpoints:
     ledger.append('checkpoint/created', sessionId, { checkpointId: made.id, reason, files: made.fileCount, leftOut: made.leftOut.length })
     return made
   },
+
+  has: async (sessionId) => (await checkpoints.list(sessionId)).length > 0,
 
   diff: async (sessionId, from, to) => {
     const diff = await checkpoints.diff({ sessionId, from, to })

@@ -29,9 +29,10 @@ const addRun = (program: Command): void => {
     .option('--profile <name>', 'an agent profile from your config folder')
     .option('--cwd <folder>', 'where to run it (default: here)')
     .option('--no-sandbox', 'without a container: the agent can then reach everything you can')
+    .option('--no-checkpoint', 'without a kept state of the folder: nothing can be put back')
     .option('--json', 'the session as a JSON object at its end; what the agent prints goes to standard error')
     .addHelpText('after', examples('holdfast run -- claude', 'holdfast run -- claude -p "fix the failing test"', 'holdfast run --profile frontend --cwd ~/web -- claude --model sonnet'))
-    .action(async (command: string[], options: { profile?: string; cwd?: string; sandbox: boolean }, self: Command) => {
+    .action(async (command: string[], options: { profile?: string; cwd?: string; sandbox: boolean; checkpoint: boolean }, self: Command) => {
       const output = outputOf(self)
       const cwd = options.cwd ?? process.cwd()
       const named = options.profile === undefined ? {} : { profile: options.profile }
@@ -39,6 +40,7 @@ const addRun = (program: Command): void => {
         const resolved = await client.call('profile/resolve', { cwd, command, ...named })
         for (const notice of resolved.notices) output.note(notice)
         if (!options.sandbox || resolved.sandbox === 'off') output.note('SANDBOX OFF: this agent can read and change everything that you can.')
+        if (!options.checkpoint) output.note('NO CHECKPOINT: what this agent changes in the folder cannot be put back.')
         const env = pickEnv(resolved.envNames, process.env)
         await client.call('event/subscribe', {})
         const attachment = attach(client, (line) => output.note(line), output.json ? process.stderr : process.stdout)
@@ -49,6 +51,7 @@ const addRun = (program: Command): void => {
           env,
           terminal: viewerTerminal(),
           sandbox: options.sandbox ? 'auto' : 'off',
+          checkpoint: options.checkpoint ? 'required' : 'off',
         })
         attachment.begin(session)
         const ended = await attachment.over
