@@ -6,7 +6,10 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { descendantsOf } from '../../shared/core/containers/proc-parse.ts'
 import { readProcesses, sendSignal } from '../../shared/core/containers/processes.ts'
 import { aliveWith, makeScene, printed, PROVIDERS } from '../fixtures/containers.ts'
@@ -117,6 +120,21 @@ for (const { name, provider, missing } of PROVIDERS) {
     await printed(container, 'up')
     return () => container.kill()
   })
+}
+const linux = PROVIDERS.find(({ name, missing }) => name === 'linux' && missing === null)
+if (linux !== undefined) {
+  // As in a session: the relay is the bundled one where there is a bundle.
+  const bundled = fileURLToPath(new URL('../../build/out/host/network-relay.mjs', import.meta.url))
+  const program = existsSync(bundled) ? bundled : fileURLToPath(new URL('../../shared/host/network-relay.ts', import.meta.url))
+  const socketPath = path.join(scene.folder, 'host.sock')
+  const host = createServer().listen(socketPath)
+  const network = { relay: { file: process.execPath, program }, port: 41_999, socketPath }
+  await measureStart('holdfast, linux, closed network', async () => {
+    const container = await linux.provider.launch(scene.spec('echo up; exec sleep 60', { network, readable: [process.execPath, program, socketPath] }))
+    await printed(container, 'up')
+    return () => container.kill()
+  })
+  host.close()
 }
 print('Start, until the first output. Target: <= 30 ms over a bare spawn', startRows)
 rmSync(scene.folder, { recursive: true })
