@@ -20,9 +20,7 @@ import { createRedactor } from './broker/redactor.ts'
 import { createToolPins } from './broker/tool-pins.ts'
 import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
-import { chooseContainer } from './containers/choose.ts'
-import { createLinuxProvider } from './containers/linux.ts'
-import { createPlainProvider } from './containers/plain.ts'
+import { chooseContainer, containersFor } from './containers/choose.ts'
 import { createEgress } from './egress/egress.ts'
 import { asFileFault } from './file-fault.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -230,8 +228,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const adapters = [...(options.adapters ?? []), claudeCode, plainCommand]
   const resolveProfile = (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) =>
     loadProfile({ cwd: params.cwd, configFolder: paths.config, name: params.profile, command: params.command })
-  const linux = createLinuxProvider()
-  const plain = createPlainProvider(options.programs.plainInit)
+  const containers = containersFor(process.platform, options.programs.plainInit)
   const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock, ids: randomIds })
   const launcher = createSessionLauncher({
     paths,
@@ -250,7 +247,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     judge,
     adapters,
     resolveProfile,
-    chooseContainer: (sandbox) => chooseContainer(sandbox, { contained: linux, uncontained: plain }),
+    chooseContainer: (sandbox) => chooseContainer(sandbox, containers),
     raiseAlarm: alarms.raise,
     shimFile: options.programs.shim,
     relayFile: options.programs.networkRelay,

@@ -1,10 +1,34 @@
 import { HoldfastError } from '../../contract/errors.ts'
 import type { ContainerKind } from '../../contract/schemas/session.ts'
 import type { ContainerProvider } from '../ports.ts'
+import { createLinuxProvider } from './linux.ts'
+import { createMacosProvider } from './macos.ts'
+import { createPlainProvider } from './plain.ts'
+import { createWindowsProvider } from './windows.ts'
 
 export interface ContainerChoice {
   readonly provider: ContainerProvider
   readonly kind: ContainerKind
+}
+
+/** The two ways to hold a session on one platform: with walls, and without. */
+export interface ContainerPair {
+  readonly contained: ContainerProvider
+  readonly uncontained: ContainerProvider
+}
+
+/** Windows has no walls yet. */
+const NONE: ContainerProvider = {
+  kind: 'windows',
+  unavailable: async () => 'There is no container with walls for Windows yet.',
+  launch: () => Promise.reject(new HoldfastError('container-unavailable', 'There is no container with walls for Windows yet.')),
+}
+
+/** `plainInit` is the program that is the first process of a plain container. */
+export const containersFor = (platform: NodeJS.Platform, plainInit?: string): ContainerPair => {
+  if (platform === 'darwin') return { contained: createMacosProvider(true), uncontained: createMacosProvider(false) }
+  if (platform === 'win32') return { contained: NONE, uncontained: createWindowsProvider() }
+  return { contained: createLinuxProvider(), uncontained: createPlainProvider(plainInit) }
 }
 
 /**
@@ -14,7 +38,7 @@ export interface ContainerChoice {
  */
 export const chooseContainer = async (
   sandbox: 'auto' | 'off',
-  { contained, uncontained }: { readonly contained: ContainerProvider; readonly uncontained: ContainerProvider },
+  { contained, uncontained }: ContainerPair,
 ): Promise<ContainerChoice> => {
   const provider = sandbox === 'off' ? uncontained : contained
   const problem = await provider.unavailable()

@@ -1,11 +1,18 @@
 import koffi from 'koffi'
 
 /** The few calls of Linux's C library that Node does not offer. Numbers: include/uapi/linux and asm-generic. */
-const libc = koffi.load(null)
-const prctl = libc.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)')
-const ioctl = libc.func('int ioctl(int fd, ulong request, ...)')
-const syscall = libc.func('long syscall(long number, ...)')
-const waitpid = libc.func('int waitpid(int pid, void *status, int options)')
+const load = () => {
+  const library = koffi.load(null)
+  return {
+    prctl: library.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)'),
+    ioctl: library.func('int ioctl(int fd, ulong request, ...)'),
+    syscall: library.func('long syscall(long number, ...)'),
+    waitpid: library.func('int waitpid(int pid, void *status, int options)'),
+  }
+}
+let loaded: ReturnType<typeof load> | undefined
+/** Loaded at the first use: other platforms have some of them not at all. */
+const libc = () => (loaded ??= load())
 
 const PR_SET_CHILD_SUBREAPER = 36
 const PR_SET_NO_NEW_PRIVS = 38
@@ -23,12 +30,12 @@ const check = (result: number, what: string): number => {
 
 /** Orphans among the descendants come to this process from now on, not to the machine's first. */
 export const becomeSubreaper = (): void => {
-  check(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 'prctl(PR_SET_CHILD_SUBREAPER)')
+  check(libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 'prctl(PR_SET_CHILD_SUBREAPER)')
 }
 
 /** Nothing started from here gains rights by a set-user-id file: what cannot be killed by us cannot begin. */
 export const forbidNewPrivileges = (): void => {
-  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'prctl(PR_SET_NO_NEW_PRIVS)')
+  check(libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'prctl(PR_SET_NO_NEW_PRIVS)')
 }
 
 /**
@@ -37,20 +44,20 @@ export const forbidNewPrivileges = (): void => {
  * On Linux before 5.11 it does nothing.
  */
 export const sealDescriptors = (): void => {
-  syscall(SYS_CLOSE_RANGE, 'uint', 3, 'uint', 0xffff_ffff, 'uint', CLOSE_RANGE_CLOEXEC)
+  libc().syscall(SYS_CLOSE_RANGE, 'uint', 3, 'uint', 0xffff_ffff, 'uint', CLOSE_RANGE_CLOEXEC)
 }
 
 /** Buries a child that has ended. For adopted ones only: Node waits for those it spawned. */
 export const reap = (pid: number): void => {
-  waitpid(pid, null, WNOHANG)
+  libc().waitpid(pid, null, WNOHANG)
 }
 
 /** Unlocks the other end of a pty and opens it by its own number, whatever is mounted at /dev/pts. */
 export const openPtyPeer = (master: number, flags: number): number => {
-  check(ioctl(master, TIOCSPTLCK, 'int *', [0]), 'TIOCSPTLCK')
-  return check(ioctl(master, TIOCGPTPEER, 'int', flags), 'TIOCGPTPEER')
+  check(libc().ioctl(master, TIOCSPTLCK, 'int *', [0]), 'TIOCSPTLCK')
+  return check(libc().ioctl(master, TIOCGPTPEER, 'int', flags), 'TIOCGPTPEER')
 }
 
 export const setWindowSize = (fd: number, columns: number, rows: number): void => {
-  check(ioctl(fd, TIOCSWINSZ, 'uint16_t *', [rows, columns, 0, 0]), 'TIOCSWINSZ')
+  check(libc().ioctl(fd, TIOCSWINSZ, 'uint16_t *', [rows, columns, 0, 0]), 'TIOCSWINSZ')
 }

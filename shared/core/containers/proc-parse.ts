@@ -1,11 +1,11 @@
-/** The pure part: text of Linux's /proc and cgroup files in, facts out. Formats: proc(5), cgroup-v2.rst. */
+/** The pure part: text of Linux's /proc and cgroup files, and of ps, in, facts out. Formats: proc(5), cgroup-v2.rst. */
 
 export interface ProcessStat {
   readonly pid: number
   /** One letter of proc(5): R running, S sleeping, D disk, T stopped, t traced, Z zombie, X dead, I idle. */
   readonly state: string
   readonly parent: number
-  /** Clock ticks since boot; with the process id it names one process for as long as the machine is up. */
+  /** Clock ticks since boot, or seconds of the clock where ps tells; with the process id it names one process for as long as the machine is up. */
   readonly startTime: number
 }
 
@@ -24,6 +24,14 @@ export const parseStat = (text: string): ProcessStat | null => {
   const numbers = [stat.pid, stat.parent, stat.startTime]
   return stat.state.length === 1 && numbers.every(Number.isSafeInteger) && stat.pid > 0 ? stat : null
 }
+
+/** What `ps -axo pid=,ppid=,stat=,lstart=` prints, with start times in seconds since 1970: ps(1), alike on macOS and Linux. */
+export const parsePs = (text: string): ProcessStat[] =>
+  text.split('\n').flatMap((line) => {
+    const [, pid, parent, state, started] = /^\s*(\d+)\s+(\d+)\s+([A-Za-z])\S*\s+(.+?)\s*$/.exec(line) ?? []
+    const startTime = Date.parse(started ?? '') / 1_000
+    return pid === undefined || Number.isNaN(startTime) ? [] : [{ pid: Number(pid), parent: Number(parent), state: state ?? '', startTime }]
+  })
 
 export interface CgroupMount {
   /** The folder inside the cgroup tree that is mounted. */

@@ -6,8 +6,7 @@ import { formatId, SessionId } from '../../contract/ids.ts'
 import { OLDEST_VERSION, requireVersion } from '../agents/claude-code/version.ts'
 import { findExecutable, foldersToSearch, requireOutOfReach } from '../agents/find-executable.ts'
 import { createCgroup, removeCgroup } from '../containers/cgroup.ts'
-import { createLinuxProvider } from '../containers/linux.ts'
-import { createPlainProvider } from '../containers/plain.ts'
+import { containersFor } from '../containers/choose.ts'
 import { fail, type Finding, ok, warn } from './finding.ts'
 
 const OLDEST_NODE = 24
@@ -32,13 +31,16 @@ export const examineGit = async (path: string, here: string): Promise<Finding> =
 }
 
 /** Makes a real container, as a session would. */
-export const examineContainer = async (): Promise<Finding> => {
-  const problem = await createLinuxProvider().unavailable()
+export const examineContainer = async (platform = process.platform): Promise<Finding> => {
+  const { contained, uncontained } = containersFor(platform, '')
+  const problem = await contained.unavailable()
+  if (problem === null && contained.kind === 'macos') return warn('container', 'Seatbelt, not run on this platform yet: agents should see their project and nothing else of yours', 'Try it on something that you can lose.')
   if (problem === null) return ok('container', 'bubblewrap made one: agents see their project and nothing else of yours')
-  const plain = await createPlainProvider('').unavailable()
-  return plain === null
-    ? warn('container', 'plain: kill and revert hold, and nothing is hidden from the agent', problem)
-    : fail('container', 'none works on this machine', `${problem} ${plain}`)
+  const without = await uncontained.unavailable()
+  const untried = uncontained.kind === 'plain' ? '' : ', not run on this platform yet'
+  return without === null
+    ? warn('container', `${uncontained.kind}${untried}: kill and revert hold, and nothing is hidden from the agent`, problem)
+    : fail('container', 'none works on this machine', `${problem} ${without}`)
 }
 
 /** Makes a control group and removes it. */

@@ -189,8 +189,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const hasModelKey = firstKey !== null
       const env = Object.fromEntries(Object.entries(params.env).filter(([name]) => passesEnv(profile.envPass, name)))
       const home = agentHome(deps.paths, profile, cwd)
-      // Without walls nothing can be shown elsewhere than where it is, and what is at the user's home is the user's.
-      const homeAt = kind === 'off' ? home : homedir()
+      // Only namespaces show a folder elsewhere than where it is, and what is at the user's home is the user's.
+      const homeAt = kind === 'linux' ? homedir() : home
       folder = await createSessionFolder(deps.paths, id)
       const brokerSocket = join(folder, 'broker.sock')
       const baseUrl = deps.agentServer.baseUrlFor(token)
