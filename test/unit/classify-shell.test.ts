@@ -16,10 +16,10 @@ const destructive = corpus.filter((entry) => entry.class === 'destructive').map(
 const harmless = corpus.filter((entry) => entry.class !== 'destructive')
 
 describe('the labelled corpus', () => {
-  test('holds several hundred commands, none twice, harmless and destructive ones', () => {
+  test('holds over 2,500 commands, none twice, harmless and destructive ones', () => {
     expect(new Set(corpus.map((entry) => entry.command)).size).toBe(corpus.length)
-    expect(destructive.length).toBeGreaterThan(300)
-    expect(harmless.length).toBeGreaterThan(300)
+    expect(destructive.length).toBeGreaterThan(1_300)
+    expect(harmless.length).toBeGreaterThan(1_200)
   })
 
   test('a hundred heredocs, each with an end, are read', () => {
@@ -207,6 +207,42 @@ describe('what cannot be known is not guessed', () => {
     expect(classifyShell('frobnicate --all').class).toBe('write')
   })
 })
+
+describe('what is made up in the line itself is followed, or is destructive where it may be an option', () => {
+  test.each([
+    ['f() { git push "$@"; }; f --force'],
+    ['set -- push --force; git "$@"'],
+    ['args=(reset --hard); git "${args[@]}"'],
+    ['for v in get delete; do kubectl $v pod x; done'],
+    ['git push $(echo --force)'],
+    ['git push ${NOPE:---force}'],
+    ['read -r o <<< --force; git push $o'],
+    ['echo --force | xargs git push'],
+    ['git push $(rev <<< ecrof--)'],
+    ['a=xx--force; git push ${a#xx}'],
+    ['o=x; while true; do git push $o; o=--force; git push $o; done'],
+    ['git $COMMAND'],
+  ])('%s', (command) => {
+    expect(classifyShell(command).class).toBe('destructive')
+  })
+
+  test.each([
+    ['git push -u origin "$(git branch --show-current)"'],
+    ['git checkout "$BRANCH"'],
+    ['for b in a b; do git branch "$b"; done'],
+    ['run() { npm "$@"; }; run test'],
+    ['docker build -t "app:$(git rev-parse --short HEAD)" .'],
+  ])('but %s is a write', (command) => {
+    expect(classifyShell(command).class).toBe('write')
+  })
+})
+
+test.each(['claude -p hi', 'npx -y @openai/codex exec x', 'env -u ANTHROPIC_BASE_URL claude', 'bash -c "gemini -p x"', 'python -m aider'])(
+  'another agent is never started unasked: %s', (command) => {
+    const { class: found, reasons } = classifyShell(command)
+    expect(found).toBe('destructive')
+    expect(reasons.join()).toContain('another agent')
+  })
 
 describe('where a command runs', () => {
   const place = { cwd: '/home/a/project', home: '/home/a' }

@@ -1,12 +1,16 @@
 import { destructive } from './finding.ts'
 import type { Input, ShellState } from './shell-state.ts'
-import { isKnown } from './words.ts'
+import { isKnown } from './unknown.ts'
 
 /** What the reader of the script offers to a command that runs, or changes, more of it. */
 export interface ScriptHooks {
   runScript(script: string, why: string): void
   assignTo(name: string, value: string | null): void
+  /** From now on `$1`, `$2` … are these; null when they are not known. */
+  setArguments(args: readonly string[] | null): void
   judgeVariable(name: string, value: string): void
+  /** Reads the bodies of a function with these arguments. */
+  callFunction(name: string, args: readonly string[]): void
   /** Whether the command stands in the line itself, not in another command's arguments. */
   readonly written: boolean
 }
@@ -22,11 +26,11 @@ export interface Call {
   readonly run: (argv: readonly string[], input: Input) => void
 }
 
-/** A program's name without folder, `.exe` and version: `/usr/bin/python3.12` → `python`. Null when it cannot be told. */
+/** A program's name without folder, `.exe` and version, be it a package's: `/usr/bin/python3.12` → `python`. Null when it cannot be told. */
 export const programOf = (name: string): string | null => {
   const base = name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1)
   if (base === '' || !isKnown(base)) return null
-  const plain = base.replace(/\.(exe|cmd|bat)$/i, '')
+  const plain = base.replace(/(?<=.)@[\w.^~-]+$/, '').replace(/\.(exe|cmd|bat)$/i, '')
   const versioned = /^(python|pypy|node|perl|ruby|php|pip|lua|awk|bash|clang|gcc|psql|mkfs)[-.\d]/.exec(plain)?.[1]
   return versioned ?? plain
 }
@@ -34,6 +38,6 @@ export const programOf = (name: string): string | null => {
 /** Judges what a program reads and runs as a script. */
 export const runInput = (call: Call, what: string): void => {
   const { input, hooks, state } = call
-  if (input === 'unknown') state.findings.push(destructive(`${call.program}: runs ${what} that cannot be seen here`))
+  if (input === 'unknown' || input === 'hidden') state.findings.push(destructive(`${call.program}: runs ${what} that cannot be seen here`))
   else if (input !== 'none') hooks.runScript(input.text, `${call.program} from its input`)
 }

@@ -1,13 +1,19 @@
-import { type Command, forEachChild, type Pipeline, type Redirect, type Redirection, type SyntaxNode } from 'unbash'
+import {
+  type Assignment, type Command, type For, forEachChild, type ParsedScript, type Pipeline, type Redirect, type Redirection, type Select, type SyntaxNode,
+} from 'unbash'
 import type { Classification } from '../../contract/schemas/tool-call.ts'
-import { judgeCommand } from './commands.ts'
+import { programOf } from './call.ts'
+import { commandBehind, judgeCommand } from './commands.ts'
 import { destructive, shown, summarize, write } from './finding.ts'
 import { judgeWrittenPath } from './paths.ts'
-import { type Input, parseNested, parseScript, type ShellState, type SimpleCommand } from './shell-state.ts'
+import { isShell } from './run-code.ts'
+import { type Input, MAX_DEPTH, parseNested, parseScript, type ShellState, type SimpleCommand } from './shell-state.ts'
+import { HIDDEN, isBlank, isHidden, isKnown, UNKNOWN } from './unknown.ts'
+import { createVariables } from './variables.ts'
 import {
-  createVariables, expandArgument, expandWord, isGlob, isKnown, textOfParts, UNKNOWN, valueOfAssignment, valueOfWord,
+  elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, textOfParts, textOfPrint, valueOfAssignment, valueOfWord,
 } from './words.ts'
-import { COMMAND_VARIABLES, LOADING_VARIABLES } from './wrappers.ts'
+import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS } from './wrappers.ts'
 
 export interface ShellContext {
   /** The project's folder, where the command starts; without it no path counts as outside the project. */
@@ -26,25 +32,21 @@ export interface ShellReading {
 }
 
 const MAX_COMMAND = 4 * 1024 * 1024
+const MAX_CALLS = 8
 
-const textOfEcho = (argv: readonly string[]): Input => {
-  const words = argv.slice(1)
-  if (argv[0] === 'echo') {
-    while (/^-[neE]+$/.test(words[0] ?? '')) words.shift()
-  } else if (argv[0] !== 'printf') return 'unknown'
-  else if (words.length > 1) return 'unknown'
-  const text = words.join(' ').replaceAll('\\n', '\n')
-  return isKnown(text) && !/[\\%]/.test(text) ? { text } : 'unknown'
-}
+/** Of a script even what is known in part is worth reading. */
+const inputOfText = (text: string): Input => (isBlank(text) && !isKnown(text) ? inputOf(text) : { text })
+
+const inputOf = (text: string): Input => (isKnown(text) ? { text } : isHidden(text) ? 'hidden' : 'unknown')
 
 const inputOfRedirects = (redirects: readonly Redirection[], state: ShellState): Input | null => {
   let input: Input | null = null
   for (const redirect of redirects) {
     if (redirect.type === 'HereDoc') {
       const { body } = redirect
-      input = { text: body.parts === undefined ? body.text : textOfParts(body.parts, state.variables) }
+      input = inputOfText(body.parts === undefined ? body.text : textOfParts(body.parts, state.variables))
     } else if (redirect.type === 'HereString') {
-      input = redirect.target === undefined ? 'unknown' : { text: valueOfWord(redirect.target, state.variables) }
+      input = redirect.target === undefined ? 'unknown' : inputOfText(valueOfWord(redirect.target, state.variables))
     } else if (redirect.operator === '<' || redirect.operator === '<>') {
       const target = redirect.target === undefined ? '' : valueOfWord(redirect.target, state.variables)
       input = target === '/dev/null' ? 'none' : 'unknown'
@@ -83,9 +85,23 @@ const createReader = (state: ShellState) => {
     state.variables.set(name, value)
   }
 
+  const setArguments = (args: readonly string[] | null): void => {
+    const names = ['1', '@', '*']
+    if (state.variables.arguments()?.join(' ') !== args?.join(' ') && names.some((name) => state.namedPrograms.has(name))) {
+      state.findings.push(destructive('the arguments name a program, and change: which one runs cannot be told'))
+    }
+    state.variables.setArguments(args)
+  }
+
   const judgeVariable = (name: string, value: string): void => {
-    if (LOADING_VARIABLES.test(name)) state.findings.push(destructive(`${name}: makes a program load other code`))
+    if (LOADING_VARIABLES.test(name) || (LOADING_OPTIONS.test(name) && LOADS.test(value))) state.findings.push(destructive(`${name}: makes a program load other code`))
     else if (COMMAND_VARIABLES.test(name) && value !== '') runScript(value, name)
+  }
+
+  const assign = (assignment: Assignment, value: string | null): void => {
+    const elements = elementsOfAssignment(assignment, state.variables)
+    if (elements === null) assignTo(assignment.name, value)
+    else state.variables.setArray(assignment.name, elements)
   }
 
   const readCommand = (command: Command, piped: Input): void => {
@@ -93,7 +109,7 @@ const createReader = (state: ShellState) => {
     const { name } = command
     const argv: string[] = []
     if (name !== undefined) {
-      argv.push(...(isGlob(name) ? [UNKNOWN] : expandWord(name, state.variables)))
+      argv.push(...(isGlob(name) || isWorkedOut(name) ? [UNKNOWN] : expandWord(name, state.variables)))
       const named = /^"?\$\{?(\w+)\}?"?$/.exec(name.text)?.[1]
       if (named !== undefined) state.namedPrograms.add(named)
     }
@@ -104,35 +120,58 @@ const createReader = (state: ShellState) => {
     for (const item of command.prefix) {
       if (item.type !== 'Assignment') continue
       const value = valueOfAssignment(item, state.variables)
-      if (bare) assignTo(item.name, value)
+      if (bare) assign(item, value)
       judgeVariable(item.name, value ?? UNKNOWN)
     }
     if (/^(export|declare|local|readonly|typeset)$/.test(argv[0] ?? '')) {
       for (const argument of command.args) {
         if (argument.type !== 'Assignment') continue
         const value = valueOfAssignment(argument, state.variables)
-        assignTo(argument.name, value)
+        assign(argument, value)
         judgeVariable(argument.name, value ?? UNKNOWN)
       }
     }
     if (bare) return
-    const input = inputOfRedirects(command.redirects, state) ?? piped
-    judgeCommand(argv, input, state, { runScript, assignTo, judgeVariable, written: state.depth === 0 })
+    const given = inputOfRedirects(command.redirects, state) ?? piped
+    const cutsOddly = argv[0] === 'read' && command.prefix.some((item) => item.type === 'Assignment' && item.name === 'IFS' && item.text !== 'IFS=')
+    const input = cutsOddly && typeof given === 'object' ? 'hidden' : given
+    judgeCommand(argv, input, state, { runScript, assignTo, setArguments, judgeVariable, callFunction, written: state.depth === 0 })
   }
 
-  const outputOf = (node: SyntaxNode): Input => {
+  /** What a command prints. What another program makes of text that is known is hidden. */
+  const outputOf = (node: SyntaxNode, piped: Input): Input => {
     if (node.type !== 'Command' || node.name === undefined) return 'unknown'
-    const argv = [node.name, ...node.args].flatMap((argument) => expandArgument(argument, state.variables))
-    if (argv[0] === 'cat' && argv.length === 1) return inputOfRedirects(node.redirects, state) ?? 'unknown'
-    return textOfEcho(argv)
+    const argv = commandBehind([node.name, ...node.args].flatMap((argument) => expandArgument(argument, state.variables)))
+    const program = programOf(argv[0] ?? '')
+    if (program === 'echo' || program === 'printf') return inputOf(textOfPrint([program, ...argv.slice(1)]))
+    const input = inputOfRedirects(node.redirects, state) ?? piped
+    if (program === 'cat' && argv.length === 1) return input
+    if (program === 'eval' || program === null || isShell(program) || state.functions.has(program)) return 'hidden'
+    return typeof input === 'object' || input === 'hidden' ? 'hidden' : 'unknown'
+  }
+
+  /** What a substitution becomes: that of one command or pipeline is followed. */
+  const outputOfScript = (script: ParsedScript): string => {
+    const node = script.commands.length === 1 ? script.commands[0]?.command : undefined
+    if (node === undefined) return UNKNOWN
+    const commands = node.type === 'Pipeline' ? node.commands : [node]
+    const output = commands.reduce<Input>((input, command) => outputOf(command, input), 'none')
+    return typeof output === 'object' ? output.text.replace(/\n+$/, '') : output === 'hidden' ? HIDDEN : UNKNOWN
   }
 
   const readPipeline = (pipeline: Pipeline, piped: Input): void => {
     let input = piped
     for (const command of pipeline.commands) {
       visit(command, input)
-      input = outputOf(command)
+      input = outputOf(command, input)
     }
+  }
+
+  /** A loop's body is read once, its variable standing for every value. */
+  const readLoop = (node: For | Select, piped: Input): void => {
+    const values = node.wordlist?.flatMap((word) => (isGlob(word) ? [UNKNOWN] : expandWord(word, state.variables)))
+    for (const value of values ?? [UNKNOWN]) assignTo(node.name.value, isHidden(value) ? HIDDEN : isKnown(value) ? value : null)
+    forEachChild(node, (child) => visit(child, piped))
   }
 
   const visitParts = (node: SyntaxNode): void => {
@@ -162,13 +201,11 @@ const createReader = (state: ShellState) => {
         readPipeline(node, piped)
         return
       case 'Function':
-        if (state.functions.has(node.name.value)) state.functions.set(`${node.name.value} ${node.pos}`, node.body)
-        else state.functions.set(node.name.value, node.body)
+        state.functions.set(node.name.value, [...(state.functions.get(node.name.value) ?? []), node.body])
         return
       case 'For':
       case 'Select':
-        state.variables.set(node.name.value, null)
-        forEachChild(node, (child) => visit(child, piped))
+        readLoop(node, piped)
         return
       case 'Subshell':
         inOwnFolder(() => forEachChild(node, (child) => visit(child, piped)))
@@ -189,18 +226,40 @@ const createReader = (state: ShellState) => {
     }
   }
 
-  /** Bodies are read last, when all variables that they may use are known; a body may define more. */
+  /** Reads the bodies of a function, for what they cost, with these arguments; null when they are not known. */
+  const readFunction = (name: string, args: readonly string[] | null): void => {
+    const bodies = state.functions.get(name) ?? []
+    if (state.readingFunctions.has(name)) {
+      state.findings.push(destructive(`${shown(name)}: calls itself without end`))
+      return
+    }
+    state.parseBudget -= bodies.reduce((sum, body) => sum + body.end - body.pos, 0)
+    if (state.depth >= MAX_DEPTH || state.parseBudget < 0) {
+      state.findings.push(destructive(`${shown(name)}: too tangled to judge`))
+      state.understood = false
+      return
+    }
+    state.readingFunctions.add(name)
+    state.depth += 1
+    state.variables.withArguments(args, () => bodies.forEach((body) => visit(body, 'none')))
+    state.depth -= 1
+    state.readingFunctions.delete(name)
+  }
+
+  const callFunction = (name: string, args: readonly string[]): void => {
+    const calls = state.calls.get(name) ?? []
+    if (calls.length < MAX_CALLS) state.calls.set(name, [...calls, args])
+    readFunction(name, args)
+  }
+
+  /** Bodies are read again at the end, when all variables that they may use are known; a body may define more. */
   const readFunctions = (): void => {
-    for (const [name, body] of state.functions) {
-      if (body === null) continue
-      state.functions.set(name, null)
-      state.readingFunction = name
-      visit(body, 'none')
-      state.readingFunction = null
+    for (const name of state.functions.keys()) {
+      for (const args of state.calls.get(name) ?? [null]) readFunction(name, args)
     }
   }
 
-  return { visit, readFunctions }
+  return { visit, readFunctions, outputOfScript }
 }
 
 const refusal = (reason: string): ShellReading => ({
@@ -220,20 +279,21 @@ export const readShell = (command: string, context: ShellContext = {}): ShellRea
   const state: ShellState = {
     findings: [],
     commands: [],
-    variables: createVariables(4 * command.length + 65_536),
+    variables: createVariables(4 * command.length + 65_536, (script) => reader.outputOfScript(script)),
     functions: new Map(),
     aliases: new Map(),
-    readingFunction: null,
+    calls: new Map(),
+    readingFunctions: new Set(),
     namedPrograms: new Set(),
     place: { projectFolder: folder, folder: folder ?? '.', home: context.home },
     depth: 0,
     parseBudget: 4 * command.length + 65_536,
     understood: true,
   }
+  const reader = createReader(state)
   try {
     const parsed = parseScript(command)
     if (parsed === null) return refusal('more heredocs than can be judged')
-    const reader = createReader(state)
     reader.visit(parsed, 'none')
     reader.readFunctions()
   } catch {

@@ -145,7 +145,7 @@ const judgeStatement = (tokens: readonly Token[], label: string, level: number):
     if (text === 'outfile' || text === 'dumpfile') found.push(write(`${label}: writes a file`))
   }
   if (first === 'alter') {
-    const risky = texts.has('drop') || texts.has('user') || texts.has('role') || texts.has('system') || texts.has('detach')
+    const risky = texts.has('drop') || texts.has('user') || texts.has('role') || texts.has('system') || texts.has('detach') || texts.has('delete')
     found.push(risky ? destructive(`${label}: drops part of a table, or changes a role`) : write(`${label}: changes its shape`))
   }
   if (/^(create|set)$/.test(first) && (texts.has('user') || texts.has('role') || texts.has('password'))) {
@@ -153,7 +153,9 @@ const judgeStatement = (tokens: readonly Token[], label: string, level: number):
   }
   if (first === 'select' && texts.has('into')) found.push(write(`${label}: writes what it selects`))
   if (first === 'set' && texts.has('global')) found.push(write(`${label}: changes the server`))
-  if (CODE_IN_STRINGS.has(first)) {
+  const runsStrings = CODE_IN_STRINGS.has(first)
+    || tokens.some(({ text }, index) => (text === 'execute' || text === 'exec') && HEADS_AFTER.has(tokens[index - 1]?.text ?? ''))
+  if (runsStrings) {
     for (const { text } of tokens) {
       if (text.startsWith("'")) found.push(...judge(text.slice(1, -1).replaceAll("''", "'"), level + 1))
     }

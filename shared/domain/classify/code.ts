@@ -1,6 +1,6 @@
 import { destructive, type Finding, read, shown, write } from './finding.ts'
 import { judgeWrittenPath, type Place } from './paths.ts'
-import { isKnown, UNKNOWN } from './words.ts'
+import { isBlank, isKnown } from './unknown.ts'
 
 /** How an interpreter takes code from its arguments. */
 export interface Interpreter {
@@ -29,6 +29,7 @@ const REMOVES = new RegExp(
   + String.raw`rimraf|shred|send2trash|truncate|truncateSync|ftruncate|Remove-Item|Clear-Content|Stop-Process|Stop-Computer|`
   + String.raw`Format-Volume|dropDatabase|dropTables?|drop_all|drop_table|delete_all|destroy_all|deleteMany|deleteFile|`
   + String.raw`FLUSHALL|flushall|flushdb|rmall|erase)\b`
+  + String.raw`|\bfrom\s+(os|shutil|pathlib|subprocess)\s+import\s+[^;\n]*(\b(remove\w*|unlink|rm\w*|truncate|replace|kill\w*)\b|\*)`
   + String.raw`|\b(os|fs|fsp|fsPromises|promises|Deno|File|Dir|FileUtils|FileSystem|io|shutil|file)\s*\.\s*(rm|rm\w*|remove\w*|delete\w*)\b`
   + String.raw`|\.(delete|remove_dir|rmtree|drop)\s*\(\s*\)|\.rm\s*\(|\b(requests|axios|http|httpx|client|session)\.delete\s*\(`
   + String.raw`|method\s*[:=]\s*['"]DELETE|Net::HTTP::Delete|(^|[;|(]\s*)(ri|del|rd|erase)\s|file\.remove|(^|\W)delete\s+file`, 'm')
@@ -43,7 +44,7 @@ const RUNS = new RegExp(
 const HIDES = new RegExp(
   String.raw`\b(eval|__import__|importlib|getattr|setattr|globals|__builtins__|marshal|pickle|ctypes|runpy|execfile|instance_eval|`
   + String.raw`class_eval|base64_decode|create_function|call_user_func|assert|fromCharCode|DownloadString)\s*[(.[\s]`
-  + String.raw`|(?<!re\.|regex\.)\bcompile\s*\(|\bnew\s+Function\b|\bFunction\s*\(|\brequire\s*\(\s*[^'"\s)]|\bimport\s*\(\s*[^'"\s]`
+  + String.raw`|(?<!re\.|regex\.)\bcompile\s*\(|\bnew\s+Function\b|\bFunction\s*\(|\brequire\s*\(\s*([^'"\s)]|('[^']*'|"[^"]*")\s*[+])|\bimport\s*\(\s*[^'"\s]`
   + String.raw`|\[[^\][]*['"][^\][]*\+[^\][]*\]\s*\(|\[\s*['"]\w+['"]\s*\]\s*\(|\\x[0-9a-fA-F]{2}|\\u00[0-9a-fA-F]{2}|process\.binding|\bvm\.`
   + String.raw`|\bsend\s*\(?\s*:|-(enc|EncodedCommand)\b`)
 
@@ -78,7 +79,7 @@ const onlyHarmlessCalls = (code: string): boolean => {
 /** What a piece of code in another language does, judged by the names it uses. Promises linear time. */
 export const judgeCode = (code: string, program: string, backticksRun: boolean, place: Place): Finding => {
   const label = `${program}: ${shown(code, 60)}`
-  if (code.replaceAll(UNKNOWN, '').trim() === '' && code.includes(UNKNOWN)) {
+  if (isBlank(code) && !isKnown(code)) {
     return destructive(`${program}: runs code that cannot be seen`)
   }
   if (code.length > 20_000) return destructive(`${program}: runs more code than can be judged`)
@@ -101,7 +102,7 @@ export const judgeCode = (code: string, program: string, backticksRun: boolean, 
 /** What an awk program does. */
 export const judgeAwk = (code: string): Finding => {
   const label = `awk: ${shown(code, 60)}`
-  if (!isKnown(code) && code.replaceAll(UNKNOWN, '').trim() === '') return destructive(`${label}: a program that cannot be seen`)
+  if (!isKnown(code) && isBlank(code)) return destructive(`${label}: a program that cannot be seen`)
   if (/\bsystem\s*\(|\|&?\s*(getline|["(\w])|["\w)]\s*\|\s*getline/.test(code)) return destructive(`${label}: runs another program`)
   if (/\bprintf?\b[^;}\n]*>\s*["(\w]/.test(code)) return write(`${label}: writes files`)
   return read(`${label}: only reads and prints`)

@@ -10,11 +10,22 @@ import { RUNS_QUOTED, SCANNED, SCRIPT_OPTIONS, unwrap, type Wrapper, WRAPPERS } 
 
 const MAX_SCANNED = 24
 const WRAPPER_OF = new Map<string, Wrapper>(WRAPPERS.flatMap((wrapper) => wrapper.names.map((name) => [name, wrapper] as const)))
-/** Programs that do more than to run SQL, even when they are given some. */
-const ALSO_MORE: ReadonlySet<string> = new Set(['heroku', 'aws', 'wrangler'])
+/** Programs that do more than to run SQL or code, even when they are given some. */
+const ALSO_MORE: ReadonlySet<string> = new Set(['heroku', 'aws', 'wrangler', 'bun', 'deno'])
 
 const isProgram = (name: string): boolean =>
   familyOf(name) !== undefined || WRAPPER_OF.has(name) || runsCode(name) || isSpecial(name) || SCANNED.has(name)
+
+/** What sudo, env, timeout and the like run in the end; the command itself when it is none of these. */
+export const commandBehind = (argv: readonly string[]): readonly string[] => {
+  let command = argv
+  for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
+    const wrapper = WRAPPER_OF.get(programOf(command[0] ?? '') ?? '')
+    if (wrapper === undefined || wrapper.joins) return command
+    command = unwrap(wrapper, command.slice(1)).commands[0] ?? []
+  }
+  return command
+}
 
 const judgeNested = (call: Call, argv: readonly string[], input: Input): void => {
   const { state } = call
@@ -104,8 +115,8 @@ export const judgeCommand = (argv: readonly string[], input: Input, state: Shell
   const alias = state.aliases.get(name)
   if (alias !== undefined && alias.split(/\s/)[0] !== name) hooks.runScript(`${alias} ${args.join(' ')}`, `alias ${shown(name)}`)
   if (state.functions.has(name)) {
-    if (state.readingFunction === name) state.findings.push(destructive(`${shown(name)}: calls itself without end`))
-    if (hooks.written && !isProgram(program)) return
+    hooks.callFunction(name, args)
+    if (!isProgram(program)) return
   }
   for (const option of SCRIPT_OPTIONS.get(program) ?? []) {
     for (const script of valuesOfOption(args, option)) hooks.runScript(script.replace(/^exec=/, ''), `${program} ${option}`)

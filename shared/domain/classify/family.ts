@@ -1,5 +1,6 @@
 import type { ActionClass } from '../../contract/schemas/tool-call.ts'
 import { type Finding, shown } from './finding.ts'
+import { HIDDEN, isBlank, UNKNOWN } from './unknown.ts'
 
 /**
  * One piece of knowledge about a program. It matches when everything it states matches.
@@ -60,6 +61,8 @@ export interface Arguments {
 interface CompiledRule {
   readonly rule: Rule
   readonly sub: RegExp | null
+  /** As `sub`, where a word that is not known stands for any that the rule names; null when the rule may not be guessed at. */
+  readonly guess: RegExp | null
   readonly arg: RegExp | null
   readonly line: RegExp | null
   readonly unlessLine: RegExp | null
@@ -79,12 +82,13 @@ const SEPARATOR = '\x1f'
 const MAX_SUB_WORDS = 8
 const PRODUCTION = /(^|[^a-z])(prod|production)($|[^a-z])/i
 
-const compileSub = (sub: string): RegExp => {
+const compileSub = (sub: string, guesses: boolean): RegExp => {
+  const unknown = guesses ? `|${UNKNOWN}\uFFFB?` : ''
   const tokens = sub.split(' ').map((token) => {
     if (token === '**') return `(?:[^${SEPARATOR}]*${SEPARATOR})*`
     const globs = token.split('|').map((glob) =>
       glob.replace(/[.+^${}()[\]\\]/g, '\\$&').replaceAll('?', '.').replaceAll('*', `[^${SEPARATOR}]*`))
-    return `(?:${globs.join('|')})${SEPARATOR}`
+    return `(?:${globs.join('|')}${unknown})${SEPARATOR}`
   })
   return new RegExp(`^${tokens.join('')}`)
 }
@@ -96,7 +100,8 @@ export const compileFamily = (family: Family): CompiledFamily => {
   for (const rule of family.rules) {
     const compiled = {
       rule,
-      sub: rule.sub === undefined ? null : compileSub(rule.sub),
+      sub: rule.sub === undefined ? null : compileSub(rule.sub, false),
+      guess: rule.sub === undefined || rule.class !== 'destructive' || rule.sub.startsWith('* ') ? null : compileSub(rule.sub, true),
       arg: compileLine(rule.arg),
       line: compileLine(rule.line),
       unlessLine: compileLine(rule.unlessLine),
@@ -167,6 +172,10 @@ const hasAbout = (args: Arguments, flag: string, valueOptions: ReadonlySet<strin
     return name.length >= 4 && name.startsWith('--') && flag.startsWith(name)
   })
 
+/** Whether the words may be those of a rule, when one of the first two is only known to the shell. */
+const mayBe = (guess: RegExp, words: readonly string[], text: string): boolean =>
+  (isBlank(words[0] ?? '') || (isBlank(words[1] ?? '') && !guess.source.startsWith('^(?:[^'))) && guess.test(text)
+
 const matches = (compiled: CompiledRule, args: Arguments, valueOptions: ReadonlySet<string>): boolean => {
   const { rule } = compiled
   let after = 0
@@ -176,7 +185,7 @@ const matches = (compiled: CompiledRule, args: Arguments, valueOptions: Readonly
     for (let offset = 0; offset <= offsets && !found; offset += 1) {
       const words = args.words.slice(offset, offset + MAX_SUB_WORDS)
       const text = words.map((word) => word.slice(0, 200)).join(SEPARATOR) + SEPARATOR
-      found = words.length > 0 && compiled.sub.test(text)
+      found = words.length > 0 && (compiled.sub.test(text) || (compiled.guess !== null && mayBe(compiled.guess, words, text)))
       after = offset + (rule.sub?.split(' ').filter((token) => token !== '**').length ?? 0)
     }
     if (!found) return false
@@ -199,7 +208,8 @@ const matches = (compiled: CompiledRule, args: Arguments, valueOptions: Readonly
 export const matchingRules = (compiled: CompiledFamily, args: Arguments): readonly Rule[] => {
   const found: Rule[] = []
   const tried = new Set<CompiledRule>()
-  const keys = new Set(['', ...args.words.slice(0, 1 + Math.min(args.slack, 2))])
+  const heads = args.words.slice(0, 1 + Math.min(args.slack, 2))
+  const keys = heads.some(isBlank) ? compiled.rules.keys() : new Set(['', ...heads])
   for (const key of keys) {
     for (const candidate of compiled.rules.get(key) ?? []) {
       if (tried.has(candidate)) continue
@@ -236,6 +246,11 @@ export interface FamilyVerdict {
   readonly written: readonly string[]
 }
 
+/** Whether a word may be an option, and which one cannot be told: `$(rev <<< f-)`, `--$X`. */
+const hidesAnOption = (word: string): boolean => word.startsWith(HIDDEN) || /^(-|--[^=]*)\uFFFC/.test(word)
+
+const canDestroy = (family: Family): boolean => family.otherwise.class !== 'read' || family.rules.some((rule) => rule.class === 'destructive')
+
 /** What one command of a known program does. */
 export const judgeFamily = (compiled: CompiledFamily, argv: readonly string[]): FamilyVerdict => {
   const { family } = compiled
@@ -251,6 +266,7 @@ export const judgeFamily = (compiled: CompiledFamily, argv: readonly string[]): 
     if (rule.writes === 'all') written.push(...args.words.slice(skip))
     else if (rule.writes === 'last' && args.words.length > skip) written.push(args.words.at(-1) ?? '')
   }
+  if (args.all.some(hidesAnOption) && canDestroy(family)) findings.push({ class: 'destructive', reason: `${label}: is given options that cannot be seen here` })
   if (findings.length === 0) findings.push({ class: family.otherwise.class, reason: `${label}: ${family.otherwise.reason}` })
   for (const option of family.outputOptions ?? []) written.push(...valuesOfOption(args.all, option))
   if (family.guardsProduction && findings.some((finding) => finding.class === 'write') && args.pieces.some((piece) => PRODUCTION.test(piece))) {

@@ -37,6 +37,6 @@ export const summarize = (findings: Iterable<Finding>): Classification => {
 /** Text of an agent made safe to show in one line: control and invisible characters visible, cut at `limit` characters. */
 export const shown = (text: string, limit = 80): string => {
   const cut = text.length > limit ? `${text.slice(0, limit)}…` : text
-  return cut.replace(/\uFFFC/g, '‹?›').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+  return cut.replace(/\uFFFC\uFFFB?/g, '‹?›').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     character === '\n' ? ' ' : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }

@@ -1,5 +1,5 @@
 import { destructive, type Finding, read, shown, write } from './finding.ts'
-import { isKnown } from './words.ts'
+import { isKnown } from './unknown.ts'
 
 interface ProtectedPath {
   readonly path: RegExp
@@ -86,7 +86,7 @@ export const judgeWrittenPath = (path: string, place: Place): Finding => {
   if (!isKnown(full)) return write(`writes a file: ${label}`)
   const inside = place.projectFolder === null ? null : isWithin(full, normalize(place.projectFolder))
   if (inside === true || SCRATCH.test(full)) return write(`writes a file: ${label}`)
-  if (SYSTEM.test(full)) return destructive(`changes a file of the system: ${label}`)
+  if (full === '/' || SYSTEM.test(full)) return destructive(`changes a file of the system: ${label}`)
   if (full.startsWith('~') || full.startsWith('..')) return destructive(`writes outside the project: ${label}`)
   if (inside === false && full.startsWith('/')) return destructive(`writes outside the project: ${label}`)
   return write(`writes a file: ${label}`)

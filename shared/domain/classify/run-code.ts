@@ -5,7 +5,7 @@ import { readArguments, valuesOfOption } from './family.ts'
 import { destructive, type Finding, read, shown, write } from './finding.ts'
 import { judgeWrittenPath } from './paths.ts'
 import { SQL_CLIENTS, type SqlClient } from './sql-clients.ts'
-import { UNKNOWN } from './words.ts'
+import { isBlank, UNKNOWN } from './unknown.ts'
 
 const INTERPRETER_OF = new Map(INTERPRETERS.flatMap((entry) => entry.names.map((name) => [name, entry] as const)))
 const SHELLS = new Set(['sh', 'bash', 'zsh', 'dash', 'ash', 'ksh', 'mksh', 'fish', 'rbash', 'yash', 'csh', 'tcsh', 'osh', 'hush'])
@@ -13,6 +13,8 @@ const SQL_CLIENTS_OF = new Map<string, SqlClient[]>()
 for (const client of SQL_CLIENTS) {
   for (const name of client.names) SQL_CLIENTS_OF.set(name, [...(SQL_CLIENTS_OF.get(name) ?? []), client])
 }
+
+export const isShell = (program: string): boolean => SHELLS.has(program)
 
 /** Whether a program runs code in some language: a shell's, its own, or SQL. */
 export const runsCode = (program: string): boolean =>
@@ -31,7 +33,10 @@ const judgeShell = (call: Call): void => {
     else if (argument === '-o' || argument === '-O' || argument === '--rcfile' || argument === '--init-file') i += 1
     else if (argument === '-n') checksOnly = true
     else if (argument.startsWith('-') || argument.startsWith('+')) continue
-    else if (commandFollows) return hooks.runScript(argument, `${call.program} -c`)
+    else if (commandFollows) {
+      hooks.assignTo('0', args[i + 1] ?? call.program)
+      return state.variables.withArguments(args.slice(i + 2), () => hooks.runScript(argument, `${call.program} -c`))
+    }
     else if (readsInput) break
     else if (checksOnly) return void state.findings.push(read(`${call.program} -n: only checks a script`))
     else if (/^\/dev\/(fd\/|stdin)/.test(argument)) {
@@ -67,7 +72,8 @@ const judgeInterpreter = (call: Call): void => {
       hasCode = true
       judge(argument.slice(attached.length).replace(/^=/, ''))
     } else if (argument === '-m' && program.startsWith('py')) {
-      state.findings.push(args[i + 1] === 'json.tool' ? read('formats JSON') : write(`${program} -m ${shown(args[i + 1] ?? '')}`))
+      if (args[i + 1] === 'json.tool') return void state.findings.push(args.length > i + 3 ? write('formats JSON into a file') : read('formats JSON'))
+      state.findings.push(write(`${program} -m ${shown(args[i + 1] ?? '')}`))
       return call.run(args.slice(i + 1), input)
     } else if (/^-(enc|EncodedCommand|e)\w*$/i.test(argument) && /^(pwsh|powershell)$/.test(program)) {
       return void state.findings.push(destructive(`${program}: runs an encoded command`))
@@ -77,6 +83,7 @@ const judgeInterpreter = (call: Call): void => {
     else if (/^\/dev\/(fd\/|stdin)/.test(argument)) {
       return void state.findings.push(destructive(`${program}: runs code that cannot be seen here`))
     } else if (argument === '-') break
+    else if (argument === 'run' && i === 0 && /^(deno|bun)$/.test(program)) continue
     else if (!argument.startsWith('-')) {
       if (hasCode) {
         if (inPlace) state.findings.push(...args.slice(i).map((path) => judgeWrittenPath(path, state.place)))
@@ -88,7 +95,7 @@ const judgeInterpreter = (call: Call): void => {
     }
   }
   if (hasCode) return
-  if (input === 'unknown') state.findings.push(destructive(`${program}: runs code that cannot be seen here`))
+  if (input === 'unknown' || input === 'hidden') state.findings.push(destructive(`${program}: runs code that cannot be seen here`))
   else if (input === 'none') state.findings.push(write(`opens ${program}`))
   else judge(input.text)
 }
@@ -108,7 +115,7 @@ const judgeSqlClient = (client: SqlClient, call: Call): boolean => {
   })
   if (client.sqlFromWord !== undefined) texts.push(...words.slice(client.sqlFromWord))
   for (const text of texts) {
-    if (text.replaceAll(UNKNOWN, '').trim() === '') state.findings.push(destructive(`${program}: runs SQL that cannot be seen here`))
+    if (isBlank(text)) state.findings.push(destructive(`${program}: runs SQL that cannot be seen here`))
     else state.findings.push(...toFindings(classifySql(text)))
     const shell = /^\s*\\!\s*(.+)$/s.exec(text)?.[1] ?? /^\s*\.(?:shell|system)\s+(.+)$/s.exec(text)?.[1]
     if (shell !== undefined) call.hooks.runScript(shell, `${program} from its input`)
@@ -116,7 +123,7 @@ const judgeSqlClient = (client: SqlClient, call: Call): boolean => {
   const files = (client.fileOptions ?? []).flatMap((option) => valuesOfOption(args, option)).filter((file) => file !== '-')
   for (const file of files) state.findings.push(destructive(`${program}: runs ${shown(file)}, whose SQL cannot be seen here`))
   if (texts.length > 0 || files.length > 0) return true
-  if (call.input === 'unknown') state.findings.push(destructive(`${program}: runs SQL that cannot be seen here`))
+  if (call.input === 'unknown' || call.input === 'hidden') state.findings.push(destructive(`${program}: runs SQL that cannot be seen here`))
   else if (call.input === 'none') state.findings.push(write(`opens ${program}`))
   else state.findings.push(...toFindings(classifySql(call.input.text)))
   return true

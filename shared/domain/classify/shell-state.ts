@@ -1,7 +1,7 @@
 import { parse, type ParsedScript, type SyntaxNode } from 'unbash'
 import type { Finding } from './finding.ts'
 import type { Place } from './paths.ts'
-import type { Variables } from './words.ts'
+import type { Variables } from './variables.ts'
 
 /** One simple command found in a line: its name and arguments, as the program will get them. */
 export interface SimpleCommand {
@@ -10,18 +10,21 @@ export interface SimpleCommand {
   readonly written: boolean
 }
 
-/** What a command reads: text that is known, text that is not, or nothing in particular. */
-export type Input = { readonly text: string } | 'unknown' | 'none'
+/** What a command reads: text that is known, that was made here and is not followed, that is not known, or nothing in particular. */
+export type Input = { readonly text: string } | 'hidden' | 'unknown' | 'none'
 
 /** What is learnt while one command line is read. */
 export interface ShellState {
   readonly findings: Finding[]
   readonly commands: SimpleCommand[]
   readonly variables: Variables
-  readonly functions: Map<string, SyntaxNode | null>
+  /** Every body that a function was given. */
+  readonly functions: Map<string, SyntaxNode[]>
+  /** With what each function was called. */
+  readonly calls: Map<string, (readonly string[])[]>
   readonly aliases: Map<string, string>
-  /** The function whose body is being read. */
-  readingFunction: string | null
+  /** The functions whose bodies are being read. */
+  readonly readingFunctions: Set<string>
   /** Variables that named a program: one given another value later may name another program the next time round. */
   readonly namedPrograms: Set<string>
   place: Place

@@ -4,7 +4,7 @@ import { familyOf } from './families/index.ts'
 import { judgeFamily, readArguments, valuesOfOption } from './family.ts'
 import { destructive, read, shown, write } from './finding.ts'
 import { judgeWrittenPath, resolvePath } from './paths.ts'
-import { isKnown, UNKNOWN } from './words.ts'
+import { HIDDEN, isKnown, UNKNOWN } from './unknown.ts'
 import { unwrap, unwrapPlaceholders, unwrapXargs } from './wrappers.ts'
 
 const GIT_RUNS = /^(core\.(pager|editor|sshcommand|fsmonitor|askpass|gitproxy)|sequence\.editor|diff\.external|credential\..*helper|credential\.helper|pager\..*|.*\.(textconv|clean|smudge|process|driver|cmd|command|uploadpack|receivepack)|gpg\.program|gpg\..*\.program|browser\..*|ssh\.variant|alias\..*)$/i
@@ -31,7 +31,7 @@ const judgeConsole = ({ program, args, input, state }: Call): boolean => {
   const given = program.startsWith('mongo') ? options.some((option) => option.startsWith('--eval')) || words.length > 1 : words.length > 0
   if (given || input === 'none') return false
   const family = familyOf(program)
-  if (input === 'unknown' || family === undefined) {
+  if (input === 'unknown' || input === 'hidden' || family === undefined) {
     state.findings.push(destructive(`${program}: runs commands that cannot be seen here`))
     return false
   }
@@ -41,6 +41,9 @@ const judgeConsole = ({ program, args, input, state }: Call): boolean => {
 
 const PLACEHOLDER_OPTIONS = new Set(['-exec', '-execdir', '-ok', '-okdir'])
 const FD_OPTIONS = new Set(['-x', '-X', '--exec', '--exec-batch'])
+
+/** Past the values that a variable is followed through. */
+const MAX_LINES = 16
 
 /** As long as a path may be on Linux. */
 const MAX_FOLDER = 4_096
@@ -76,20 +79,57 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
     state.place = { ...state.place, folder: null }
     return true
   },
-  read: ({ args, hooks }) => {
+  read: ({ args, input, state, hooks }) => {
+    const names = args.filter((argument, index) => /^\w+$/.test(argument) && !/^-[dinNptu]$/.test(args[index - 1] ?? ''))
+    const isArray = args.some((argument) => /^-[a-zA-Z]*a$/.test(argument))
+    const known = typeof input === 'object' && state.variables.get('IFS') === ' '
+    if (!known) {
+      const value = input === 'hidden' || typeof input === 'object' ? HIDDEN : null
+      for (const name of names) {
+        hooks.assignTo(name, value)
+        if (isArray && value !== null) state.variables.setArray(name, [value])
+      }
+      return true
+    }
+    for (const line of input.text.trim().split('\n', MAX_LINES)) {
+      const values = line.trim().split(/\s+/)
+      names.forEach((name, index) => {
+        if (isArray) state.variables.setArray(name, values)
+        else hooks.assignTo(name, index === names.length - 1 ? values.slice(index).join(' ') : (values[index] ?? ''))
+      })
+    }
+    return true
+  },
+  mapfile: ({ args, input, state, hooks }) => {
+    for (const name of args.filter((argument) => /^[A-Za-z_]\w*$/.test(argument))) {
+      hooks.assignTo(name, null)
+      if (typeof input === 'object') state.variables.setArray(name, input.text.trim().split(/\s+/))
+      else if (input === 'hidden') state.variables.setArray(name, [HIDDEN])
+    }
+    return true
+  },
+  readarray: (call) => SPECIAL['mapfile']?.(call) ?? true,
+  getopts: ({ args, hooks }) => {
     for (const argument of args) if (/^\w+$/.test(argument)) hooks.assignTo(argument, null)
     return true
   },
-  mapfile: (call) => SPECIAL['read']?.(call) ?? true,
-  readarray: (call) => SPECIAL['read']?.(call) ?? true,
-  getopts: (call) => SPECIAL['read']?.(call) ?? true,
+  set: ({ args, hooks }) => {
+    const end = args.indexOf('--')
+    if (end >= 0) hooks.setArguments(args.slice(end + 1))
+    else if (args[0] !== undefined && !/^[-+]/.test(args[0])) hooks.setArguments(args)
+    return true
+  },
+  shift: ({ args, state, hooks }) => {
+    const before = state.variables.arguments()
+    hooks.setArguments(before === null ? null : before.slice(Number(args[0] ?? 1) || 1))
+    return true
+  },
   printf: ({ args, hooks }) => {
     if (args[0] === '-v') hooks.assignTo(args[1] ?? '', null)
     return false
   },
   xargs: (call) => {
-    const command = unwrapXargs(call.args)
-    if (command !== null) call.run(command, 'none')
+    for (const command of unwrapXargs(call.args, call.input)) call.run(command, 'none')
     return true
   },
   find: (call) => {
@@ -100,6 +140,14 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
     for (const command of unwrapPlaceholders(call.args, FD_OPTIONS)) call.run([...command, UNKNOWN], 'none')
     return false
   },
+  fdfind: (call) => SPECIAL['fd']?.(call) ?? false,
+  ed: (call) => {
+    const { input, hooks, state } = call
+    if (input === 'unknown' || input === 'hidden') state.findings.push(destructive(`${call.program}: runs commands that cannot be seen here`))
+    else if (input !== 'none') for (const [, script = ''] of input.text.matchAll(/^\s*[\d,$%]*\s*(?:[rw]\s*)?!(.*)$/gm)) hooks.runScript(script, call.program)
+    return false
+  },
+  ex: (call) => SPECIAL['ed']?.(call) ?? false,
   parallel: (call) => {
     const end = call.args.findIndex((argument) => /^::::?\+?$/.test(argument))
     const { commands } = unwrap({ names: [], valueOptions: ['-j', '-P', '-n', '-N', '-a', '--jobs', '--colsep', '-d', '-I'] },
@@ -138,7 +186,9 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
     const given = [...valuesOfOption(args, '-e'), ...valuesOfOption(args, '--expression')]
     const { words, options } = readArguments(args, new Set(['-e', '-f', '-l', '--expression', '--file']))
     const scripts = given.length > 0 ? given : words.slice(0, 1)
-    for (const script of scripts) {
+    const file = [...valuesOfOption(args, '-f'), ...valuesOfOption(args, '--file')][0]
+    if (file !== undefined) state.findings.push(/^(-|\/dev\/(fd\/|stdin).*)$/.test(file) ? destructive('sed: runs a script that cannot be seen here') : write('sed: runs a script file'))
+    for (const script of file === undefined || given.length > 0 ? scripts : []) {
       const finding = judgeSed(script)
       if (finding !== null) state.findings.push(finding)
     }
@@ -151,6 +201,9 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
   gsed: (call) => SPECIAL['sed']?.(call) ?? true,
   git: (call) => {
     judgeGitOptions(call)
+    const foreach = call.args[0] === 'submodule' ? call.args.indexOf('foreach') : -1
+    const command = foreach < 0 ? [] : call.args.slice(foreach + 1).filter((_, index, all) => all.slice(0, index + 1).some((each) => !each.startsWith('-')))
+    if (command.length > 0) call.hooks.runScript(command.join(' '), 'git submodule foreach')
     return false
   },
   'redis-cli': judgeConsole,

@@ -1,6 +1,7 @@
 import { valuesOfOption } from './family.ts'
 import { destructive, type Finding, read, write } from './finding.ts'
-import { UNKNOWN } from './words.ts'
+import type { Input } from './shell-state.ts'
+import { HIDDEN, UNKNOWN } from './unknown.ts'
 
 /** A program that runs the command given in its own arguments. */
 export interface Wrapper {
@@ -42,11 +43,12 @@ export const WRAPPERS: readonly Wrapper[] = [
   { names: ['taskset'], skip: 1 },
   { names: ['stdbuf'], valueOptions: ['-i', '-o', '-e', '--input', '--output', '--error'] },
   { names: ['nohup', 'setsid', 'unbuffer', 'chronic', 'builtin', 'noglob', 'nocorrect', 'busybox', 'toybox', 'entr',
-    'coproc', 'proxychains', 'proxychains4', 'torsocks', 'fakeroot', 'spawn', 'setarch', 'linux64', 'eatmydata', 'rtk'] },
+    'coproc', 'proxychains', 'proxychains4', 'torsocks', 'fakeroot', 'spawn', 'linux64', 'linux32', 'eatmydata', 'rtk'] },
   { names: ['command'], harmless: ['-v', '-V'] },
   { names: ['exec'], valueOptions: ['-a'], bare: read('changes where the shell writes') },
   { names: ['time', 'gtime'], valueOptions: ['-f', '-o', '--format', '--output'] },
   { names: ['caffeinate'], valueOptions: ['-t', '-w'] },
+  { names: ['setarch'], skip: 1 },
   { names: ['chroot'], skip: 1, valueOptions: ['--userspec', '--groups'], floor: write('runs in another root folder') },
   { names: ['flock'], valueOptions: ['-w', '-E', '-c', '--timeout', '--command', '--conflict-exit-code'], skip: 1 },
   { names: ['watch'], valueOptions: ['-n', '--interval'], joins: true },
@@ -134,9 +136,12 @@ export const RUNS_QUOTED: ReadonlySet<string> = new Set([
 
 /** Variables that a program runs, or loads code from. */
 export const COMMAND_VARIABLES =
-  /^(GIT_(SSH(_COMMAND)?|EDITOR|SEQUENCE_EDITOR|PAGER|EXTERNAL_DIFF|ASKPASS|PROXY_COMMAND)|EDITOR|VISUAL|PAGER|MANPAGER|SSH_ASKPASS|BROWSER|LESSOPEN|LESSCLOSE|PROMPT_COMMAND|PS4|RSYNC_RSH)$/
+  /^(GIT_(SSH(_COMMAND)?|EDITOR|SEQUENCE_EDITOR|PAGER|EXTERNAL_DIFF|ASKPASS|PROXY_COMMAND)|EDITOR|VISUAL|PAGER|MANPAGER|SSH_ASKPASS|BROWSER|LESSOPEN|LESSCLOSE|PROMPT_COMMAND|PS[0124]|RSYNC_RSH)$/
 export const LOADING_VARIABLES =
   /^(LD_PRELOAD|LD_AUDIT|DYLD_INSERT_LIBRARIES|BASH_ENV|ENV|GIT_CONFIG(_COUNT|_KEY_.*|_VALUE_.*|_GLOBAL|_SYSTEM|_PARAMETERS)?|GIT_EXEC_PATH|GIT_TEMPLATE_DIR|PERL5OPT|RUBYOPT|PYTHONSTARTUP|BASH_FUNC_.*)$/
+/** Variables of options, and the options that load code. */
+export const LOADING_OPTIONS = /^(NODE_OPTIONS|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS)$/
+export const LOADS = /(^|\s)(-r|--require|--import|--loader|--experimental-loader|-javaagent|-agentpath|-agentlib)/
 
 const ASSIGNMENT = /^[A-Za-z_][A-Za-z0-9_]*=/
 
@@ -181,14 +186,21 @@ const XARGS_OPTIONS: Wrapper = {
     '--delimiter', '--arg-file', '--replace', '--max-chars', '--process-slot-var'],
 }
 
-/** The command that xargs runs, its input standing as unknown; null when it only echoes. */
-export const unwrapXargs = (args: readonly string[]): readonly string[] | null => {
+const MAX_XARGS = 64
+
+/** The commands that xargs runs, with what it reads where that is known; none when it only echoes. */
+export const unwrapXargs = (args: readonly string[], input: Input): readonly (readonly string[])[] => {
   const command = unwrap(XARGS_OPTIONS, args).commands[0]
-  if (command === undefined) return null
+  if (command === undefined) return []
+  const fromFile = args.some((argument) => argument.startsWith('-a') || argument.startsWith('--arg-file'))
+  const text = fromFile ? UNKNOWN : typeof input === 'object' ? input.text : input === 'hidden' ? HIDDEN : UNKNOWN
+  const plain = typeof input !== 'object' || !args.some((argument) => /^(-d|--delimiter)/.test(argument))
   const mark = [...valuesOfOption(args, '-I'), ...valuesOfOption(args, '-J'), ...valuesOfOption(args, '--replace')][0]
     ?? (args.includes('-i') ? '{}' : undefined)
-  if (mark === undefined || mark === '') return [...command, UNKNOWN]
-  return command.map((argument) => argument.replaceAll(mark, UNKNOWN))
+  const items = (plain ? text : HIDDEN).trim().split(mark === undefined || mark === '' ? /\s+/ : /\n/)
+  if (items.length > MAX_XARGS) items.splice(0, items.length, HIDDEN)
+  if (mark === undefined || mark === '') return [[...command, ...items]]
+  return items.slice(0, MAX_XARGS).map((item) => command.map((argument) => argument.replaceAll(mark, item)))
 }
 
 /** The commands inside `find -exec … ;`, `fd -x …` and `parallel … :::`, their input standing as unknown. */

@@ -19,6 +19,7 @@ export const checkers: Family = {
   programs: ['eslint', 'oxlint', 'biome', 'prettier', 'ruff', 'mypy', 'pyright', 'flake8', 'pylint', 'shellcheck', 'hadolint', 'yamllint', 'markdownlint', 'stylelint', 'golangci-lint',
     'gofmt', 'clang-format', 'clang-tidy', 'actionlint', 'cspell', 'depcheck', 'knip', 'madge', 'dprint', 'cloc', 'tokei', 'scc', 'semgrep', 'bandit', 'trivy', 'gitleaks', 'kubeval', 'kubeconform', 'tflint', 'checkov'],
   rules: [
+    { sub: 'format', unless: ['--check', '--diff'], class: 'write', reason: 'rewrites files', yes: ['ruff format .'], no: ['ruff format --check .', 'ruff check .'] },
     { flags: ['--fix', '--write', '-w', '--in-place', '-i', '--apply', '--fix-dry-run'], class: 'write', reason: 'rewrites files', yes: ['eslint --fix .', 'prettier -w .', 'gofmt -w .'], no: ['eslint .'] },
     { flags: ['--noEmit', '--check', '--list-different', '-l', '--diff', '--dry-run', '--version', '-d'], class: 'read', reason: 'only checks', yes: ['prettier --check .'], no: ['prettier -w .'] },
     { line: '^(?!.*(--fix|--write|--in-place|--apply|--outDir|-w( |$)|-i( |$)))', class: 'read', reason: 'only checks', yes: ['eslint src', 'mypy .'], no: ['eslint --fix .'] },

@@ -47,6 +47,7 @@ export const migrations: Family = {
     { sub: 'migrate|upgrade deploy', class: 'destructive', reason: 'migrates a deployed database', yes: ['prisma migrate deploy'], no: ['prisma migrate dev'] },
     { sub: 'runner|eval|tinker|shell|console|dbconsole|dbshell|query', class: 'destructive', reason: 'runs code in the application, which cannot be judged', yes: ["rails runner 'User.delete_all'"], no: ['rails routes'] },
     { sub: 'status|info|history|current|show|validate|check|routes|list|version|heads|help|showmigrations|diff|migrate:status|db:version|route:list|about|inspect|lint', class: 'read', reason: 'only looks', yes: ['alembic current', 'rails routes'], no: ['alembic upgrade head'] },
+    { sub: 'run|session|web|acp', unlessLine: '^(?!run|session|web|acp)', class: 'destructive', reason: 'starts another agent, where goose is that agent', yes: ['goose run -t x'], no: ['goose status'] },
     { sub: 'migrate status|diff', class: 'read', reason: 'only looks', yes: ['prisma migrate status'], no: ['prisma migrate dev'] },
   ],
   otherwise: { class: 'write', reason: 'changes a database or the project' },

@@ -8,6 +8,7 @@ export const hosting: Family = {
   programs: ['gh', 'glab', 'hub', 'tea'],
   valueOptions,
   rules: [
+    { sub: 'copilot|agent-task', class: 'destructive', reason: 'starts another agent, whose calls nobody is asked about', yes: ['gh copilot -p x'], no: ['gh pr list'] },
     { sub: 'delete', class: 'destructive', reason: 'deletes a repository', yes: ['hub delete o/r'], no: ['hub create'] },
     { sub: '* delete|delete-asset|remove|archive|unarchive|rename|transfer|purge', class: 'destructive', reason: 'deletes or takes away',
       yes: ['gh repo delete o/r --yes', 'gh release delete v1', 'glab issue delete 3', 'gh -R o/r repo archive'], no: ['gh pr list --label delete'] },
@@ -32,7 +33,7 @@ export const hosting: Family = {
       no: ['gh api repos/o/r/delete'] },
     { sub: 'api', line: '(?i:mutation.*(delete|remove|archive|transfer|revoke))', class: 'destructive', reason: 'deletes',
       yes: ["gh api graphql -f query='mutation { deleteRef }'"], no: ["gh api graphql -f query='query { x }'"] },
-    { sub: 'api', line: '(?i:(-X ?|--method[= ])(put|patch|post)\\b.*(protection|collaborators|keys|secrets|hooks|permissions|visibility|rulesets)|(protection|collaborators|keys|secrets|hooks|permissions|rulesets).*(-X ?|--method[= ])(put|patch|post))',
+    { sub: 'api', line: '(?i:(-X ?|--method[= ])(put|patch|post)\\b.*(protection|private=|archived=|default_branch=|collaborators|keys|secrets|hooks|permissions|visibility|rulesets)|(protection|collaborators|keys|secrets|hooks|permissions|rulesets).*(-X ?|--method[= ])(put|patch|post))',
       class: 'destructive', reason: 'changes who may do what', yes: ['gh api -X PUT repos/o/r/branches/main/protection'], no: ['gh api -X POST repos/o/r/issues'] },
     { sub: 'api', line: '^(?!.*(-X|--method|-f |-F |--field|--raw-field|--input)).*', class: 'read', reason: 'only asks', yes: ['gh api repos/o/r'],
       no: ['gh api -X POST x', 'gh api x -f a=b'] },

@@ -1,4 +1,5 @@
 import { compileFamily, type CompiledFamily, type Family } from '../family.ts'
+import { agents } from './agents.ts'
 import { checkers, compilers, taskRunners } from './build.ts'
 import { aws, cloud } from './cloud.ts'
 import { containers } from './containers.ts'
@@ -10,14 +11,14 @@ import { deploy, terraform } from './infrastructure.ts'
 import { helm, kubectl } from './kubernetes.ts'
 import { packages, registries, systemPackages } from './packages.ts'
 import { finders, mostlyReaders, readers } from './readers.ts'
-import { disks, network, processes, services, settings, users } from './system.ts'
+import { debuggers, disks, machines, network, processes, services, settings, users } from './system.ts'
 import { netcat, remoteCopies, transfer, web } from './transfer.ts'
 
 /** All that is known about programs. No program is in two families. */
 export const FAMILIES: readonly Family[] = [
-  readers, mostlyReaders, finders, removers, fileChanges, fileMoves, fileRenames, archives, permissions, git, hosting, containers, kubectl, helm,
+  agents, readers, mostlyReaders, finders, removers, fileChanges, fileMoves, fileRenames, archives, permissions, git, hosting, containers, kubectl, helm,
   terraform, deploy, aws, cloud, packages, registries, systemPackages, databases, databaseDroppers, migrations, taskRunners,
-  checkers, compilers, web, transfer, remoteCopies, netcat, disks, services, settings, processes, users, network,
+  checkers, compilers, web, transfer, remoteCopies, netcat, disks, services, settings, processes, users, network, debuggers, machines,
 ]
 
 const FAMILY_OF = new Map<string, CompiledFamily>()

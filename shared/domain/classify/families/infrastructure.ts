@@ -18,7 +18,7 @@ export const terraform: Family = {
 }
 
 export const deploy: Family = {
-  programs: ['pulumi', 'cdk', 'serverless', 'sls', 'sam', 'sst', 'copilot', 'eb', 'vercel', 'now', 'netlify', 'fly', 'flyctl', 'railway', 'heroku',
+  programs: ['pulumi', 'cdk', 'serverless', 'sls', 'sam', 'sst', 'eb', 'vercel', 'now', 'netlify', 'fly', 'flyctl', 'railway', 'heroku',
     'firebase', 'wrangler', 'surge', 'amplify', 'render', 'ansible-playbook', 'ansible', 'packer', 'nomad', 'consul', 'vault', 'cap', 'kamal', 'dokku',
     'supabase', 'appwrite', 'pm2', 'waypoint', 'bosh', 'cf', 'salt', 'puppet', 'chef-client', 'fab', 'mup', 'gh-pages', 'deployctl', 'shopify', 'eas', 'turso', 'neonctl', 'pscale', 'railpack'],
   valueOptions: ['-s', '--stack', '--stage', '-a', '--app', '--project', '-p', '-i', '--inventory', '-e', '--env', '-C', '--cwd', '--profile', '-m', '-t'],

@@ -7,8 +7,8 @@ export const readers: Family = {
     + 'host whois traceroute mtr man info apropos whatis help tldr jq gron jo fx basename dirname realpath readlink md5sum sha1sum sha256sum sha512sum shasum md5 cksum b2sum '
     + 'base64 base32 xxd od hexdump strings nm objdump readelf ldd otool size true false test [ [[ : sleep seq yes expr bc dc factor cal locale tty column fmt fold expand '
     + 'unexpand rev tac look cowsay figlet nproc lscpu lsblk lsusb lspci lsmod blkid findmnt getent getconf sw_vers system_profiler htop top btop glances '
-    + 'export unset set shift return exit break continue local declare typeset readonly umask ulimit shopt wait jobs fg bg disown getopts let hash times logout complete compgen '
-    + 'bind mapfile readarray printenv pidof suspend caller dirs numfmt shuf ts pv zcat bzcat xzcat zless clear tput stty zipinfo delta difft nvidia-smi '
+    + 'export unset shift return exit break continue local declare typeset readonly umask ulimit shopt wait jobs fg bg disown getopts let times logout complete compgen '
+    + 'mapfile readarray printenv pidof suspend caller dirs numfmt shuf ts pv zcat bzcat xzcat zless clear tput stty zipinfo delta difft nvidia-smi '
     + 'lsattr getfacl getcap namei locate mlocate fzf glow ccze sha224sum sha384sum sum tsort ptx pr uuidgen '
     + 'gls ghead gtail gstat gwc gdate gcat ggrep zdiff codesign xcode-select pbpaste xclip say afplay cscope ctags rga sad sk lsb_release inxi neofetch fastfetch '
     + 'ipcs tasklist where findstr dir ver Get-ChildItem Get-Content Get-Process Select-String jc dot '
@@ -19,10 +19,11 @@ export const readers: Family = {
 
 /** Programs that look, unless told to write. */
 export const mostlyReaders: Family = {
-  programs: ['sort', 'gsort', 'uniq', 'date', 'hostname', 'yq', 'xmllint', 'tidy', 'gitk', 'tig', 'dasel', 'mlr', 'tcpdump', 'read'],
+  programs: ['hash', 'enable', 'sort', 'gsort', 'uniq', 'date', 'hostname', 'yq', 'xmllint', 'tidy', 'gitk', 'tig', 'dasel', 'mlr', 'tcpdump', 'read'],
   valueOptions: ['-k', '-t', '-d', '-S', '-T'],
   outputOptions: ['-o', '--output'],
   rules: [
+    { line: '^-[pf] \\S*[/.]', class: 'destructive', reason: 'lets a name stand for another program', yes: ['hash -p /bin/rm ls', 'enable -f ./x.so y'], no: ['hash -r', 'enable -n test'] },
     { line: '^(-s|--set)[= ]', unlessLine: '^-s \\S*\\.', class: 'destructive', reason: "sets the machine's clock", yes: ["date -s '2020-01-01'"], no: ['date +%s'] },
     { line: '(^| )(-i|--inplace|--in-place)( |$)', writes: 'last', class: 'write', reason: 'rewrites files', yes: ['yq -i .a=1 f.yaml'], no: ['yq .a f.yaml'] },
     { line: '(^| )(-o|--output)[= ]?\\S', class: 'write', reason: 'writes a file', yes: ['sort -o a b'], no: ['sort a'] },
@@ -32,7 +33,7 @@ export const mostlyReaders: Family = {
 }
 
 export const finders: Family = {
-  programs: ['find', 'gfind', 'fd', 'fdfind'],
+  programs: ['find', 'gfind', 'bfs', 'fd', 'fdfind'],
   outputOptions: ['-fprint', '-fprint0', '-fprintf', '-fls'],
   rules: [
     { line: '(^| )-delete( |$)', class: 'destructive', reason: 'deletes files', yes: ["find . -name '*.o' -delete"], no: ['find . -name delete'] },

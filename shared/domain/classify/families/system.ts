@@ -26,7 +26,7 @@ export const services: Family = {
   programs: ['systemctl', 'service', 'launchctl', 'rc-service', 'initctl', 'sv', 'supervisorctl', 'chkconfig', 'update-rc.d', 'rc-update', 'sc', 'net', 'monit', 'svcadm', 'nssm', 'networksetup', 'pmset', 'scutil'],
   valueOptions: ['-H', '-M', '-t', '--type', '-n', '-p', '--property'],
   rules: [
-    { line: '(^| )(status|list-\\S+|is-active|is-enabled|is-failed|show|cat|list|print|help|--list|--status-all|get-\\S+|query|-g \\S+|--get \\S+|blame|list)( |$)', unlessLine: '(^| )(stop|restart|start|disable|enable|mask|kill|delete|unload|load|remove|set-\\S+|isolate|bootout|bootstrap|edit|revert)( |$)', class: 'read', reason: 'only looks',
+    { line: '(^| )(status|list-\\S+|is-active|is-enabled|is-failed|show|cat|list|print|help|--list|--failed|--status-all|get-\\S+|query|-g \\S+|--get \\S+|blame|list)( |$)', unlessLine: '(^| )(stop|restart|start|disable|enable|mask|kill|delete|unload|load|remove|set-\\S+|isolate|bootout|bootstrap|edit|revert)( |$)', class: 'read', reason: 'only looks',
       yes: ['systemctl status x', 'service x status', 'launchctl list'], no: ['systemctl stop x'] },
     { line: '^(--user )?(start|daemon-reload)( |$)', class: 'write', reason: 'starts a service', yes: ['systemctl start x'], no: ['systemctl restart x'] },
   ],
@@ -41,6 +41,29 @@ export const processes: Family = {
     { line: '^(?!.*-k)(-[vnu]+ )?\\S+$', unlessLine: '^(-?\\d+|-[a-z0-9]+|now|[a-z][\\w.-]*|%.*|.*[^\\d/a-z.].*)$|^-', class: 'read', reason: 'only looks', yes: ['fuser 8080/tcp'], no: ['kill 1', 'pkill node', 'fuser -k 8080/tcp'] },
   ],
   otherwise: { class: 'destructive', reason: 'ends processes, or this machine' },
+}
+
+/** Sources: command references of the virtual machine and backup tools. */
+export const machines: Family = {
+  programs: ['vagrant', 'virsh', 'VBoxManage', 'vboxmanage', 'multipass', 'limactl', 'lima', 'colima', 'orb', 'qm', 'pct', 'lxc', 'incus', 'restic', 'borg', 'duplicity', 'kopia', 'rdiff-backup', 'tarsnap'],
+  valueOptions: ['-r', '--repo', '-p', '--profile', '-c', '--connect'],
+  rules: [
+    { sub: '** destroy|delete|undefine|remove|rm|unregistervm|purge|forget|prune|reset|stop|poweroff|halt|restore|rollback|snapshot-revert|snapshot-delete|recover|remove-all-but-n-full|remove-older-than|compact|vol-delete|pool-destroy',
+      unless: ['--dry-run', '-n'], class: 'destructive', reason: 'ends or deletes a machine, or a backup', yes: ['vagrant destroy -f', 'virsh undefine vm', 'restic forget --prune', 'borg delete repo'], no: ['vagrant up', 'restic forget --dry-run', 'restic snapshots'] },
+    { line: '(^| )(-d|--delete)( |$)', class: 'destructive', reason: 'deletes', yes: ['tarsnap -d -f x'], no: ['restic snapshots'] },
+    { sub: 'list|ls|status|info|snapshots|check|stats|dominfo|version|find|diff|show|global-status|help', class: 'read', reason: 'only looks', yes: ['multipass list', 'restic snapshots'], no: ['vagrant up'] },
+  ],
+  otherwise: { class: 'write', reason: 'changes a machine, or a backup' },
+}
+
+/** Sources: manuals of gdb and lldb. */
+export const debuggers: Family = {
+  programs: ['gdb', 'lldb'],
+  rules: [
+    { line: '(^| )(-i?ex|--i?ex|--eval-command|-o|-O|--one-line|-x|-s)[= ]', class: 'destructive', reason: 'runs commands of its own, which can run others', yes: ["gdb -batch -ex 'shell rm x'"], no: ['gdb ./app'] },
+    { line: '^(--version|-v)$', class: 'read', reason: 'prints its version', yes: ['gdb --version'], no: ['gdb ./app'] },
+  ],
+  otherwise: { class: 'write', reason: 'runs a program step by step' },
 }
 
 export const users: Family = {
