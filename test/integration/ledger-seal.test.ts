@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../shared/contract/errors.ts'
 import { SessionId, ToolCallId } from '../../shared/contract/ids.ts'
 import { createMemorySecrets } from '../../shared/core/demo/memory-secrets.ts'
+import { createAlarmListener } from '../../shared/core/ledger/alarm-listener.ts'
 import { beginAnew } from '../../shared/core/ledger/begin-anew.ts'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
 import { createSealer, type Sealer } from '../../shared/core/ledger/sealer.ts'
@@ -258,6 +259,29 @@ describe('beginning anew', () => {
     ledger.close()
     await expect(beginAnew({ file: join(folder, 'none.db'), clock })).rejects.toMatchObject({ code: 'not-found' })
   })
+})
+
+test('an alarm over the stream follows the entry that raised it, and pauses where it is to', async () => {
+  const paused: string[] = []
+  const ledger = openLedger({ file: file(), clock, onAppended: (entry) => listener.saw(entry) })
+  opened.push(ledger)
+  const listener = createAlarmListener({
+    ledger,
+    raise: (sessionId, message, rule) => void ledger.append('alarm/raised', sessionId, { message, rule }),
+    pause: (sessionId, rule) => paused.push(`${sessionId} ${rule}`),
+    log: (line) => alarms.push(line),
+  })
+  const started = { agent: 'a', adapter: 'none', command: ['a'], cwd: '/', container: 'off' as const, profile: {}, profileHash: 'a'.repeat(64), modelKey: null }
+  ledger.append('session/started', SESSION, started)
+  for (let n = 0; n < 10; n += 1) {
+    ledger.append('tool-call/decision', SESSION, { toolCallId: CALL, tool: 'Bash', input: { command: `rm -rf /${n}` }, effect: 'denied', reason: 'no', decision: null })
+  }
+  await Promise.resolve()
+  expect(ledger.tail(2).entries.map(({ kind, body }) => [kind, body['rule']])).toEqual([
+    ['tool-call/decision', undefined],
+    ['alarm/raised', 'denials'],
+  ])
+  expect({ paused, alarms }).toEqual({ paused: [`${SESSION} denials`], alarms: [] })
 })
 
 test('a search looks at a bounded number of entries at a time, and goes on where it stopped', () => {

@@ -1,20 +1,18 @@
 import { hash } from 'node:crypto'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HoldfastError } from '../../contract/errors.ts'
-import { LedgerEntry, type LedgerFilter, type LedgerKind, type LedgerVerification } from '../../contract/schemas/ledger.ts'
-import { canonicalJson, type ChainRow, GENESIS, hashInput, headFault, type LedgerHead } from '../../domain/ledger-chain.ts'
+import { LedgerEntry, type LedgerFilter, type LedgerVerification } from '../../contract/schemas/ledger.ts'
+import { type ChainRow, GENESIS, hashInput, headFault, type LedgerHead } from '../../domain/ledger-chain.ts'
 import { filterOf } from '../../domain/ledger-filter.ts'
 import { createSealBatch, parseSeal, sealText, type SealAnchor } from '../../domain/ledger-seal.ts'
 import { CONTENT_KINDS, createLedgerProof } from '../../domain/ledger-verify.ts'
 import type { Clock, Ledger } from '../ports.ts'
 import { closeDatabase, type Database, databaseError, inDatabaseWords, openDatabase } from '../storage/database.ts'
 import { ledgerMigrations } from '../storage/migrations/ledger.ts'
+import { bodyText } from './body-text.ts'
 import { type HeadFile, readHeadFile, writeHeadFile } from './head-file.ts'
 import { createSessionIndexCheck } from './session-index.ts'
 import { verifySignature } from './signing.ts'
-
-/** Longest body of an entry, in bytes of canonical JSON. */
-export const MAX_BODY_BYTES = 256 * 1024
 
 /** "HFLG" */
 const APPLICATION_ID = 0x48464c47
@@ -277,20 +275,6 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
 }
 
 const sha256 = (text: string): string => hash('sha256', text)
-
-const bodyText = (kind: LedgerKind, body: Record<string, unknown>): string => {
-  const refuse = (why: string, cause?: unknown) =>
-    new HoldfastError('bad-params', `A ${kind} entry cannot be recorded: ${why}.`, { cause })
-  let text: string
-  try {
-    text = canonicalJson(body)
-  } catch (cause) {
-    throw refuse(cause instanceof Error ? cause.message : String(cause), cause)
-  }
-  const bytes = Buffer.byteLength(text)
-  if (bytes > MAX_BODY_BYTES) throw refuse(`its body has ${bytes} bytes, the limit is ${MAX_BODY_BYTES}`)
-  return text
-}
 
 const unreadable = (verification: LedgerVerification, sequence: number, message: string): LedgerVerification => ({
   ...verification,
