@@ -2,7 +2,9 @@ import { useEffect, useRef, type ReactNode } from 'react'
 import { isOver } from '../shared/domain/session-state.ts'
 import { visibleText } from '../shared/domain/visible-text.ts'
 import { useLive, useRoute } from './connection/hooks.ts'
+import { AgentsPage } from './features/agents/agents-page.tsx'
 import { AuditPage } from './features/audit/audit-page.tsx'
+import { DoctorPage } from './features/doctor/doctor-page.tsx'
 import { LaunchPage } from './features/launch/launch-page.tsx'
 import { SecretsPage } from './features/secrets/secrets-page.tsx'
 import { ServersPage } from './features/servers/servers-page.tsx'
@@ -14,12 +16,14 @@ import { ButtonLink, ClockTime } from './ui/basics.tsx'
 
 const PAGES: readonly { id: string; name: string; page(rest: readonly string[]): ReactNode }[] = [
   { id: 'sessions', name: 'Sessions', page: ([id, tab]) => (id === undefined ? <SessionsPage /> : <SessionPage id={id} tab={tab ?? 'timeline'} />) },
-  { id: 'launch', name: 'Launch', page: () => <LaunchPage /> },
+  { id: 'launch', name: 'Launch', page: ([profile]) => <LaunchPage key={profile} chosen={profile} /> },
+  { id: 'agents', name: 'Agents', page: () => <AgentsPage /> },
   { id: 'usage', name: 'Usage', page: () => <UsagePage /> },
   { id: 'audit', name: 'Audit log', page: () => <AuditPage /> },
   { id: 'servers', name: 'Servers', page: () => <ServersPage /> },
   { id: 'secrets', name: 'Secrets', page: () => <SecretsPage /> },
   { id: 'settings', name: 'Settings', page: () => <SettingsPage /> },
+  { id: 'doctor', name: 'Doctor', page: () => <DoctorPage /> },
 ]
 
 const Mark = () => (

@@ -3,7 +3,9 @@ import { ErrorBody } from './errors.ts'
 import { ApprovalId, CheckpointId, SessionId } from './ids.ts'
 import { ApprovalRequest, ApprovalScope } from './schemas/approval.ts'
 import { Checkpoint, CheckpointDiff, CheckpointUsage, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
+import { Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
+import { ProfileListing } from './schemas/profile.ts'
 import { HeldTool, PinnedServer } from './schemas/server.ts'
 import { KillReport, Session } from './schemas/session.ts'
 import { Timestamp } from './schemas/time.ts'
@@ -50,8 +52,11 @@ export const COMMANDS = {
     z.object({ version: z.string(), pid: z.number().int(), startedAt: Timestamp, dataFolder: z.string(), sessions: z.number().int(), approvalsPage: z.string().nullable() }),
   ),
   'host/stop': command(nothing, nothing),
+  /** Looks at everything that holds an agent on this machine, by trying it. */
+  'host/examine': command(nothing, z.object({ findings: z.array(Finding) })),
   /** A link that logs one browser in, once, for a minute: it opens the approvals page's origin and goes on to the dashboard. */
   'dashboard/open': command(nothing, z.object({ url: z.string(), expiresAt: Timestamp })),
+  'profile/list': command(nothing, z.object({ profiles: z.array(ProfileListing) })),
   'profile/resolve': command(
     z.object({ cwd: z.string().max(4_096), command: z.array(text).min(1).max(1_024), profile: z.string().max(200).optional() }),
     z.object({ agent: z.string(), adapter: z.string(), envNames: z.array(z.string()), sandbox: z.enum(['auto', 'off']), notices: z.array(z.string()) }),

@@ -191,7 +191,7 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
     }
     await page.getByRole('listbox', { name: 'Timeline' }).getByRole('option').first().click()
     await expectAccessible(page)
-    for (const name of ['Sessions', 'Launch', 'Usage', 'Audit log', 'Secrets', 'Settings']) {
+    for (const name of ['Sessions', 'Launch', 'Agents', 'Usage', 'Audit log', 'Servers', 'Secrets', 'Settings', 'Doctor']) {
       await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name }).click()
       await page.getByRole('heading', { level: 1 }).waitFor()
       await expectAccessible(page)

@@ -111,6 +111,28 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
     expect(page.url()).not.toContain('login')
   })
 
+  it('start nothing without a container, and type into no session that a terminal started', async () => {
+    const { page } = dashboard
+    const client = await world.client()
+    const inTerminal = await client.call('session/start', { cwd: world.project, command: ['sleep', '60'], env: { PATH: '/usr/bin:/bin' }, terminal: null, sandbox: 'auto' })
+    const asked = (await page.evaluate(`new Promise((resolve, reject) => {
+      const socket = new WebSocket('ws://' + location.host + '/contract')
+      const answers = []
+      socket.onopen = () => socket.send(JSON.stringify({ hello: { protocol: 1, token: localStorage.getItem('token'), client: 'test' } }))
+      socket.onmessage = ({ data }) => {
+        const frame = JSON.parse(data)
+        if (frame.id === 0) {
+          socket.send(JSON.stringify({ id: 1, command: 'session/start', params: { cwd: ${JSON.stringify(world.project)}, command: ['true'], env: {}, terminal: null, sandbox: 'off' } }))
+          socket.send(JSON.stringify({ id: 2, command: 'session/input', params: { sessionId: '${inTerminal.id}', data: '' } }))
+          socket.send(JSON.stringify({ id: 3, command: 'session/signal', params: { sessionId: '${inTerminal.id}', signal: 'SIGTERM' } }))
+        } else answers.push(frame.error?.code ?? 'done')
+        if (answers.length === 3) resolve(answers)
+      }
+    })`)) as string[]
+    expect(asked).toEqual(['unauthorised', 'unauthorised', 'unauthorised'])
+    client.close()
+  })
+
   it('are not logged in by a link that was used, whoever used it first', async () => {
     const link = await loginLink(world)
     const first = await (await browser.newContext()).newPage()

@@ -63,7 +63,7 @@ export const launch = async (page: Page, world: World, command = 'claude'): Prom
   await page.goto(new URL('/#/launch', page.url()).href)
   await page.getByLabel('Folder').fill(world.project)
   await page.getByLabel('Command').fill(command)
-  await page.getByLabel('Profile').fill('test')
+  await page.getByLabel('Profile').selectOption('test')
   await page.getByRole('button', { name: 'Start', exact: true }).click()
   await page.locator('.xterm-screen').waitFor()
 }

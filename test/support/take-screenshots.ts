@@ -46,7 +46,7 @@ try {
   await shoot(page, 'sessions-empty')
   await go('launch')
   await page.getByLabel('Folder').fill(world.project)
-  await page.getByLabel('Profile').fill('test')
+  await page.getByLabel('Profile').selectOption('test')
   await page.getByRole('button', { name: 'What will it be able to do?' }).click()
   await page.getByText('It runs as').waitFor()
   await shoot(page, 'launch')
@@ -78,7 +78,7 @@ try {
   await page.bringToFront()
   await page.getByRole('link', { name: 'tester' }).click()
   await shoot(page, 'session-killed')
-  for (const route of ['usage', 'audit', 'servers', 'secrets', 'settings']) {
+  for (const route of ['agents', 'doctor', 'usage', 'audit', 'servers', 'secrets', 'settings']) {
     await go(route)
     await shoot(page, route)
   }

@@ -1,7 +1,7 @@
 import { useState, type FormEvent } from 'react'
 import type { CommandResult } from '../../../shared/contract/protocol.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { faultText, useAction, useHost, useLive } from '../../connection/hooks.ts'
+import { faultText, useAction, useHost, useLive, useQuery } from '../../connection/hooks.ts'
 import { Button, Fault, Field, Note, Page } from '../../ui/basics.tsx'
 import { splitCommand } from './split-command.ts'
 
@@ -45,14 +45,15 @@ const Outlook = ({ resolved, cwd }: { resolved: CommandResult<'profile/resolve'>
   </section>
 )
 
-export const LaunchPage = () => {
+export const LaunchPage = ({ chosen }: { chosen?: string | undefined }) => {
   const host = useHost()
   const live = useLive((snapshot) => snapshot.link === 'live')
   const action = useAction()
   const [recent] = useState(readRecent)
   const [cwd, setCwd] = useState(recent[0]?.cwd ?? '')
   const [command, setCommand] = useState(recent[0]?.command ?? 'claude')
-  const [profile, setProfile] = useState(recent[0]?.profile ?? '')
+  const [profile, setProfile] = useState(chosen === undefined ? (recent[0]?.profile ?? '') : decodeURIComponent(chosen))
+  const profiles = useQuery('profile/list', {}).data?.profiles.filter(({ problem }) => problem === null) ?? []
   const [outlook, setOutlook] = useState<{ resolved: CommandResult<'profile/resolve'>; cwd: string } | null>(null)
   const [fault, setFault] = useState<string | null>(null)
 
@@ -109,8 +110,18 @@ export const LaunchPage = () => {
         <Field label="Command" hint="What starts the agent, such as claude.">
           {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" required spellCheck={false} value={command} onChange={(event) => setCommand(event.target.value)} />}
         </Field>
-        <Field label="Profile" hint="The name of an agent profile of yours; empty for the folder's own or the default.">
-          {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" spellCheck={false} value={profile} onChange={(event) => setProfile(event.target.value)} />}
+        <Field label="Profile" hint="What it is called, may do and may spend.">
+          {(id, hint) => (
+            <select id={id} aria-describedby={hint} className="input" style={{ justifySelf: 'start' }} value={profile} onChange={(event) => setProfile(event.target.value)}>
+              <option value="">the folder's own, or the built-in rules</option>
+              {profiles.map(({ name, agent }) => (
+                <option key={name} value={name}>
+                  {visibleText(name)}
+                  {agent === null || agent === name ? '' : `, runs as ${visibleText(agent)}`}
+                </option>
+              ))}
+            </select>
+          )}
         </Field>
         <div className="bar">
           <Button kind="primary" type="submit" disabled={action.busy !== null || !live}>

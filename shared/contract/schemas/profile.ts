@@ -66,6 +66,18 @@ export const ProfileFile = z.strictObject({
 })
 export type ProfileFile = z.infer<typeof ProfileFile>
 
+/** A profile of the user's, as its file stands. */
+export const ProfileListing = z.object({
+  name: z.string(),
+  path: z.string(),
+  /** null when it names none, or cannot be read. */
+  agent: z.string().nullable(),
+  text: z.string().nullable(),
+  /** Why no session starts with it; null when it is valid. */
+  problem: z.string().nullable(),
+})
+export type ProfileListing = z.infer<typeof ProfileListing>
+
 /** One rule of a policy, in Claude Code's syntax: `Tool`, `Tool(prefix:*)`, `Tool(glob)`, `mcp__server__tool`, `mcp__server`. */
 export interface PolicyRule {
   readonly text: string

@@ -16,7 +16,9 @@ const owner: readonly Role[] = ['owner']
 const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'host/info': everyone,
   'host/stop': owner,
+  'host/examine': dashboard,
   'dashboard/open': owner,
+  'profile/list': dashboard,
   'profile/resolve': dashboard,
   'session/start': dashboard,
   'session/attach': dashboard,

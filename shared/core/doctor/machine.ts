@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { formatId, SessionId } from '../../contract/ids.ts'
+import type { Finding } from '../../contract/schemas/finding.ts'
 import { OLDEST_VERSION, requireVersion } from '../agents/claude-code/version.ts'
 import { findExecutable, foldersToSearch, requireOutOfReach } from '../agents/find-executable.ts'
 import { createCgroup, removeCgroup } from '../containers/cgroup.ts'
 import { containersFor } from '../containers/choose.ts'
-import { fail, type Finding, ok, warn } from './finding.ts'
+import { fail, ok, warn } from './finding.ts'
 
 const OLDEST_NODE = 24
 const OLDEST_GIT = [2, 25] as const

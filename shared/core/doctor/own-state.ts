@@ -1,13 +1,14 @@
 import { lstat, readdir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Client } from '../../contract/client.ts'
+import type { Finding } from '../../contract/schemas/finding.ts'
 import { HoldfastError } from '../../contract/errors.ts'
 import { formatCount } from '../../domain/format.ts'
 import type { Paths } from '../paths.ts'
 import { readProfileFile } from '../policy/read-profile-file.ts'
 import type { SecretStore } from '../ports.ts'
 import { VERSION } from '../version.ts'
-import { fail, type Finding, ok, warn } from './finding.ts'
+import { fail, ok, warn } from './finding.ts'
 
 const KEYCHAIN_ANSWERS_WITHIN_MS = 10_000
 const MIB = 1024 * 1024

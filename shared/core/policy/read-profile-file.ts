@@ -173,3 +173,6 @@ export const readProfileFile = async (path: string, origin: 'user' | 'project'):
   const text = await readText(path, origin === 'user')
   return text === null ? null : parseProfileText(path, origin, text)
 }
+
+/** The text of a user's profile as it stands, or null when there is none. Throws HoldfastError `profile-invalid` when it cannot be read. */
+export const readProfileText = (path: string): Promise<string | null> => readText(path, true)

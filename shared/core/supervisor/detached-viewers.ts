@@ -16,6 +16,9 @@ export interface DetachedViewers {
   attach(sessionId: SessionId, connection: Connection): Buffer
 }
 
+/** Sessions that are kept; the oldest of more goes, and its terminal is then looked at no more. */
+const MAX_TAPES = 100
+
 interface Tape {
   kept: Buffer[]
   bytes: number
@@ -36,7 +39,11 @@ export const createDetachedViewers = (): DetachedViewers => {
     create: () => {
       const tape: Tape = { kept: [], bytes: 0, watchers: new Set(), onDrain: new Set() }
       return {
-        named: (sessionId) => void tapes.set(sessionId, tape),
+        named: (sessionId) => {
+          tapes.set(sessionId, tape)
+          const oldest = tapes.keys().next().value
+          if (tapes.size > MAX_TAPES && oldest !== undefined) tapes.delete(oldest)
+        },
         send: (event, data) => {
           keep(tape, Buffer.from((data as EventData<'session/output'>).data, 'base64'))
           for (const watcher of tape.watchers) watcher.send(event, data)

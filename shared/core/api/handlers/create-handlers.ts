@@ -8,7 +8,9 @@ import type { ToolPins } from '../../broker/tool-pins.ts'
 import type { Sealer } from '../../ledger/sealer.ts'
 import { toPem } from '../../ledger/signing.ts'
 import type { Alarms } from '../../supervisor/alarms.ts'
+import { examineAll } from '../../doctor/examine.ts'
 import type { Paths } from '../../paths.ts'
+import { listProfiles } from '../../policy/list-profiles.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
 import type { DetachedViewers } from '../../supervisor/detached-viewers.ts'
@@ -68,6 +70,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
 
   /** A page has no terminal of its own: it gets one that stays when the page goes. */
   const startDetached = async (params: CommandParams<'session/start'>) => {
+    if (params.sandbox === 'off') throw new HoldfastError('unauthorised', 'A page starts nothing without a container. Start it in a terminal: holdfast run')
     const profile = await deps.resolveProfile({ cwd: await resolveWorkingFolder(params.cwd, deps.paths), command: params.command, profile: params.profile })
     const passed = Object.entries(deps.environment).flatMap(([name, value]) => (value !== undefined && passesEnv(profile.envPass, name) ? [[name, value]] : []))
     const viewer = viewers.create()
@@ -94,7 +97,9 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       deps.stop()
       return done
     },
+    'host/examine': async () => ({ findings: await examineAll({ paths: deps.paths, path: deps.environment['PATH'] ?? '', here: deps.paths.config, secrets }) }),
     'dashboard/open': () => deps.dashboard.open(),
+    'profile/list': async () => ({ profiles: await listProfiles(deps.paths.profiles) }),
     'profile/resolve': async ({ cwd, command, profile: name }) => {
       const folder = await resolveWorkingFolder(cwd, deps.paths)
       const profile = await deps.resolveProfile({ cwd: folder, command, profile: name })

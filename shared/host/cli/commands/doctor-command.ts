@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { Command } from 'commander'
-import type { Finding } from '../../../core/doctor/finding.ts'
-import { examineCgroup, examineClaude, examineContainer, examineGit, examineNode } from '../../../core/doctor/machine.ts'
-import { examineDisk, examineFolders, examineHost, examineKeychain, examineProfiles } from '../../../core/doctor/own-state.ts'
+import type { Finding } from '../../../contract/schemas/finding.ts'
+import { examineAll } from '../../../core/doctor/examine.ts'
+import { examineHost } from '../../../core/doctor/own-state.ts'
 import { systemClock } from '../../../core/identifiers.ts'
 import { resolvePaths } from '../../../core/paths.ts'
 import { createKeychain } from '../../../core/secrets/keychain.ts'
@@ -24,17 +23,8 @@ export const addDoctorCommand = (program: Command): void => {
     .addHelpText('after', examples('holdfast doctor', 'holdfast doctor --json'))
     .action(async (_options: unknown, self: Command) => {
       const paths = resolvePaths(process.env)
-      const [path, cwd] = [process.env['PATH'] ?? '', process.cwd()]
       const findings = [
-        examineNode(),
-        await examineGit(path, cwd),
-        await examineContainer(),
-        examineCgroup(randomBytes(12)),
-        await examineKeychain(createKeychain({ service: 'holdfast', clock: systemClock })),
-        await examineClaude(path, cwd),
-        await examineFolders(paths),
-        await examineDisk(paths),
-        await examineProfiles(paths, cwd),
+        ...(await examineAll({ paths, path: process.env['PATH'] ?? '', here: process.cwd(), secrets: createKeychain({ service: 'holdfast', clock: systemClock }) })),
         ...(await examineHost(() => connectRunningHost(paths))),
       ]
       const failed = findings.some(({ state }) => state === 'fail')
