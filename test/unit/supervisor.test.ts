@@ -27,6 +27,21 @@ describe('the end of a session', () => {
     expect(await supervisor.kill([id], false)).toEqual([])
   })
 
+  it('records a kill that a client did without it, and puts nothing back a second time', async () => {
+    const done = { outcome: { processesKilled: 3, survivors: [], durationMs: 20, restoreProblem: null }, entries: [{ kind: 'checkpoint/restored' as const, body: {} }] }
+    const { supervisor, registry, start, sessions, kindsOf, checkpointed } = createSupervision({ killedElsewhere: () => Promise.resolve(done) })
+    const hung = await start()
+    expect(await supervisor.kill([hung.id], false)).toMatchObject([{ survivors: [], restore: null, restoreProblem: null }])
+    const asleep = await start()
+    sessions[1]?.fake.exit({ code: null, signal: 'SIGKILL' })
+    while (registry.get(asleep.id).state !== 'killed') await settle()
+    for (const { id } of [hung, asleep]) {
+      expect(registry.get(id)).toMatchObject({ state: 'killed', exitCode: 137, reason: 'killed by the user, without its host' })
+      expect(kindsOf(id).slice(-2)).toEqual(['checkpoint/restored', 'session/killed'])
+    }
+    expect(checkpointed).toEqual(['start', 'start'])
+  })
+
   it('takes a container whose kill fails for alive, and crashes nothing, even when its processes cannot be listed', async () => {
     const { supervisor, registry, start } = createSupervision({ killRejects: true, processesReject: true })
     const { id } = await start()
