@@ -4,6 +4,7 @@ import { fork } from 'node:child_process'
 import { Agent, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { trustingGuard } from '../fixtures/guard.ts'
 import { messagesBody, startGateway } from '../integration/gateway-fixture.ts'
 
 const event = (data: Record<string, unknown>): string =>
@@ -25,7 +26,7 @@ const EVENTS = 25
 const EVENT_EVERY_MS = 20
 
 const runGateway = async (upstreamBaseUrl: string): Promise<void> => {
-  const { baseUrl } = await startGateway({ upstreamBaseUrl, caps: { microUsd: 1e12, tokens: null } })
+  const { baseUrl } = await startGateway({ upstreamBaseUrl, guard: trustingGuard, caps: { microUsd: 1e12, tokens: null } })
   process.send?.(baseUrl)
 }
 
