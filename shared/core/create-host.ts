@@ -248,6 +248,10 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     adapters,
     resolveProfile,
     chooseContainer: (sandbox) => chooseContainer(sandbox, containers),
+    onTampering: (sessionId, message) => {
+      alarms.raise(sessionId, message)
+      supervisor.pause(sessionId, message).catch((error: unknown) => log(`session ${sessionId} could not be paused: ${String(error)}`))
+    },
     raiseAlarm: alarms.raise,
     shimFile: options.programs.shim,
     relayFile: options.programs.networkRelay,

@@ -21,6 +21,15 @@ const alarms = async (here: World): Promise<string[]> => {
   return stdout.trim().split('\n').map((line) => JSON.parse(line) as LedgerEntry).filter(({ kind }) => kind === 'alarm/raised').map(({ body }) => String(body['message']))
 }
 
+/** As an agent would: the address stands in a file that its own process was started with; any token will do. */
+const secondAgent = (): string => {
+  const settings = `$(tr '\\0' '\\n' < /proc/$PPID/cmdline | sed -n 's/^--settings=//p')`
+  const address = `$(sed -n 's/.*"ANTHROPIC_BASE_URL":"\\([^"]*\\)".*/\\1/p' ${settings})`
+  return `ANTHROPIC_AUTH_TOKEN=x ANTHROPIC_BASE_URL=${address} claude -p 'I am the second.' --allowedTools Bash --settings '{"disableAllHooks":true}' < /dev/null`
+}
+
+const isSecond = ({ messages }: StandInRequest): boolean => JSON.stringify(messages[0]).includes('I am the second.')
+
 /** The calls in the history of the last request, as the model reads them. */
 const historyCalls = (here: World): unknown[] =>
   here.model.requests.filter(({ path }) => path.startsWith('/v1/messages')).slice(-1).flatMap(({ body }) => (body as StandInRequest).messages).flatMap(({ content }) =>
@@ -42,11 +51,7 @@ describe.skipIf(missing !== null)(`the gate in the gateway, with the real Claude
   })
 
   it('a second Claude Code that the first starts, with every hook off and Bash allowed, is asked about at the gateway', async () => {
-    // As an agent would: the address stands in a file that its own process was started with; any token will do.
-    const settings = `$(tr '\\0' '\\n' < /proc/$PPID/cmdline | sed -n 's/^--settings=//p')`
-    const address = `$(sed -n 's/.*"ANTHROPIC_BASE_URL":"\\([^"]*\\)".*/\\1/p' ${settings})`
-    const second = `ANTHROPIC_AUTH_TOKEN=x ANTHROPIC_BASE_URL=${address} claude -p 'I am the second.' --allowedTools Bash --settings '{"disableAllHooks":true}' < /dev/null`
-    const isSecond = ({ messages }: StandInRequest) => JSON.stringify(messages[0]).includes('I am the second.')
+    const second = secondAgent()
     const here = (world = await createWorld((request) => scriptedTurns([bash(isSecond(request) ? 'rm -rf build' : second)])(request)))
     await here.holdfast(['up'])
     const client = await here.client()

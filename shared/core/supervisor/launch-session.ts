@@ -78,6 +78,8 @@ export interface SessionLauncherDeps {
   /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
   readonly chooseContainer: (sandbox: 'auto' | 'off') => Promise<ContainerChoice>
   readonly raiseAlarm: (sessionId: SessionId, message: string) => void
+  /** The agent's account of its calls does not agree with the model's. */
+  readonly onTampering: (sessionId: SessionId, message: string) => void
   /** The program that relays MCP between the agent and the broker. */
   readonly shimFile: string
   /** The program that relays the agent's one port to the host. */
@@ -270,7 +272,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         gate: deps.gate,
         judge: (tool, input) => deps.judge(id, tool, input)?.effect ?? null,
         isBrokered: adapter.isBrokered,
-        onTampering: (message) => deps.raiseAlarm(id, message),
+        onTampering: (message) => deps.onTampering(id, message),
         raiseAlarm: (message) => deps.raiseAlarm(id, message),
       })
       await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard }, { ...way, proxy })
