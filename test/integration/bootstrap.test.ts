@@ -93,7 +93,7 @@ describe.skipIf(realNpm === undefined)('bootstrap', () => {
     const first = project.run(['holdfast', '--', 'sessions', '--json', '--', 'x'])
     expect(first.stderr.replaceAll(/ \(\d+\.\d s\)/g, '').replaceAll(/\d+ kB/g, 'N kB')).toBe(
       'holdfast: installing packages … done\n' +
-        'holdfast: building the host … cli.mjs N kB, host-main.mjs N kB, stdio-shim.mjs N kB\n',
+        'holdfast: building the host … cli.mjs N kB, host-main.mjs N kB, stdio-shim.mjs N kB, dashboard 0.N kB zipped, approval 0.N kB zipped\n',
     )
     expect(JSON.parse(first.stdout)).toMatchObject({ args: ['sessions', '--json', '--', 'x'], node: process.version })
 
@@ -179,7 +179,7 @@ describe.skipIf(realNpm === undefined)('bootstrap', () => {
     const { status, stderr } = project.run(['holdfast', 'exit', '0'])
     expect(status).toBe(0)
     expect(stderr).not.toContain('waiting')
-    expect(readdirSync(join(project.folder, 'build/out')).toSorted()).toEqual(['bootstrap-lock.5', 'host'])
+    expect(readdirSync(join(project.folder, 'build/out')).toSorted()).toEqual(['bootstrap-lock.5', 'host', 'renderer'])
   })
 
   test.each([
