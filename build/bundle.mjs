@@ -33,6 +33,8 @@ export async function bundle(root) {
       target: 'node24',
       format: 'esm',
       external: NATIVE,
+      // Its main file loads others in a way that no bundler follows; its modules are in esm.
+      alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
       banner: { js: BANNER },
       sourcemap: true,
       sourcesContent: false,

@@ -9,7 +9,7 @@ import { dirname, relative, resolve, sep } from 'node:path'
  */
 export const LAYERS = {
   'shared/contract': { packages: ['zod'] },
-  'shared/domain': { layers: ['shared/contract'], packages: ['zod', 'unbash', 'yaml'] },
+  'shared/domain': { layers: ['shared/contract'], packages: ['zod', 'unbash', 'yaml', 'jsonc-parser', 'smol-toml'] },
   'shared/core': { layers: ['shared/contract', 'shared/domain'], packages: ['*'], node: true },
   'shared/host': { layers: ['shared/core', 'shared/contract', 'shared/domain'], packages: ['commander', 'zod'], node: true },
   electron: { layers: ['shared/contract'], packages: ['electron'], node: true },

@@ -29,7 +29,7 @@ function plant(files: Record<string, string>): string {
   return folder
 }
 
-const DOMAIN = 'it may import its own files and shared/contract, zod, unbash, yaml'
+const DOMAIN = 'it may import its own files and shared/contract, zod, unbash, yaml, jsonc-parser, smol-toml'
 
 test('the real tree keeps to its layers', () => {
   expect(checkLayers(root)).toMatchObject({ status: 0, findings: [] })

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addApprovalCommands } from './commands/approval-commands.ts'
+import { addAuditCommand } from './commands/audit-command.ts'
 import { addCheckpointCommands } from './commands/checkpoint-commands.ts'
 import { addClassifyCommand } from './commands/classify-command.ts'
 import { addCompletionCommand } from './commands/completion-command.ts'
@@ -45,6 +46,7 @@ export const createProgram = (): Command => {
   addPolicyCommands(program)
   addClassifyCommand(program)
   addDoctorCommand(program)
+  addAuditCommand(program)
   addInitCommand(program)
   addCompletionCommand(program)
   inherit(program)

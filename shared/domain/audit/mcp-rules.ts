@@ -1,0 +1,178 @@
+import { classifyTool } from '../classify/classify-tool.ts'
+import { hasSecretArgument, isPlainSecret, isSecretReference, isSecretValue } from '../secret-names.ts'
+import { visibleText } from '../visible-text.ts'
+import { type AuditFinding, type Fields, fieldsOf, type JsonPath, type Source, textOf, textsOf } from './finding.ts'
+
+/** One server in the words that most agents share. */
+interface Server {
+  readonly name: string
+  readonly path: JsonPath
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Fields
+  readonly envPath: JsonPath
+  readonly url: string
+  readonly fields: Fields
+}
+
+const serverOf = (name: string, path: JsonPath, value: unknown): Server => {
+  const fields = fieldsOf(value)
+  // opencode gives the whole command as a list, Zed may give it as an object.
+  const nested = fieldsOf(fields['command'])
+  const [first = '', ...rest] = textsOf(fields['command'])
+  const own = ['env', 'environment', 'headers', 'http_headers'].filter((key) => key in fields)
+  const inNested = 'env' in nested
+  return {
+    name: visibleText(name).slice(0, 100),
+    path,
+    command: textOf(fields['command']) || first || textOf(nested['path']),
+    args: [...rest, ...textsOf(fields['args']), ...textsOf(nested['args'])],
+    env: inNested ? fieldsOf(nested['env']) : Object.assign({}, ...own.map((key) => fieldsOf(fields[key]))) as Fields,
+    envPath: inNested ? [...path, 'command', 'env'] : [...path, own[0] ?? 'env'],
+    url: textOf(fields['url']) || textOf(fields['serverUrl']) || textOf(fields['httpUrl']),
+    fields,
+  }
+}
+
+const base = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1).replace(/\.(exe|cmd)$/, '')
+
+/** The package that a runner fetches, or null. */
+const fetchedPackage = ({ command, args }: Server): string | null => {
+  const program = base(command)
+  const words = args[0] === 'dlx' || args[0] === 'exec' || args[0] === 'x' || args[0] === 'run' ? args.slice(1) : args
+  if (!/^(npx|bunx|uvx|pnpx)$/.test(program) && !(/^(pnpm|yarn|bun|npm|pipx)$/.test(program) && words !== args)) return null
+  const named = words.findIndex((word) => /^(-p|--package|--from)$/.test(word))
+  return (named >= 0 ? words[named + 1] : words.find((word) => !word.startsWith('-'))) ?? null
+}
+
+const PINNED = /.@v?\d|==\d|^(\.|\/|file:)|#[0-9a-f]{7,40}$/
+
+const dockerImage = ({ command, args }: Server): string | null => {
+  if (!/^(docker|podman)$/.test(base(command)) || args[0] !== 'run') return null
+  let index = 1
+  while (args[index]?.startsWith('-')) index += /^(-e|--env|-v|--volume|-p|--publish|--name|--network|--mount|-u|--user|-w|--workdir|--env-file|--entrypoint)$/.test(args[index] ?? '') ? 2 : 1
+  return args[index] ?? null
+}
+
+const isWideFolder = (word: string, home: string): boolean => /^(\/|~\/?|\$HOME\/?|\$\{HOME\}\/?|\/(home|Users|etc|root|var|mnt)\/?|[A-Za-z]:[\\/]?|\/(home|Users)\/[^/]+\/?)$/.test(word) || word.replace(/\/$/, '') === home
+
+const isLocal = (url: string): boolean => /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])([:/]|$)/i.test(url)
+
+type Rule = (server: Server, home: string) => Omit<AuditFinding, 'line'> & { readonly path: JsonPath } | null
+
+const credential: Rule = ({ name, env, envPath, args, url, path }) => {
+  const fault = (what: string, where: JsonPath) => ({
+    rule: 'plaintext-secret', severity: 'high' as const, threat: 'identity spoofing' as const, path: where, mend: null,
+    what: `the server ${name} has ${what} in plain text`,
+    why: 'whatever reads this file, an agent among it, can act as its owner',
+    fix: 'make a new one where it was issued, keep it with "holdfast secret set agent/NAME", and write NAME_SECRET: agent/NAME here',
+  })
+  const found = Object.entries(env).find(([key, value]) => typeof value === 'string' && !isSecretReference(key, value) && isPlainSecret(key, value.replace(/^Bearer /i, '')))
+  if (found !== undefined) return fault(visibleText(found[0]), [...envPath, found[0]])
+  if (hasSecretArgument(args)) return fault('a credential among its arguments', [...path, 'args'])
+  return isSecretValue(url) || /[?&](api_?key|token|key|secret)=(?!\$)[^&]{8,}/i.test(url) ? fault('a credential in its address', [...path, 'url']) : null
+}
+
+const unpinned: Rule = (server) => {
+  const name = fetchedPackage(server)
+  const image = dockerImage(server)
+  if (name === null ? image === null || image.includes('@sha256:') || /:v?\d/.test(image) : PINNED.test(name)) return null
+  return {
+    rule: 'unpinned-server', severity: 'medium', threat: 'supply chain', path: [...server.path, 'args'], mend: null,
+    what: `the server ${server.name} runs whatever version of ${visibleText(name ?? image ?? '').slice(0, 100)} is newest`,
+    why: 'who takes over the package runs code here at the next start',
+    fix: name === null ? 'name the image by its digest: image@sha256:…' : `name a version you looked at: ${visibleText(name).replace(/(.)@.*$/, '$1').slice(0, 100)}@1.2.3`,
+  }
+}
+
+const throughShell: Rule = ({ name, command, args, path }) => {
+  const all = [command, ...args].join(' ')
+  const piped = /(curl|wget|iwr|fetch)\b.*\|\s*(sudo )?(ba|z|da)?sh\b|\beval\b.*\b(curl|wget)\b|base64\s+(-d|--decode).*\|/.test(all)
+  if (!piped && !(/^(sh|bash|zsh|fish|cmd|powershell|pwsh)$/.test(base(command)) && args.some((word) => /^(-\w*c|\/c|-Command)$/i.test(word)))) return null
+  return {
+    rule: 'shell-server', severity: piped ? 'high' : 'medium', threat: 'supply chain', path: [...path, 'command'], mend: null,
+    what: piped ? `the server ${name} fetches a script and runs it` : `the server ${name} is a line of shell`,
+    why: piped ? 'what it runs is decided elsewhere, each time it starts' : 'a line of shell can do anything, and is easily read past',
+    fix: 'name the program and its arguments directly, at a fixed version',
+  }
+}
+
+const wideFiles: Rule = ({ name, command, args, path }, home) => {
+  if (!/filesystem|file-?system|\bfs\b/i.test([name, command, ...args].join(' ')) || !args.some((word) => isWideFolder(word, home))) return null
+  return {
+    rule: 'wide-filesystem', severity: 'high', threat: 'privilege escalation', path: [...path, 'args'], mend: null,
+    what: `the server ${name} opens a whole disk or home folder`, why: 'keys, cookies and other projects lie there',
+    fix: 'name the project\'s folder instead',
+  }
+}
+
+const shellTool: Rule = ({ name, command, args, path }) => {
+  const program = fetchedPackage({ name, command, args, path, env: {}, envPath: [], url: '', fields: {} }) ?? base(command)
+  if (!/desktop-commander|(^|[^a-z])(shell|terminal|command(-line)?|cli-exec|iterm)(-|_)?(mcp|server|exec)|mcp-(server-)?(shell|terminal|commands?|exec)/i.test(program)) return null
+  return {
+    rule: 'shell-tool', severity: 'medium', threat: 'privilege escalation', path: [...path, 'command'], mend: null,
+    what: `the server ${name} runs any command, outside the agent's own permissions`, why: 'rules for the agent\'s shell do not hold for it',
+    fix: `remove ${name}; the agent has a shell of its own, which is asked about`,
+  }
+}
+
+const plainHttp: Rule = ({ name, url, path }) =>
+  !/^(http|ws):/i.test(url) || isLocal(url) ? null : {
+    rule: 'plain-http', severity: 'high', threat: 'data leak', path: [...path, 'url'], mend: null,
+    what: `the server ${name} is reached without encryption`, why: 'who is on the way reads and changes what the agent sends and gets', fix: 'use its https address',
+  }
+
+const openContainer: Rule = ({ name, command, args, path }) =>
+  !/^(docker|podman)$/.test(base(command)) || !args.some((word) => word === '--privileged' || /docker\.sock|^\/:|^--volume=\/:|^--pid=host$/.test(word)) ? null : {
+    rule: 'open-container', severity: 'high', threat: 'privilege escalation', path: [...path, 'args'], mend: null,
+    what: `the server ${name} runs in a container that is open to the machine`, why: 'from there it is root here', fix: 'drop --privileged, the socket and the mount of /',
+  }
+
+const superuser: Rule = ({ name, args, env, path }) => {
+  const address = /^(postgres(ql)?|mysql|mongodb(\+srv)?|mariadb):\/\/(postgres|root|admin|sa)[:@]/i
+  const isUser = Object.entries(env).some(([key, value]) => /^(db|pg|postgres|mysql|database)_?user(name)?$/i.test(key) && /^(postgres|root|admin|sa)$/i.test(textOf(value)))
+  if (!isUser && ![...args, ...Object.values(env)].some((word) => typeof word === 'string' && address.test(word))) return null
+  return {
+    rule: 'database-superuser', severity: 'high', threat: 'privilege escalation', path, mend: null,
+    what: `the server ${name} is the database's superuser`, why: 'no rule of the database stops what it sends', fix: 'make a role that only reads, and give it that one',
+  }
+}
+
+const fromTemporary: Rule = ({ name, command, args, path }) =>
+  ![command, ...args].some((word) => /^(\/tmp|\/var\/tmp|\/dev\/shm)\//.test(word)) ? null : {
+    rule: 'temporary-program', severity: 'medium', threat: 'supply chain', path: [...path, 'command'], mend: null,
+    what: `the server ${name} runs from a folder that every program may write`, why: 'any of them can put another program in its place', fix: 'install it where only you write',
+  }
+
+const noTls: Rule = ({ name, env, envPath }) =>
+  textOf(env['NODE_TLS_REJECT_UNAUTHORIZED']) !== '0' ? null : {
+    rule: 'tls-off', severity: 'medium', threat: 'data leak', path: [...envPath, 'NODE_TLS_REJECT_UNAUTHORIZED'],
+    mend: { kind: 'remove', path: [...envPath, 'NODE_TLS_REJECT_UNAUTHORIZED'] },
+    what: `the server ${name} does not check whom it talks to`, why: 'anyone on the way can be the other side', fix: 'remove NODE_TLS_REJECT_UNAUTHORIZED',
+  }
+
+const ONE_EACH: readonly Rule[] = [credential, unpinned, throughShell, wideFiles, shellTool, plainHttp, openContainer, superuser, fromTemporary, noTls]
+
+/** Tools that run without a question: everything, or one that destroys. */
+const unasked = ({ name, fields, path }: Server): (Omit<AuditFinding, 'line'> & { readonly path: JsonPath })[] => {
+  const fault = (what: string, where: JsonPath) => ({
+    rule: 'auto-approve', severity: 'high' as const, threat: 'destructive actions' as const, path: where, mend: { kind: 'remove' as const, path: where },
+    what, why: 'nobody sees the call before it happened', fix: `remove it (${where.join('.')})`,
+  })
+  const lists = ['autoApprove', 'alwaysAllow'].flatMap((key) =>
+    textsOf(fields[key]).flatMap((tool, index) =>
+      tool === '*' || classifyTool({ tool: `mcp__x__${tool}`, input: {} }).class === 'destructive'
+        ? [fault(`${tool === '*' ? 'every tool' : visibleText(tool).slice(0, 100)} of the server ${name} runs without asking`, [...path, key, index])] : []))
+  return fields['trust'] === true ? [...lists, fault(`every tool of the server ${name} runs without asking`, [...path, 'trust'])] : lists
+}
+
+/** What is wrong with the MCP servers below a path of a file. */
+export const auditServers = (source: Source, path: readonly string[], home: string): AuditFinding[] => {
+  const servers = path.reduce<unknown>((value, key) => fieldsOf(value)[key], source.value)
+  return Object.entries(fieldsOf(servers)).flatMap(([name, value]) => {
+    const server = serverOf(name, [...path, name], value)
+    const isOff = server.fields['disabled'] === true || server.fields['enabled'] === false
+    const found = isOff ? [credential(server, home)] : [...ONE_EACH.map((rule) => rule(server, home)), ...unasked(server)]
+    return found.filter((each) => each !== null).map(({ path: where, ...finding }) => ({ ...finding, line: source.lineOf(where) }))
+  })
+}
