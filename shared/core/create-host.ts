@@ -301,6 +301,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       checkpoints,
       sessionCheckpoints,
       secrets,
+      secretChanged: (name) => broker.secretChanged(name),
       toolPins,
       adapters,
       resolveProfile,

@@ -118,6 +118,28 @@ describe('secrets', () => {
     ])
   })
 
+  test('that are rotated reach their server, and no other, while the session goes on', async () => {
+    const secrets: Record<string, string> = { 'agent/api-key': 'the-first-value' }
+    harness = await openHarness({ holder: fixture({ API_KEY_SECRET: 'agent/api-key' }), other: fixture({}), late: fixture({ KEY_SECRET: 'agent/late' }) }, { secrets })
+    const { client } = await harness.agent()
+    await client.listTools()
+    const other = textOf(await client.callTool({ name: 'other__pid' }))
+    const holder = textOf(await client.callTool({ name: 'holder__pid' }))
+    expect(stateOf('late')?.state).toBe('unavailable')
+
+    secrets['agent/api-key'] = 'the-second-value'
+    const isNew = async () => !(await client.callTool({ name: 'holder__pid' }).then((result) => [holder].includes(textOf(result)) || result.isError === true))
+    harness.broker.secretChanged('agent/api-key')
+    await expect.poll(isNew, { timeout: 20_000 }).toBe(true)
+    const environ = readFileSync(`/proc/${textOf(await client.callTool({ name: 'holder__pid' }))}/environ`, 'utf8')
+    expect(environ).toContain('API_KEY=the-second-value')
+    expect(textOf(await client.callTool({ name: 'other__pid' }))).toBe(other)
+
+    secrets['agent/late'] = 'here-at-last'
+    harness.broker.secretChanged('agent/late')
+    await expect.poll(() => stateOf('late')?.state, { timeout: 20_000 }).toBe('ready')
+  })
+
   test('are taken out of what their server answers, in every spelling', async () => {
     const secrets = { 'agent/api-key': SECRET }
     harness = await openHarness({ holder: fixture({ API_KEY_SECRET: 'agent/api-key' }) }, { secrets })

@@ -18,7 +18,7 @@ import { pinLaunch } from './package-pin.ts'
 import type { Redactor } from './redactor.ts'
 import { startServerContainer } from './server-container.ts'
 import type { ServerContainerDeps, ServerHold } from './server-container.ts'
-import { resolveServerLaunch } from './server-launch.ts'
+import { resolveServerLaunch, secretNames } from './server-launch.ts'
 import { createStatusTool } from './status-tool.ts'
 import { createPipeline, gatedOrigin } from './tool-call-pipeline.ts'
 import { serverIdentity } from './tool-pins.ts'
@@ -93,6 +93,8 @@ export interface Broker {
    * an error here. Throws HoldfastError `unsupported` when the socket's path is too long.
    */
   openSession(params: BrokerSessionParams): Promise<BrokerSession>
+  /** Starts anew, in every session, the servers that are given this secret: see SecretStore. */
+  secretChanged(name: string): void
   /** Whether a process, by its id in the host's view, belongs to a server: no such process may decide anything. */
   isInsideServer(pid: number): Promise<boolean>
 }
@@ -102,8 +104,13 @@ export const createBroker = (deps: BrokerDeps): Broker => {
   const timing = { ...TIMING, ...deps.timing }
   const containers = new Set<Container>()
   const compared = new Set<string>()
+  /** Who is given which secret, by session. */
+  const holders = new Set<{ readonly secrets: readonly string[]; restart(): void }>()
 
   return {
+    secretChanged: (name) => {
+      for (const holder of holders) if (holder.secrets.includes(name)) holder.restart()
+    },
     isInsideServer: async (pid) => {
       for (const container of containers) if (await container.contains(pid)) return true
       return false
@@ -166,6 +173,11 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           unasked: gatedOrigin({ gate: deps.gate, sessionId }, name, unasked),
         })
       })
+      const own = Object.values(servers.mcpServers).flatMap((config, index) => {
+        const upstream = configured[index]
+        return upstream === undefined ? [] : [{ secrets: secretNames(config), restart: upstream.restart }]
+      })
+      for (const holder of own) holders.add(holder)
       const stopListening = deps.toolPins.onAccepted(() => {
         for (const upstream of configured) upstream.reviewTools()
       })
@@ -222,6 +234,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         close: async (urgency) => {
           closed = true
           stopListening()
+          for (const holder of own) holders.delete(holder)
           clearTimeout(giveUp)
           agentReady.resolve({})
           listener.close()

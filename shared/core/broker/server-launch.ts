@@ -41,6 +41,10 @@ interface ServerEntry {
 
 const isSecret = ([name]: [string, string]): boolean => name.endsWith(SECRET_SUFFIX)
 
+/** Names of the keychain items that a server is given. */
+export const secretNames = (config: McpServerConfig): string[] =>
+  Object.entries(config.type === 'stdio' ? config.env : (config.headers ?? {})).filter(isSecret).map(([, item]) => item)
+
 /** The values given, with `NAME_SECRET` replaced by `NAME` from the keychain. */
 const resolveValues = async (deps: ServerLaunchDeps, { sessionId, name }: ServerEntry, values: Readonly<Record<string, string>>): Promise<Record<string, string>> => {
   const entries = Object.entries(values)
@@ -109,6 +113,6 @@ export const resolveServerLaunch = async (deps: ServerLaunchDeps, entry: ServerE
     command: config.command,
     args: config.args,
     env: { ...Object.fromEntries(inherited), ...(await resolveValues(deps, entry, config.env)) },
-    hasSecrets: Object.entries(config.env).some(isSecret),
+    hasSecrets: secretNames(config).length > 0,
   }
 }

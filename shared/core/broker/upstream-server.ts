@@ -80,6 +80,8 @@ export interface UpstreamServer extends Upstream {
   notify(notification: Notification): void
   /** A person may have accepted some of its tools. */
   reviewTools(): void
+  /** Ends it gently and starts it anew, with its secrets as they are now; also one that could not be started. */
+  restart(): void
 }
 
 export interface UpstreamServerDeps {
@@ -137,6 +139,8 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   /** The newest life, also when it is over: to stop it again does no harm. */
   let running: UpstreamProcess | null = null
   let starting: Promise<unknown> = Promise.resolve()
+  /** Aborted to have the next start come at once. */
+  let wake = new AbortController()
 
   const become = (next: UpstreamStatus['state'], why: string | null): void => {
     if (state === 'closed') return
@@ -221,13 +225,18 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       become('restarting', `${deps.name} ${end}`)
       firstStart.resolve()
       const delayMs = Math.min(deps.restartDelayMs * 2 ** (failures - 1), MAX_RESTART_DELAY_MS)
-      await delay(delayMs, undefined, { ref: false, signal: closing.signal }).catch(() => {})
+      await delay(delayMs, undefined, { ref: false, signal: AbortSignal.any([closing.signal, wake.signal]) }).catch(() => {})
+      if (wake.signal.aborted) failures = 0
+      wake = new AbortController()
     }
   }
 
-  keepRunning()
-    .catch((error: unknown) => become('unavailable', error instanceof Error ? error.message : String(error)))
-    .finally(firstStart.resolve)
+  const run = (): void => {
+    keepRunning()
+      .catch((error: unknown) => become('unavailable', error instanceof Error ? error.message : String(error)))
+      .finally(firstStart.resolve)
+  }
+  run()
 
   const working = async <Value>(origin: Origin, work: (life: UpstreamClient) => Promise<Value>): Promise<Value> => {
     if (state !== 'ready' || current === null) {
@@ -264,6 +273,12 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
           progressListeners.delete(progressToken)
         }
       }),
+    restart: () => {
+      if (closing.signal.aborted) return
+      if (state === 'unavailable') return run()
+      wake.abort()
+      void running?.stop('gently')
+    },
     offer: () => (state === 'ready' ? offer : NO_OFFER),
     request: (request, { signal, origin }) => working(origin, ({ client }) => client.request(request, { signal, timeout: CALL_TIMEOUT_MS })),
     notify: (notification) => void current?.client.notification(notification).catch(() => {}),

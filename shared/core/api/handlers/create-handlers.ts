@@ -39,6 +39,8 @@ export interface HandlerDeps {
   readonly sessionCheckpoints: SessionCheckpoints
   readonly secrets: SecretStore
   readonly toolPins: ToolPins
+  /** Called once a secret has another value. */
+  readonly secretChanged: (name: string) => void
   readonly adapters: readonly AgentAdapter[]
   readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
   readonly hub: EventHub
@@ -166,6 +168,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'secret/set': async ({ name, value }) => {
       await secrets.set(name, value)
       ledger.append('secret/changed', null, { secret: name, change: 'set' })
+      deps.secretChanged(name)
       return done
     },
     'secret/list': async () => ({ secrets: [...(await secrets.list())] }),

@@ -27,7 +27,14 @@ const askHidden = (question: string): Promise<string> =>
     })
   })
 
-/** `secret set|list|remove`. A value comes from a prompt or standard input, never as an argument, and never out again. */
+/** From the terminal, unseen, or from standard input. */
+const readValue = async (question: string): Promise<string> => {
+  const value = process.stdin.isTTY ? await askHidden(question) : (await readAll(MAX_VALUE_BYTES)).replace(/\r?\n$/, '')
+  if (value === '') throw new HoldfastError('bad-params', 'The value is empty; nothing was changed.')
+  return value
+}
+
+/** `secret set|rotate|list|remove`. A value comes from a prompt or standard input, never as an argument, and never out again. */
 export const addSecretCommands = (program: Command): void => {
   const secret = program.command('secret').summary('keys that agents use and never see').description('Keeps keys in the keychain of this machine. An agent profile names them; agents never see them.').addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret list'))
 
@@ -37,10 +44,22 @@ export const addSecretCommands = (program: Command): void => {
     .argument('<name>', 'such as agent/anthropic')
     .addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret set agent/github-pat <token.txt'))
     .action(async (name: string, _options: unknown, self: Command) => {
-      const value = process.stdin.isTTY ? await askHidden(`Value of ${name} (not shown): `) : (await readAll(MAX_VALUE_BYTES)).replace(/\r?\n$/, '')
-      if (value === '') throw new HoldfastError('bad-params', 'The value is empty; nothing was changed.')
+      const value = await readValue(`Value of ${name} (not shown): `)
       await withHost((client) => client.call('secret/set', { name, value }))
       outputOf(self).result({ name }, [`${name} is kept in the keychain.`])
+    })
+
+  secret
+    .command('rotate')
+    .summary('replace a value; running MCP servers that use it start anew')
+    .argument('<name>', 'a secret that is kept')
+    .addHelpText('after', examples('holdfast secret rotate agent/github-pat', 'holdfast secret rotate agent/github-pat <token.txt'))
+    .action(async (name: string, _options: unknown, self: Command) => {
+      const { secrets } = await withHost((client) => client.call('secret/list', {}))
+      if (!secrets.some((kept) => kept.name === name)) throw new HoldfastError('not-found', `No secret ${name} is kept. Keep it with: holdfast secret set ${name}`)
+      const value = await readValue(`New value of ${name} (not shown): `)
+      await withHost((client) => client.call('secret/set', { name, value }))
+      outputOf(self).result({ name }, [`${name} has its new value, and the MCP servers that use it start anew with it.`])
     })
 
   secret
