@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { asTrouble, withLine } from './say.mjs'
 
 /** What the bundles are made from: sources, the recipe and the packages. */
-const SOURCES = ['shared', 'electron', 'renderer', 'build/bundle.mjs', 'build/pages.mjs', 'package-lock.json']
+const SOURCES = ['shared', 'electron', 'renderer', 'build/bundle.mjs', 'build/pages.mjs', 'build/shell.mjs', 'package-lock.json']
 
 /**
  * Bundles when a source was added, removed or changed (by size and modification time). Does not load esbuild before.

@@ -4,6 +4,7 @@ import { isBuiltin } from 'node:module'
 import { basename, join } from 'node:path'
 import { bundlePages } from './pages.mjs'
 import { Trouble } from './say.mjs'
+import { bundleShell } from './shell.mjs'
 
 /** Packages with machine code: loaded from node_modules at run time. The shim must run without any. */
 const NATIVE = ['better-sqlite3', '@napi-rs/keyring', 'koffi']
@@ -15,7 +16,7 @@ globalThis.require ??= __createRequire(import.meta.url)`
 
 /**
  * Bundles each file of shared/host (its folders hold what they share) to one file in build/out/host, written aside and
- * renamed, so that a reader sees the old or the new; and the pages. Gives the sizes in words. Fails with esbuild's own errors (file,
+ * renamed, so that a reader sees the old or the new; the pages; and the app. Gives the sizes in words. Fails with esbuild's own errors (file,
  * line) as the message.
  * @param {string} root
  */
@@ -53,11 +54,12 @@ export async function bundle(root) {
     mkdirSync(out, { recursive: true })
     for (const [path] of outputs) renameSync(join(root, path), join(out, basename(path)))
     const pages = await bundlePages(root)
+    const shell = await bundleShell(root)
     const programs = outputs
       .filter(([path]) => path.endsWith('.mjs'))
       .map(([path, { bytes }]) => `${basename(path)} ${(bytes / 1024).toFixed(0)} kB`)
       .join(', ')
-    return `${programs}, ${pages}`
+    return `${programs}, ${pages}, ${shell}`
   } finally {
     rmSync(aside, { recursive: true, force: true })
     await stop()

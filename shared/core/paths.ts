@@ -23,9 +23,6 @@ export interface Paths {
   readonly sessions: string
 }
 
-/** Variables that decide the folders: all that `resolvePaths` reads of an environment. */
-export const PATH_VARIABLES = ['HOLDFAST_HOME', 'HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'APPDATA', 'LOCALAPPDATA'] as const
-
 const platformFolders = (env: NodeJS.ProcessEnv): { config: string; data: string } => {
   const home = homedir()
   if (process.platform === 'darwin') {

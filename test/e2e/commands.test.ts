@@ -14,7 +14,7 @@ afterEach(() => rmSync(join(project, 'holdfast.yaml'), { force: true }))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const holdfast = (args: readonly string[], input = '', path = '/usr/bin:/bin') => {
-  const env = { PATH: path, HOME: join(folder, 'home'), HOLDFAST_HOME: join(folder, 'h'), LANG: 'C.UTF-8' }
+  const env = { PATH: path, HOME: join(folder, 'home'), HOLDFAST_HOME: join(folder, 'h'), LANG: 'C.UTF-8', ELECTRON_OVERRIDE_DIST_PATH: folder }
   const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { cwd: project, env, input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   return { code: status, stdout, stderr }
 }
@@ -135,12 +135,12 @@ describe('doctor', () => {
 })
 
 describe('up', () => {
-  it('takes --shell none, and says of any other that it is not there', () => {
+  it('takes --shell none, and says why a shell cannot be had and what to do', () => {
     expect(JSON.parse(holdfast(['up', '--shell', 'none', '--json']).stdout)).toMatchObject({ version: expect.any(String) as string })
     expect(holdfast(['down']).code).toBe(0)
     const electron = holdfast(['up', '--shell', 'electron'])
     expect(electron).toMatchObject({ code: 2, stdout: '' })
-    expect(electron.stderr).toContain('The electron shell is not there yet.')
-    expect(holdfast(['up', '--shell', 'gtk']).stderr).toContain('--shell is none, browser, electron, not "gtk"')
+    expect(electron.stderr).toMatch(/^holdfast: The app did not start: no Electron binary is here; .* holdfast up --shell browser\n$/)
+    expect(holdfast(['up', '--shell', 'gtk']).stderr).toContain('--shell is electron, browser, none, not "gtk"')
   })
 })

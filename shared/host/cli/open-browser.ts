@@ -3,17 +3,13 @@ import { accessSync, constants, mkdirSync, rmSync, writeFileSync } from 'node:fs
 import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { resolvePaths } from '../../core/paths.ts'
+import { desktopEnvironment } from './display.ts'
 
 /** Browsers that show a page as a window of its own. */
 const APP_BROWSERS = ['chromium', 'google-chrome', 'chromium-browser', 'brave-browser', 'microsoft-edge']
 
-/** What a browser needs of the user's environment. */
-const BROWSER_VARIABLES = [
-  'PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TMPDIR', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'XDG_RUNTIME_DIR', 'XDG_CURRENT_DESKTOP',
-  'XDG_SESSION_TYPE', 'XDG_DATA_DIRS', 'XDG_CONFIG_HOME', 'XDG_CONFIG_DIRS', 'DBUS_SESSION_BUS_ADDRESS', 'SystemRoot', 'LOCALAPPDATA', 'APPDATA',
-]
-
-const isExecutable = (file: string): boolean => {
+/** Whether this user may run the file. */
+export const isExecutable = (file: string): boolean => {
   try {
     accessSync(file, constants.X_OK)
     return true
@@ -40,6 +36,9 @@ const pageTo = (url: string): string => {
   return pathToFileURL(file).href
 }
 
+/** Whether there is something to open a page with. */
+export const canOpenBrowser = (): boolean => process.platform !== 'linux' || onPath([...APP_BROWSERS, 'xdg-open']) !== null
+
 const openerFor = (url: string): { file: string; args: string[] } | null => {
   if (process.platform === 'darwin') return { file: '/usr/bin/open', args: [pageTo(url)] }
   if (process.platform === 'win32') return { file: 'explorer.exe', args: [pageTo(url)] }
@@ -57,8 +56,7 @@ const openerFor = (url: string): { file: string; args: string[] } | null => {
 export const openBrowser = async (url: string): Promise<boolean> => {
   const opener = openerFor(url)
   if (opener === null) return false
-  const env = Object.fromEntries(BROWSER_VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
-  const child = spawn(opener.file, opener.args, { detached: true, stdio: 'ignore', env })
+  const child = spawn(opener.file, opener.args, { detached: true, stdio: 'ignore', env: desktopEnvironment(process.env) })
   const started = await new Promise<boolean>((resolve) => {
     child.once('spawn', () => resolve(true))
     child.once('error', () => resolve(false))

@@ -12,6 +12,7 @@ import { addSecretCommands } from './commands/secret-commands.ts'
 import { addServerCommands } from './commands/server-commands.ts'
 import { addSessionCommands } from './commands/session-commands.ts'
 import { addStartCommand } from './commands/start-command.ts'
+import { addUpCommand } from './commands/up-command.ts'
 import { examples } from './program-output.ts'
 import { VERSION } from '../../core/version.ts'
 
@@ -37,6 +38,7 @@ export const createProgram = (): Command => {
     .enablePositionalOptions()
 
   addStartCommand(program)
+  addUpCommand(program)
   addSessionCommands(program)
   addApprovalCommands(program)
   addRecordCommands(program)

@@ -4,12 +4,10 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Client } from '../../contract/client.ts'
 import { HoldfastError } from '../../contract/errors.ts'
-import { PATH_VARIABLES, resolvePaths, type Paths } from '../../core/paths.ts'
+import { HOST_VARIABLES } from '../../contract/schemas/host.ts'
+import { resolvePaths, type Paths } from '../../core/paths.ts'
 import { readEndpoint } from '../../core/transports/endpoint-file.ts'
 import { connectLocal } from '../../core/transports/local-socket-client.ts'
-
-/** What the host needs of the environment it is started from: where things are, and the way to the keychain. */
-const HOST_VARIABLES = [...PATH_VARIABLES, 'PATH', 'LANG', 'LC_ALL', 'TZ', 'USER', 'LOGNAME', 'TMPDIR', 'SystemRoot', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS']
 
 const START_TIMEOUT_MS = 15_000
 

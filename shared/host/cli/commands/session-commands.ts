@@ -5,7 +5,6 @@ import { pickEnv } from '../../../domain/env-pass.ts'
 import { isOver } from '../../../domain/session-state.ts'
 import { attach, viewerTerminal } from '../attach.ts'
 import { emergencyKill } from '../emergency-kill.ts'
-import { openBrowser } from '../open-browser.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { killLines, restoreLines, sessionLines } from '../render.ts'
 import { withHost } from '../with-host.ts'
@@ -82,15 +81,7 @@ const addKill = (program: Command): void => {
     })
 }
 
-const SHELLS = ['none', 'browser', 'electron']
-
-/** Throws HoldfastError `bad-params` for a shell nobody knows, `unsupported` for one that is not there yet. */
-const requireShell = (shell: string): void => {
-  if (!SHELLS.includes(shell)) throw new HoldfastError('bad-params', `--shell is ${SHELLS.join(', ')}, not "${shell}".`)
-  if (shell === 'electron') throw new HoldfastError('unsupported', `The ${shell} shell is not there yet. "holdfast up --shell browser" shows the dashboard in your browser.`)
-}
-
-/** `run`, `sessions`, `pause`, `resume`, `kill`, `undo`. */
+/** `run`, `sessions`, `pause`, `resume`, `kill`, `undo`, `down`. */
 export const addSessionCommands = (program: Command): void => {
   addRun(program)
 
@@ -129,28 +120,6 @@ export const addSessionCommands = (program: Command): void => {
       const sessionId = parseSessionId(id)
       const report = await withHost((client) => client.call('session/undo', { sessionId }))
       outputOf(self).result(report, [`${sessionId}: the state from before the revert is back.`, ...restoreLines(report)])
-    })
-
-  program
-    .command('up')
-    .summary('start the host, and leave it running')
-    .option('--shell <shell>', 'what to show it in: browser, none', 'none')
-    .addHelpText('after', examples('holdfast up', 'holdfast up --shell browser', 'holdfast up --shell none --json'))
-    .action(async (options: { shell: string }, self: Command) => {
-      requireShell(options.shell)
-      const { info, login } = await withHost(async (client) => ({
-        info: await client.call('host/info', {}),
-        login: options.shell === 'browser' ? await client.call('dashboard/open', {}) : null,
-      }))
-      if (login !== null) {
-        const opened = await openBrowser(login.url)
-        outputOf(self).result({ ...info, ...login, opened }, [
-          opened ? 'The dashboard opens in your browser. If it does not, open this link; it works once, and for a minute:' : 'Open this link in your browser; it works once, and for a minute:',
-          login.url,
-        ])
-        return
-      }
-      outputOf(self).result(info, [`Holdfast ${info.version} runs (process ${info.pid}). Its data: ${info.dataFolder}`, 'Start an agent with: holdfast run -- claude'])
     })
 
   program

@@ -11,8 +11,9 @@ import { costText } from '../../../domain/describe.ts'
 import { formatDuration, formatUsd } from '../../../domain/format.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { examples, outputOf } from '../program-output.ts'
+import { findShell } from '../open-electron.ts'
 import { approvalLines } from '../render.ts'
-import { withHost } from '../with-host.ts'
+import { showHost } from './up-command.ts'
 
 const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
@@ -135,7 +136,7 @@ export const addStartCommand = (program: Command): void => {
   program
     .command('start')
     .summary('begin: a guided session at first, later the host')
-    .description('With nothing configured yet, or without a terminal, plays a guided session on a scratch project: no key and no network needed.\nLater it starts the host and says how to go on.')
+    .description('With nothing configured yet, or without a terminal, plays a guided session on a scratch project: no key and no network needed.\nLater it starts the host and shows it: in the app, else in your browser, else in this terminal alone.')
     .option('--guide', 'play the guided session, whatever is configured')
     .addHelpText('after', examples('holdfast start', 'holdfast start --guide'))
     .action(async (options: { guide?: true }, self: Command) => {
@@ -143,12 +144,10 @@ export const addStartCommand = (program: Command): void => {
         await guide(self)
         return
       }
-      const info = await withHost((client) => client.call('host/info', {}))
-      outputOf(self).result(info, [
-        `Holdfast ${info.version} runs (process ${info.pid}).`,
-        'Start an agent:        npm run -s holdfast -- run -- claude',
-        'See what it may do:    npm run -s holdfast -- --help',
-        'See the tour again:    npm start -- --guide',
-      ])
+      const { shell, why } = await findShell()
+      const output = outputOf(self)
+      output.note(`shell: ${shell}, since ${why}`)
+      await showHost(shell, output)
+      output.note('see the tour again: npm start -- --guide')
     })
 }

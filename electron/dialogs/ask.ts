@@ -1,0 +1,63 @@
+import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
+import type { Parts } from '../parts.ts'
+import { boxQuestion, notificationAnswers, notificationQuestion } from './approval-question.ts'
+
+export type Answer = 'approve' | 'deny' | 'later'
+
+/** Asks with the system's own message box. Closing it answers nothing: what nobody answers is denied when it expires. */
+export const askInBox = async ({ dialog }: Pick<Parts, 'dialog'>, request: ApprovalRequest): Promise<Answer> => {
+  const { title, body, whole } = boxQuestion(request)
+  const answers: readonly Answer[] = whole ? ['deny', 'approve', 'later'] : ['deny', 'later']
+  const words = { deny: 'Deny', approve: 'Approve once', later: 'Later' }
+  const { response } = await dialog.showMessageBox({
+    type: 'warning',
+    title: 'Holdfast',
+    message: title,
+    detail: body,
+    buttons: answers.map((answer) => words[answer]),
+    defaultId: 0,
+    cancelId: answers.indexOf('later'),
+    noLink: true,
+  })
+  return answers[response] ?? 'later'
+}
+
+/** Says that a question waits; a click shows it, and where the system has buttons they answer it. */
+export const notifyQuestion = (
+  parts: Pick<Parts, 'newNotification'>,
+  request: ApprovalRequest,
+  { locked, platform }: { locked: boolean; platform: string },
+  on: { show(): void; answer(answer: 'approve' | 'deny'): void },
+): { close(): void } => {
+  const question = notificationQuestion(request)
+  const answers = notificationAnswers(question, { locked, platform })
+  const notification = parts.newNotification({
+    title: question.title,
+    body: question.body,
+    urgency: 'critical',
+    timeoutType: 'never',
+    actions: answers.map((answer) => ({ type: 'button' as const, text: answer === 'deny' ? 'Deny' : 'Approve once' })),
+  })
+  notification.on('click', () => on.show())
+  notification.on('action', (details, index: number | undefined) => {
+    const answer = answers[index ?? details.actionIndex]
+    if (answer !== undefined) on.answer(answer)
+  })
+  notification.show()
+  return { close: () => notification.close() }
+}
+
+/** Before the app is left while sessions run: they stay under the host, end, or the app stays. */
+export const askQuit = async ({ dialog }: Pick<Parts, 'dialog'>, running: number): Promise<'stay' | 'leave' | 'kill'> => {
+  const { response } = await dialog.showMessageBox({
+    type: 'question',
+    title: 'Holdfast',
+    message: running === 1 ? 'A session still runs.' : `${running} sessions still run.`,
+    detail: 'Without this app the host goes on and holds what is destructive, but no hotkey kills, and nothing asks you here.',
+    buttons: ['Stay', 'Quit and let them run', 'Kill them and quit'],
+    defaultId: 0,
+    cancelId: 0,
+    noLink: true,
+  })
+  return (['stay', 'leave', 'kill'] as const)[response] ?? 'stay'
+}

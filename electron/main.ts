@@ -1,0 +1,56 @@
+import { app, BrowserWindow, dialog, globalShortcut, Menu, nativeImage, Notification, powerMonitor, screen, session, Tray } from 'electron'
+import { join } from 'node:path'
+import { findHost, killByProgram, locatePrograms } from './host-process/programs.ts'
+import type { Parts } from './parts.ts'
+import { readSettings, writeSettings } from './settings.ts'
+import { startShell } from './shell.ts'
+
+const parts: Parts = {
+  app,
+  dialog,
+  globalShortcut,
+  powerMonitor,
+  get screen() {
+    return screen
+  },
+  sessionOf: (partition) => session.fromPartition(partition),
+  buildMenu: (template) => Menu.buildFromTemplate(template),
+  imageFrom: (path) => nativeImage.createFromPath(path),
+  newNotification: (options) => new Notification(options),
+  newTray: (image) => new Tray(image),
+  newWindow: (options) => new BrowserWindow(options),
+}
+
+const { platform, env } = process
+const home = env['HOLDFAST_HOME']
+if (home !== undefined) app.setPath('userData', join(home, 'electron'))
+app.enableSandbox()
+// Wayland lets no program watch all keys: there the desktop's own portal is asked.
+if (platform === 'linux') app.commandLine.appendSwitch('enable-features', 'GlobalShortcutsPortal')
+
+const main = async (): Promise<void> => {
+  await app.whenReady()
+  Menu.setApplicationMenu(null)
+  app.setAsDefaultProtocolClient('holdfast')
+  const userData = app.getPath('userData')
+  const settings = readSettings(userData)
+  const named = app.commandLine.getSwitchValue('holdfast-node')
+  const programs = locatePrograms({ packaged: app.isPackaged, resources: process.resourcesPath, app: app.getAppPath(), named, platform })
+  const shell = startShell({
+    parts,
+    platform,
+    iconFolder: join(app.getAppPath(), 'icons'),
+    settings,
+    keep: (changed) => writeSettings(userData, { ...settings, ...changed }),
+    findHost: () => findHost(programs, env),
+    killAlone: (sessionIds) => killByProgram(programs, env, sessionIds),
+  })
+  app.on('second-instance', (_event, argv) => shell.open(argv))
+  app.on('open-url', (_event, url) => shell.open([url]))
+  app.on('activate', () => shell.open([]))
+  app.on('window-all-closed', () => undefined)
+  if (!app.commandLine.hasSwitch('background')) shell.open(process.argv)
+}
+
+if (app.requestSingleInstanceLock()) void main()
+else app.quit()

@@ -1,0 +1,34 @@
+import type {
+  App, BrowserWindow, BrowserWindowConstructorOptions, Dialog, GlobalShortcut, Menu, MenuItemConstructorOptions, NativeImage, Notification,
+  NotificationConstructorOptions, PowerMonitor, Screen, Session, Tray, WebContents,
+} from 'electron'
+
+/*
+ * All that this program uses of Electron beyond its start in main.ts, cut out of Electron's own types: where a new
+ * version drops or changes a part, this file, main.ts or the tests' double stops compiling.
+ */
+
+export type WindowPart = Pick<
+  BrowserWindow,
+  'destroy' | 'focus' | 'getNormalBounds' | 'hide' | 'isDestroyed' | 'isMinimized' | 'isVisible' | 'loadURL' | 'on' | 'restore' | 'setAlwaysOnTop' | 'setBounds' | 'setVisibleOnAllWorkspaces' | 'show' | 'showInactive'
+> & { readonly webContents: Pick<WebContents, 'on' | 'setWindowOpenHandler'> }
+
+export type TrayPart = Pick<Tray, 'on' | 'setContextMenu' | 'setImage' | 'setTitle' | 'setToolTip'>
+export type NotificationPart = Pick<Notification, 'close' | 'on' | 'show'>
+export type SessionPart = Pick<Session, 'on' | 'setDevicePermissionHandler' | 'setPermissionCheckHandler' | 'setPermissionRequestHandler'> & {
+  readonly webRequest: Pick<Session['webRequest'], 'onBeforeRequest'>
+}
+
+export interface Parts {
+  readonly app: Pick<App, 'exit' | 'getLoginItemSettings' | 'setBadgeCount' | 'setLoginItemSettings'>
+  readonly dialog: Pick<Dialog, 'showMessageBox'>
+  readonly globalShortcut: Pick<GlobalShortcut, 'register' | 'unregisterAll'>
+  readonly powerMonitor: Pick<PowerMonitor, 'on'>
+  readonly screen: Pick<Screen, 'getAllDisplays' | 'getCursorScreenPoint' | 'getDisplayNearestPoint'>
+  sessionOf(partition: string): SessionPart
+  buildMenu(template: MenuItemConstructorOptions[]): Menu
+  imageFrom(path: string): NativeImage
+  newNotification(options: NotificationConstructorOptions): NotificationPart
+  newTray(image: NativeImage): TrayPart
+  newWindow(options: BrowserWindowConstructorOptions): WindowPart
+}

@@ -1,0 +1,21 @@
+/** A window shows the one origin it was opened for, and goes nowhere else. */
+export const mayNavigate = (url: string, origin: string): boolean => {
+  try {
+    return new URL(url).origin === origin
+  } catch {
+    return false
+  }
+}
+
+/** Renderers get nothing of Node, nothing of this program, and a sandbox of their own. */
+export const LOCKED_DOWN = {
+  sandbox: true,
+  contextIsolation: true,
+  nodeIntegration: false,
+  nodeIntegrationInWorker: false,
+  nodeIntegrationInSubFrames: false,
+  webSecurity: true,
+  webviewTag: false,
+  spellcheck: false,
+  safeDialogs: true,
+} as const

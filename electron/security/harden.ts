@@ -1,0 +1,29 @@
+import type { Parts, WindowPart } from '../parts.ts'
+import { mayNavigate } from './guards.ts'
+
+const LOCAL = /^(?:http|ws):\/\/127\.0\.0\.1:\d{1,5}\//
+
+/** A session that asks for nothing, downloads nothing and reaches nothing but this machine's host. */
+export const hardenSession = (parts: Pick<Parts, 'sessionOf'>, partition: string): void => {
+  const session = parts.sessionOf(partition)
+  session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
+  session.setPermissionCheckHandler(() => false)
+  session.setDevicePermissionHandler(() => false)
+  session.on('will-download', (event) => event.preventDefault())
+  session.webRequest.onBeforeRequest((details, answer) => answer({ cancel: !LOCAL.test(details.url) }))
+}
+
+/** Keeps a window at its origin; a link that would open another goes to `onLink` instead. */
+export const hardenWindow = (window: WindowPart, origin: () => string, onLink: (url: string) => void): void => {
+  window.webContents.on('will-navigate', (event, url) => {
+    if (!mayNavigate(url, origin())) event.preventDefault()
+  })
+  window.webContents.on('will-redirect', (event, url) => {
+    if (!mayNavigate(url, origin())) event.preventDefault()
+  })
+  window.webContents.on('will-attach-webview', (event) => event.preventDefault())
+  window.webContents.setWindowOpenHandler(({ url }) => {
+    onLink(url)
+    return { action: 'deny' }
+  })
+}

@@ -1,0 +1,189 @@
+import type { Client } from '../shared/contract/client.ts'
+import type { SessionId } from '../shared/contract/ids.ts'
+import type { ApprovalRequest } from '../shared/contract/schemas/approval.ts'
+import type { KillReport } from '../shared/contract/schemas/session.ts'
+import { askInBox, askQuit, notifyQuestion } from './dialogs/ask.ts'
+import { killWords } from './dialogs/kill-words.ts'
+import { emergencyKill } from './emergency-kill.ts'
+import { createHostLink } from './host-process/host-link.ts'
+import { registerKillSwitch } from './hotkey/kill-switch.ts'
+import type { Parts } from './parts.ts'
+import { oneLine } from './plain-text.ts'
+import { AT_START, runningOf, withApproval, withHost, withKill, withoutHost, withSession, type ShellState } from './shell-state.ts'
+import { createTray } from './tray/create-tray.ts'
+import type { Action } from './tray/tray-menu.ts'
+import { createWindows } from './windows/create-windows.ts'
+import { deepLinkIn, loginLinks } from './windows/links.ts'
+
+export interface ShellDeps {
+  readonly parts: Parts
+  readonly platform: string
+  readonly iconFolder: string
+  readonly settings: { readonly hotkey?: unknown; readonly dashboard?: unknown }
+  keep(settings: { dashboard: unknown }): void
+  findHost(): Promise<{ socketPath: string; token: string }>
+  killAlone(sessionIds: readonly SessionId[] | 'all'): Promise<readonly KillReport[]>
+}
+
+export interface Shell {
+  /** What a second start, or a deep link, asks for. */
+  open(argv: readonly string[]): void
+  act(action: Action): void
+  state(): ShellState
+}
+
+const words = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Puts the shell together and runs it: the host's state in, the tray, the two windows and the dialogs out. */
+export const startShell = (deps: ShellDeps): Shell => {
+  const { parts, platform } = deps
+  const { app } = parts
+  let state = AT_START
+  let client: Client | null = null
+  let locked = false
+  let hotkey: string | null = null
+  /** What was asked for while there was no host yet. */
+  let wanted: string | null = null
+  const notified = new Map<string, { close(): void }>()
+
+  const say = (title: string, body: string): void => parts.newNotification({ title, body: oneLine(body, 300) }).show()
+  const attempt = (what: string, work: Promise<unknown>): void => void work.catch((error: unknown) => say(what, words(error)))
+  const host = (): Client => {
+    if (client === null) throw new Error('The host cannot be reached just now.')
+    return client
+  }
+
+  const startsAtLogin = (): boolean | null => (platform === 'linux' ? null : app.getLoginItemSettings().openAtLogin)
+  const draw = createTray({ parts, platform, iconFolder: deps.iconFolder, menuOptions: () => ({ hotkey, startsAtLogin: startsAtLogin() }), act: (action) => act(action) })
+  const windows = createWindows({
+    parts,
+    links: async () => loginLinks((await host().call('dashboard/open', {})).url),
+    keptBounds: deps.settings.dashboard,
+    keepBounds: (dashboard) => deps.keep({ dashboard }),
+    onApprovalsBroken: () => askAllInBoxes(),
+  })
+
+  const decide = async (request: ApprovalRequest, answer: 'approve' | 'deny'): Promise<void> => {
+    if (answer === 'approve' && locked) return
+    const { id: approvalId, bindingHash } = request
+    await host().call('approval/decide', { approvalId, bindingHash, answer, scope: 'once', ...(answer === 'deny' ? { reason: 'The user said no.' } : {}) })
+  }
+
+  let boxes = Promise.resolve()
+  /** One after the other, each only while it still waits. */
+  const askAllInBoxes = (): void => {
+    for (const request of state.approvals) {
+      boxes = boxes.then(async () => {
+        if (locked || !state.approvals.some(({ id }) => id === request.id)) return
+        const answer = await askInBox(parts, request)
+        if (answer !== 'later') await decide(request, answer).catch((error: unknown) => say('Not answered', words(error)))
+      })
+    }
+  }
+  const showApprovals = (focus: boolean): void => void windows.showApprovals(focus).catch(() => (client === null ? undefined : askAllInBoxes()))
+
+  const change = (next: ShellState): void => {
+    const fresh = next.approvals.filter(({ id }) => !state.approvals.some((known) => known.id === id))
+    state = next
+    draw(state)
+    for (const [id, notification] of notified) {
+      if (state.approvals.some((request) => request.id === id)) continue
+      notification.close()
+      notified.delete(id)
+    }
+    for (const request of fresh) {
+      const on = { show: () => showApprovals(true), answer: (answer: 'approve' | 'deny') => attempt('Not answered', decide(request, answer)) }
+      notified.set(request.id, notifyQuestion(parts, request, { locked, platform }, on))
+    }
+    if (state.approvals.length === 0) windows.hideApprovals()
+    else if (fresh.length > 0 && !locked) showApprovals(false)
+  }
+
+  const kill = async (sessionIds: readonly SessionId[] | 'all'): Promise<void> => {
+    change({ ...state, killing: true })
+    try {
+      const reports = await emergencyKill(client, sessionIds, () => deps.killAlone(sessionIds))
+      change(withKill(state, reports))
+      const { title, body } = killWords(reports)
+      say(title, body)
+    } catch (error) {
+      change({ ...state, killing: false })
+      say('The kill FAILED', words(error))
+    }
+  }
+
+  const leave = (): void => {
+    link.stop()
+    parts.globalShortcut.unregisterAll()
+    app.exit(0)
+  }
+  const quit = async (): Promise<void> => {
+    const running = runningOf(state).length
+    const answer = running === 0 ? 'leave' : await askQuit(parts, running)
+    if (answer === 'kill') await kill('all')
+    if (answer !== 'stay') leave()
+  }
+
+  const act = (action: Action): void => {
+    if (action.do === 'show') attempt('The dashboard does not open', windows.showDashboard(action.page))
+    else if (action.do === 'approvals') showApprovals(true)
+    else if (action.do === 'kill') void kill(action.sessionIds)
+    else if (action.do === 'retry-host') link.retry()
+    else if (action.do === 'start-at-login') app.setLoginItemSettings({ openAtLogin: action.on, args: ['--background'] })
+    else if (action.do === 'quit') void quit()
+    else if (action.do === 'undo') {
+      const { sessionId } = action
+      const undone = (async () => {
+        await host().call('session/undo', { sessionId })
+        change({ ...state, undoable: state.undoable.filter((id) => id !== sessionId) })
+        say('Undone', 'The state from before the revert is back.')
+      })()
+      attempt('Not undone', undone)
+    } else attempt(`Could not ${action.do}`, (async () => host().call(`session/${action.do}`, { sessionId: action.sessionId }))())
+  }
+
+  const connected = async (to: Client): Promise<void> => {
+    client = to
+    windows.renew()
+    to.on('session/changed', (session) => change(withSession(state, session)))
+    to.on('approval/changed', (request) => change(withApproval(state, request)))
+    to.on('alarm/raised', ({ message }) => say('Holdfast raises an alarm', message))
+    await to.call('event/subscribe', {})
+    const [{ sessions }, { requests }] = await Promise.all([to.call('session/list', {}), to.call('approval/list', {})])
+    change(withHost(state, sessions, requests))
+    if (wanted !== null) act({ do: 'show', page: wanted })
+    wanted = null
+  }
+
+  hotkey = registerKillSwitch(parts, deps.settings.hotkey, platform, () => void kill('all'))
+  if (hotkey === null) say('The kill switch has no hotkey', 'Another program has taken its keys. Set others as "hotkey" in shell.json; the tray menu kills all the same.')
+  parts.powerMonitor.on('lock-screen', () => {
+    locked = true
+    windows.hideApprovals()
+  })
+  parts.powerMonitor.on('unlock-screen', () => {
+    locked = false
+    if (state.approvals.length > 0) showApprovals(false)
+  })
+  draw(state)
+  const link = createHostLink({
+    find: deps.findHost,
+    onClient: (to) => void connected(to).catch(() => undefined),
+    onAway: (why) => {
+      client = null
+      change(withoutHost(state, why))
+    },
+  })
+
+  return {
+    open: (argv) => {
+      const deep = deepLinkIn(argv)
+      if (deep?.show === 'approvals') return showApprovals(true)
+      const page = deep?.page ?? 'sessions'
+      if (client === null) wanted = page
+      else act({ do: 'show', page })
+    },
+    act,
+    state: () => state,
+  }
+}

@@ -1,0 +1,236 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startShell, type Shell } from '../../electron/shell.ts'
+import type { CommandResult } from '../../shared/contract/protocol.ts'
+import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
+import type { KillReport } from '../../shared/contract/schemas/session.ts'
+import { createEventHub, type EventHub } from '../../shared/core/api/event-hub.ts'
+import { listenLocalSocket, type LocalSocketServer } from '../../shared/core/transports/local-socket-server.ts'
+import { createElectronDouble, type ElectronDouble } from '../support/electron-double.ts'
+import { anApproval, aSession, sessionId } from '../support/shell-state.ts'
+
+const TOKEN = 'a-token-of-this-test-and-nothing-else-0123'
+const LINK = 'http://127.0.0.1:4000/#login=one&next=http%3A%2F%2F127.0.0.1%3A4001%2F%23login%3Dtwo'
+const REPORT: KillReport = { sessionId: sessionId('b'), processesKilled: 2, survivors: [], durationMs: 1, restore: null, restoreProblem: null }
+
+let folder: string
+let server: LocalSocketServer
+let hub: EventHub
+let electron: ElectronDouble
+let shell: Shell
+let waiting: ApprovalRequest[]
+let asked: { command: string; params: unknown }[]
+let killedAlone: unknown[]
+/** Whether the host takes up commands but answers none. */
+let hangs: boolean
+
+const listen = async (): Promise<void> => {
+  hub = createEventHub()
+  const answers: Record<string, () => unknown> = {
+    'event/subscribe': () => ({ sequence: 0 }),
+    'session/list': () => ({ sessions: [aSession('b')] }),
+    'approval/list': () => ({ requests: waiting }),
+    'dashboard/open': () => ({ url: LINK, expiresAt: 1 }),
+    'session/kill': () => ({ reports: [REPORT] }),
+    'host/info': (): CommandResult<'host/info'> => ({ version: '0', pid: 1, startedAt: 0, dataFolder: '/', sessions: 1, approvalsPage: null }),
+    'approval/decide': () => ({ ...anApproval('b'), state: 'denied' }),
+  }
+  server = await listenLocalSocket({
+    socketPath: join(folder, 'host.sock'),
+    token: TOKEN,
+    hub,
+    isForbiddenPeer: () => false,
+    dispatch: async (connection, { id, command, params }) => {
+      asked.push({ command, params })
+      if (hangs) return new Promise(() => undefined)
+      if (command === 'event/subscribe') hub.subscribe(connection)
+      return { id, result: answers[command]?.() ?? {} }
+    },
+  })
+}
+
+const start = (changes: { keysTaken?: boolean } = {}): void => {
+  Object.assign(electron, changes)
+  shell = startShell({
+    parts: electron.parts,
+    platform: 'linux',
+    iconFolder: '/icons',
+    settings: {},
+    keep: () => undefined,
+    findHost: async () => ({ socketPath: join(folder, 'host.sock'), token: TOKEN }),
+    killAlone: async (ids) => {
+      killedAlone.push(ids)
+      return [REPORT]
+    },
+  })
+}
+const connected = async (): Promise<void> => {
+  await expect.poll(() => shell.state().away).toBeNull()
+}
+const approvalsWindow = () => electron.windows.find(({ options }) => options.webPreferences?.partition === 'approvals')
+const said = (): (string | undefined)[] => electron.notifications.map(({ options }) => options.title)
+const press = (): void => electron.shortcuts.get('Control+Alt+Shift+K')?.()
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hf-'))
+  waiting = []
+  asked = []
+  killedAlone = []
+  hangs = false
+  electron = createElectronDouble()
+  await listen()
+})
+afterEach(async () => {
+  electron.answers.push('Quit and let them run')
+  shell.act({ do: 'quit' })
+  await expect.poll(() => electron.exited).toBe(true)
+  await server.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe('the app, with a double of Electron', () => {
+  it('shows the state of the host in the tray', async () => {
+    start()
+    expect(electron.tray.image).toBe('/icons/tray-away.png')
+    await connected()
+    expect(electron.tray).toMatchObject({ image: '/icons/tray-running.png', toolTip: 'Holdfast: at work (1 session)' })
+    hub.publish('session/changed', aSession('b', { state: 'ended', endedAt: 5 }))
+    await expect.poll(() => electron.tray.image).toBe('/icons/tray-idle.png')
+  })
+
+  it('raises the approvals window without taking the keyboard, says it, and hides it when all is answered', async () => {
+    start()
+    await connected()
+    hub.publish('approval/changed', anApproval('b'))
+    await expect.poll(() => approvalsWindow()?.done).toEqual(['load http://127.0.0.1:4000/#login=one', 'show without focus'])
+    expect(said()).toEqual(['tester wants to use Bash (destructive)'])
+    expect(electron.badge).toBe(1)
+    hub.publish('approval/changed', anApproval('b', { state: 'denied' }))
+    await expect.poll(() => approvalsWindow()?.visible).toBe(false)
+    expect(electron.notifications[0]?.closed).toBe(true)
+  })
+
+  it('opens what waited before the app was there', async () => {
+    waiting = [anApproval('b')]
+    start()
+    await expect.poll(() => approvalsWindow()?.visible).toBe(true)
+  })
+
+  it('shows nothing to answer on a locked screen, and asks when it is unlocked', async () => {
+    start()
+    await connected()
+    electron.power.emit('lock-screen')
+    hub.publish('approval/changed', anApproval('b'))
+    await expect.poll(() => shell.state().approvals.length).toBe(1)
+    expect(approvalsWindow()).toBeUndefined()
+    electron.power.emit('unlock-screen')
+    await expect.poll(() => approvalsWindow()?.visible).toBe(true)
+  })
+
+  it('asks with the system’s own box where the window cannot be shown, and denies when told to', async () => {
+    electron.failsToLoad = true
+    electron.answers.push('Deny')
+    start()
+    await connected()
+    hub.publish('approval/changed', anApproval('b'))
+    await expect.poll(() => asked.find(({ command }) => command === 'approval/decide')?.params).toEqual({
+      approvalId: anApproval('b').id,
+      bindingHash: 'a'.repeat(64),
+      answer: 'deny',
+      scope: 'once',
+      reason: 'The user said no.',
+    })
+    expect(electron.boxes).toEqual([{ message: 'tester wants to use Bash (destructive)', detail: 'command: rm -rf build\nin: /home/me/web\nwhy: because the test says so', buttons: ['Deny', 'Approve once', 'Later'] }])
+  })
+
+  it('asks with the box when the approvals page dies, and answers nothing when it is closed', async () => {
+    start()
+    await connected()
+    hub.publish('approval/changed', anApproval('b'))
+    await expect.poll(() => approvalsWindow()?.visible).toBe(true)
+    approvalsWindow()?.contents.emit('render-process-gone')
+    await expect.poll(() => electron.boxes.length).toBe(1)
+    expect(asked.map(({ command }) => command)).not.toContain('approval/decide')
+  })
+
+  it('kills all at one press, through a host that answers', async () => {
+    start()
+    await connected()
+    press()
+    expect(electron.tray.image).toBe('/icons/tray-killed.png')
+    await expect.poll(said).toEqual(['Killed'])
+    expect(asked.find(({ command }) => command === 'session/kill')?.params).toEqual({ sessionIds: 'all', keepChanges: false })
+    expect(killedAlone).toEqual([])
+  })
+
+  it('kills without a host that hangs', async () => {
+    start()
+    await connected()
+    hangs = true
+    press()
+    await expect.poll(said).toEqual(['Killed'])
+    expect(killedAlone).toEqual(['all'])
+  })
+
+  it('kills without a host that is gone', async () => {
+    start()
+    await connected()
+    await server.close()
+    await expect.poll(() => electron.tray.image).toBe('/icons/tray-away.png')
+    press()
+    await expect.poll(said).toEqual(['Killed'])
+    expect(killedAlone).toEqual(['all'])
+    await listen()
+  })
+
+  it('says that its keys are taken', () => {
+    start({ keysTaken: true })
+    expect(said()).toEqual(['The kill switch has no hotkey'])
+  })
+
+  it('gives its pages no power: sandbox, no preload, no permission, no other address', async () => {
+    start()
+    await connected()
+    shell.act({ do: 'show', page: 'sessions' })
+    await expect.poll(() => electron.windows[0]?.visible).toBe(true)
+    const [dashboard] = electron.windows
+    expect(dashboard?.done.slice(0, 2)).toEqual(['load http://127.0.0.1:4001/#login=two', 'load http://127.0.0.1:4001/#/sessions'])
+    expect(dashboard?.options.webPreferences).toEqual({
+      sandbox: true, contextIsolation: true, nodeIntegration: false, nodeIntegrationInWorker: false, nodeIntegrationInSubFrames: false,
+      webSecurity: true, webviewTag: false, spellcheck: false, safeDialogs: true, partition: 'dashboard',
+    })
+    const session = electron.sessions.get('dashboard')
+    expect(['notifications', 'media', 'clipboard-read', 'openExternal'].map((permission) => session?.isAllowed(permission))).toEqual([false, false, false, false])
+    expect(['http://127.0.0.1:4001/main.js', 'ws://127.0.0.1:4001/contract'].map((url) => session?.isCancelled(url))).toEqual([false, false])
+    expect(['https://evil.example/', 'file:///etc/passwd', 'http://127.0.0.1.evil.example:80/', 'http://localhost:80/'].map((url) => session?.isCancelled(url))).toEqual([true, true, true, true])
+    expect(dashboard?.openLink('https://evil.example/')).toBe('deny')
+    let prevented = 0
+    for (const event of ['will-navigate', 'will-redirect']) dashboard?.contents.emit(event, { preventDefault: () => (prevented += 1) }, 'http://127.0.0.1:4000/')
+    expect(prevented).toBe(2)
+  })
+
+  it('opens the approvals window for the dashboard’s link to it', async () => {
+    waiting = [anApproval('b')]
+    start()
+    await expect.poll(() => approvalsWindow()?.visible).toBe(true)
+    shell.act({ do: 'show', page: 'sessions' })
+    await expect.poll(() => electron.windows.length).toBe(2)
+    await expect.poll(() => electron.windows[1]?.visible).toBe(true)
+    expect(electron.windows[1]?.openLink('http://127.0.0.1:4000/')).toBe('deny')
+    await expect.poll(() => approvalsWindow()?.done.at(-1)).toBe('show')
+  })
+
+  it('asks before it is left while sessions run, and stays when nobody says otherwise', async () => {
+    start()
+    await connected()
+    shell.act({ do: 'quit' })
+    await expect.poll(() => electron.boxes.map(({ message }) => message)).toEqual(['A session still runs.'])
+    expect(electron.exited).toBe(false)
+    electron.answers.push('Kill them and quit')
+    shell.act({ do: 'quit' })
+    await expect.poll(() => electron.exited).toBe(true)
+    expect(asked.map(({ command }) => command)).toContain('session/kill')
+  })
+})

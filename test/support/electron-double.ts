@@ -1,0 +1,183 @@
+import { EventEmitter } from 'node:events'
+import type { BrowserWindowConstructorOptions, MenuItemConstructorOptions, NotificationConstructorOptions } from 'electron'
+import type { NotificationPart, Parts, SessionPart, TrayPart, WindowPart } from '../../electron/parts.ts'
+
+/*
+ * A DOUBLE of what the app uses of Electron: it implements the types of the real electron.d.ts and draws nothing. What it
+ * cannot show (focus, stacking, what a desktop does with a tray) only a real Electron shows.
+ */
+
+export interface WindowDouble {
+  readonly options: BrowserWindowConstructorOptions
+  readonly events: EventEmitter
+  readonly contents: EventEmitter
+  /** What was done to it, in order: `load URL`, `show`, `show without focus`, `hide`. */
+  readonly done: string[]
+  visible: boolean
+  destroyed: boolean
+  /** Asks as a page does that opens a link; gives what the app answers. */
+  openLink(url: string): string
+}
+
+export interface SessionDouble {
+  permissions: string[]
+  isAllowed(permission: string): boolean
+  isCancelled(url: string): boolean
+}
+
+export interface ElectronDouble {
+  readonly parts: Parts
+  readonly windows: WindowDouble[]
+  readonly notifications: { readonly options: NotificationConstructorOptions; readonly events: EventEmitter; closed: boolean }[]
+  /** The tray as it is: the picture's path, tool tip and menu. */
+  readonly tray: { image: string; toolTip: string; menu: MenuItemConstructorOptions[] }
+  readonly shortcuts: Map<string, () => void>
+  readonly power: EventEmitter
+  readonly sessions: Map<string, SessionDouble>
+  readonly boxes: { message: string; detail: string; buttons: readonly string[] }[]
+  /** What a person answers the next message boxes, by the button's words. */
+  readonly answers: string[]
+  badge: number
+  exited: boolean
+  /** Whether another program has the keys of the kill switch. */
+  keysTaken: boolean
+  /** Whether pages fail to load. */
+  failsToLoad: boolean
+}
+
+const AREA = { x: 0, y: 0, width: 1920, height: 1080 }
+
+export const createElectronDouble = (): ElectronDouble => {
+  const display = { workArea: AREA } as ReturnType<Parts['screen']['getAllDisplays']>[number]
+
+  const newSession = (): SessionPart & SessionDouble => {
+    let allows: (permission: string) => boolean = () => true
+    let cancels: (url: string) => boolean = () => false
+    const session = {
+      permissions: [],
+      isAllowed: (permission: string) => allows(permission),
+      isCancelled: (url: string) => cancels(url),
+      on: () => session,
+      setDevicePermissionHandler: () => undefined,
+      setPermissionCheckHandler: () => undefined,
+      setPermissionRequestHandler: (handler: Parameters<SessionPart['setPermissionRequestHandler']>[0]) => {
+        allows = (permission) => {
+          let allowed = true
+          handler?.(null as never, permission as never, (answer) => (allowed = answer), null as never)
+          return allowed
+        }
+      },
+      webRequest: {
+        onBeforeRequest: ((listener: (details: { url: string }, answer: (response: { cancel?: boolean }) => void) => void) => {
+          cancels = (url) => {
+            let cancelled = false
+            listener({ url }, (response) => (cancelled = response.cancel === true))
+            return cancelled
+          }
+        }) as SessionPart['webRequest']['onBeforeRequest'],
+      },
+    } as unknown as SessionPart & SessionDouble
+    return session
+  }
+
+  const double: ElectronDouble = {
+    windows: [],
+    notifications: [],
+    tray: { image: '', toolTip: '', menu: [] },
+    shortcuts: new Map(),
+    power: new EventEmitter(),
+    sessions: new Map(),
+    boxes: [],
+    answers: [],
+    badge: 0,
+    exited: false,
+    keysTaken: false,
+    failsToLoad: false,
+    parts: {
+      app: {
+        exit: () => void (double.exited = true),
+        getLoginItemSettings: () => ({ openAtLogin: false }) as ReturnType<Parts['app']['getLoginItemSettings']>,
+        setBadgeCount: (count = 0) => ((double.badge = count), true),
+        setLoginItemSettings: () => undefined,
+      },
+      dialog: {
+        showMessageBox: (async (options: { message: string; detail?: string; buttons?: string[]; cancelId?: number }) => {
+          const buttons = options.buttons ?? []
+          double.boxes.push({ message: options.message, detail: options.detail ?? '', buttons })
+          const index = buttons.indexOf(double.answers.shift() ?? '')
+          return { response: index === -1 ? (options.cancelId ?? 0) : index, checkboxChecked: false }
+        }) as Parts['dialog']['showMessageBox'],
+      },
+      globalShortcut: {
+        register: (accelerator, callback) => {
+          if (!double.keysTaken) double.shortcuts.set(accelerator, callback)
+          return !double.keysTaken
+        },
+        unregisterAll: () => double.shortcuts.clear(),
+      },
+      powerMonitor: { on: ((event: string, listener: () => void) => double.power.on(event, listener)) as unknown as Parts['powerMonitor']['on'] },
+      screen: { getAllDisplays: () => [display], getCursorScreenPoint: () => ({ x: 0, y: 0 }), getDisplayNearestPoint: () => display },
+      sessionOf: (partition) => {
+        const session = newSession()
+        double.sessions.set(partition, session)
+        return session
+      },
+      buildMenu: (template) => template as unknown as ReturnType<Parts['buildMenu']>,
+      imageFrom: (path) => path as unknown as ReturnType<Parts['imageFrom']>,
+      newNotification: (options) => {
+        const events = new EventEmitter()
+        const notification = { options, events, closed: false }
+        const part: NotificationPart = { show: () => void double.notifications.push(notification), close: () => void (notification.closed = true), on: ((event: string, listener: () => void) => events.on(event, listener)) as unknown as NotificationPart['on'] }
+        return part
+      },
+      newTray: (image) => {
+        double.tray.image = String(image)
+        const part: TrayPart = {
+          on: (() => part) as unknown as TrayPart['on'],
+          setContextMenu: (menu) => void (double.tray.menu = menu as unknown as MenuItemConstructorOptions[]),
+          setImage: (next) => void (double.tray.image = String(next)),
+          setTitle: () => undefined,
+          setToolTip: (toolTip) => void (double.tray.toolTip = toolTip),
+        }
+        return part
+      },
+      newWindow: (options) => {
+        const events = new EventEmitter()
+        const contents = new EventEmitter()
+        let opens: (details: { url: string }) => { action: string } = () => ({ action: 'allow' })
+        const window: WindowDouble = { options, events, contents, done: [], visible: false, destroyed: false, openLink: (url) => opens({ url }).action }
+        double.windows.push(window)
+        const shown = (how: string, visible: boolean) => () => {
+          window.done.push(how)
+          window.visible = visible
+        }
+        const part: WindowPart = {
+          destroy: () => void (window.destroyed = true),
+          focus: () => undefined,
+          getNormalBounds: () => ({ x: 1, y: 2, width: 1000, height: 700 }),
+          hide: shown('hide', false),
+          isDestroyed: () => window.destroyed,
+          isMinimized: () => false,
+          isVisible: () => window.visible,
+          loadURL: async (url) => {
+            window.done.push(`load ${url}`)
+            if (double.failsToLoad) throw new Error('ERR_FAILED')
+          },
+          on: ((event: string, listener: () => void) => events.on(event, listener)) as unknown as WindowPart['on'],
+          restore: () => undefined,
+          setAlwaysOnTop: () => undefined,
+          setBounds: () => undefined,
+          setVisibleOnAllWorkspaces: () => undefined,
+          show: shown('show', true),
+          showInactive: shown('show without focus', true),
+          webContents: {
+            on: ((event: string, listener: () => void) => contents.on(event, listener)) as unknown as WindowPart['webContents']['on'],
+            setWindowOpenHandler: (handler) => void (opens = handler as unknown as typeof opens),
+          },
+        }
+        return part
+      },
+    },
+  }
+  return double
+}

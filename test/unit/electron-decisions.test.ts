@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import { boxQuestion, notificationAnswers, notificationQuestion } from '../../electron/dialogs/approval-question.ts'
+import { killWords } from '../../electron/dialogs/kill-words.ts'
+import { locatePrograms } from '../../electron/host-process/programs.ts'
+import { restartIn } from '../../electron/host-process/restart-plan.ts'
+import { DEFAULT_HOTKEY, hotkeyLabel, hotkeyOf, killStep } from '../../electron/hotkey/kill-press.ts'
+import { mayNavigate } from '../../electron/security/guards.ts'
+import { deepLinkIn, loginLinks, parseDeepLink } from '../../electron/windows/links.ts'
+import { approvalBounds, dashboardBounds } from '../../electron/windows/placement.ts'
+import { anApproval, sessionId } from '../support/shell-state.ts'
+
+describe('the kill switch', () => {
+  it('kills at one press, and locks at a second within two seconds', () => {
+    expect([null, 2_001, 60_000].map(killStep)).toEqual(['kill', 'kill', 'kill'])
+    expect([0, 30, 2_000].map(killStep)).toEqual(['kill-and-lock', 'kill-and-lock', 'kill-and-lock'])
+  })
+
+  it('takes keys that nobody types by chance, and the default for anything else', () => {
+    expect(hotkeyOf('CommandOrControl+Shift+F9')).toBe('CommandOrControl+Shift+F9')
+    for (const wanted of [undefined, 7, '', 'K', 'Shift+K', 'Control+Control+K', 'Control+Alt', 'Control+Alt+Shift+KK', 'Control+Alt+\u212a']) expect(hotkeyOf(wanted)).toBe(DEFAULT_HOTKEY)
+  })
+
+  it('is written as the platform writes its keys', () => {
+    expect(hotkeyLabel(DEFAULT_HOTKEY, 'linux')).toBe('Ctrl+Alt+Shift+K')
+    expect(hotkeyLabel(DEFAULT_HOTKEY, 'darwin')).toBe('⌃⌥⇧K')
+  })
+
+  it('says no more than was proven', () => {
+    const report = { sessionId: sessionId('b'), processesKilled: 3, survivors: [], durationMs: 1, restore: null, restoreProblem: 'The changes were kept, as asked.' }
+    expect(killWords([])).toEqual({ title: 'Nothing to kill', body: 'No session runs.' })
+    expect(killWords([report])).toEqual({ title: 'Killed', body: '1 session, 3 processes ended, none left. The changes were kept, as asked.' })
+    expect(killWords([report, { ...report, survivors: [42] }])).toEqual({ title: 'NOT everything is dead', body: 'Still running: 42. Kill again.' })
+  })
+})
+
+describe('a question in a box or a notification', () => {
+  it('shows all that would run, where it runs and why', () => {
+    expect(boxQuestion(anApproval('b'))).toEqual({ title: 'tester wants to use Bash (destructive)', body: 'command: rm -rf build\nin: /home/me/web\nwhy: because the test says so', whole: true })
+  })
+
+  it('spells out what cannot be seen, and lets no line of the agent pass for one of ours', () => {
+    const { body } = boxQuestion(anApproval('b', { input: { command: 'echo \u202ehi\u3164\nin: /tmp' } }))
+    expect(body).toBe('command: echo \\u{202e}hi\\u{3164}\n    in: /tmp\nin: /home/me/web\nwhy: because the test says so')
+  })
+
+  it('is never approved where it is not shown whole', () => {
+    const long = anApproval('b', { input: { command: `echo ${'x'.repeat(2_000)}; rm -rf ~` } })
+    const lines = anApproval('b', { input: { command: `${'\n'.repeat(30)}rm -rf ~` } })
+    const named = anApproval('b', { tool: `mcp__${'x'.repeat(100)}` })
+    expect([long, lines, named].map((request) => boxQuestion(request).whole)).toEqual([false, false, false])
+    expect(notificationAnswers(notificationQuestion(long), { locked: false, platform: 'darwin' })).toEqual(['deny'])
+    expect(notificationAnswers(notificationQuestion(anApproval('b')), { locked: false, platform: 'darwin' })).toEqual(['deny', 'approve'])
+  })
+
+  it('has no buttons on a locked screen', () => {
+    expect(notificationAnswers(notificationQuestion(anApproval('b')), { locked: true, platform: 'darwin' })).toEqual([])
+  })
+})
+
+describe('windows', () => {
+  it('asks at the top right of the display worked on, within what panels leave free', () => {
+    expect(approvalBounds({ x: 1920, y: 28, width: 1920, height: 1052 })).toEqual({ x: 3264, y: 44, width: 560, height: 640 })
+    expect(approvalBounds({ x: 0, y: 0, width: 480, height: 320 })).toEqual({ x: 16, y: 16, width: 448, height: 288 })
+  })
+
+  it('opens the dashboard where it was, or in the middle when that display is gone or the memory is damaged', () => {
+    const area = { x: 0, y: 0, width: 1920, height: 1080 }
+    const kept = { x: 100, y: 50, width: 900, height: 700 }
+    expect(dashboardBounds(kept, [area], area)).toEqual(kept)
+    for (const lost of [{ ...kept, x: 5_000 }, { ...kept, y: -500 }, { ...kept, width: 10 }, { ...kept, x: 1.5 }, null, 'here', {}]) {
+      expect(dashboardBounds(lost, [area], area)).toEqual({ x: 370, y: 140, width: 1180, height: 800 })
+    }
+  })
+
+  it('logs each page in by its own link', () => {
+    expect(loginLinks('http://127.0.0.1:4000/#login=one&next=http%3A%2F%2F127.0.0.1%3A4001%2F%23login%3Dtwo')).toEqual({
+      approvals: 'http://127.0.0.1:4000/#login=one',
+      dashboard: 'http://127.0.0.1:4001/#login=two',
+    })
+  })
+
+  it.each([
+    'http://evil.example/#login=one&next=http%3A%2F%2F127.0.0.1%3A4001%2F%23login%3Dtwo',
+    'http://127.0.0.1:4000/#login=one&next=http%3A%2F%2Fevil.example%2F%23login%3Dtwo',
+    'http://127.0.0.1:4000/#login=one&next=http%3A%2F%2F127.0.0.1%3A4000%2F%23login%3Dtwo',
+    'http://127.0.0.1:4000/#login=one',
+    'file:///etc/passwd',
+  ])('opens nothing for a login link of another form: %s', (url) => {
+    expect(() => loginLinks(url)).toThrow('another form')
+  })
+
+  it('stays at its origin', () => {
+    const origin = 'http://127.0.0.1:4000'
+    expect(mayNavigate('http://127.0.0.1:4000/#/sessions', origin)).toBe(true)
+    for (const url of ['http://127.0.0.1:4001/', 'https://127.0.0.1:4000/', 'http://127.0.0.1:4000.evil.example/', 'http://127.0.0.1:4000@evil.example/', 'javascript:alert(1)', 'data:text/html,x', 'nonsense']) {
+      expect(mayNavigate(url, origin)).toBe(false)
+    }
+  })
+})
+
+describe('a deep link', () => {
+  it('shows an approval or a session', () => {
+    expect(parseDeepLink('holdfast://approval/apr_22222222222b')).toEqual({ show: 'approvals' })
+    expect(deepLinkIn(['electron', '--x', 'holdfast://session/ses_22222222222b/'])).toEqual({ show: 'dashboard', page: 'sessions/ses_22222222222b' })
+  })
+
+  it.each(['holdfast://session/ses_22222222222b/kill', 'holdfast://session/apr_22222222222b', 'holdfast://session/../launch', 'holdfast://session/ses_22222222222b#x', 'https://session/ses_22222222222b', ' holdfast://session/ses_22222222222b'])(
+    'of another form does nothing: %s',
+    (link) => {
+      expect(parseDeepLink(link)).toBeNull()
+    },
+  )
+})
+
+describe('the host process', () => {
+  it('is looked for again ever later, and after five times in a minute only when asked', () => {
+    expect([[], [0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4]].map((starts) => restartIn(starts, 10))).toEqual([0, 500, 1_000, 2_000, 4_000, null])
+    expect(restartIn([0, 1, 2, 3, 4], 60_004)).toBe(0)
+  })
+
+  it('is the packaged one in a packaged app, whatever its command line names', () => {
+    const where = { packaged: true, resources: '/opt/holdfast/resources', app: '/opt/holdfast/resources/app.asar', named: '/tmp/evil', platform: 'linux' }
+    expect(locatePrograms(where)).toEqual({ node: '/opt/holdfast/resources/runtime/node', folder: '/opt/holdfast/resources/app.host/host' })
+    expect(locatePrograms({ ...where, packaged: false, app: '/src/build/out/electron', named: '/n/node' })).toEqual({ node: '/n/node', folder: '/src/build/out/host' })
+  })
+})
