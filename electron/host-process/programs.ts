@@ -25,14 +25,23 @@ export const locatePrograms = (where: { packaged: boolean; resources: string; ap
     ? { node: join(where.resources, 'runtime', where.platform === 'win32' ? 'node.exe' : 'node'), folder: join(where.resources, 'app.host', 'host') }
     : { node: where.named === '' ? 'node' : where.named, folder: join(where.app, '..', 'host') }
 
-/** Runs one of the host's programs to its end, with an environment made for it, and gives what it printed. */
+/**
+ * Runs one of the host's programs, with an environment made for it, and gives the line it answers with. It may live on a
+ * little: one that asked a hung host waits for that to let go.
+ */
 const run = (programs: Programs, name: string, args: readonly string[], environment: NodeJS.ProcessEnv, timeout: number): Promise<string> => {
   const env = Object.fromEntries(HOST_VARIABLES.flatMap((key) => (environment[key] === undefined ? [] : [[key, environment[key]]])))
   return new Promise((resolve, reject) => {
-    execFile(programs.node, [join(programs.folder, `${name}.mjs`), ...args], { env, cwd: '/', timeout, maxBuffer: MAX_OUTPUT_BYTES, windowsHide: true }, (error, stdout, stderr) => {
+    const options = { env, cwd: '/', timeout, maxBuffer: MAX_OUTPUT_BYTES, windowsHide: true }
+    const child = execFile(programs.node, [join(programs.folder, `${name}.mjs`), ...args], options, (error, stdout, stderr) => {
       // The exit code repeats what the output says.
       if (stdout !== '') resolve(stdout)
       else reject(new HoldfastError('no-host', `The program ${name} of the host did not run: ${stderr.trim() === '' ? (error?.message ?? 'it said nothing') : stderr.trim()}`))
+    })
+    let said = ''
+    child.stdout?.on('data', (chunk: string) => {
+      said += chunk
+      if (said.endsWith('\n')) resolve(said)
     })
   })
 }
