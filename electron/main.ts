@@ -1,6 +1,6 @@
 import { app, BrowserWindow, dialog, globalShortcut, Menu, nativeImage, Notification, powerMonitor, screen, session, Tray } from 'electron'
 import { join } from 'node:path'
-import { findHost, killByProgram, locatePrograms } from './host-process/programs.ts'
+import { findHost, killByProgram, locatePrograms, unlockByProgram } from './host-process/programs.ts'
 import type { Parts } from './parts.ts'
 import { readSettings, writeSettings } from './settings.ts'
 import { startShell } from './shell.ts'
@@ -43,7 +43,8 @@ const main = async (): Promise<void> => {
     settings,
     keep: (changed) => writeSettings(userData, { ...settings, ...changed }),
     findHost: () => findHost(programs, env),
-    killAlone: (sessionIds) => killByProgram(programs, env, sessionIds),
+    killAlone: (sessionIds, lock) => killByProgram(programs, env, sessionIds, lock),
+    unlock: () => unlockByProgram(programs, env),
   })
   app.on('second-instance', (_event, argv) => shell.open(argv))
   app.on('open-url', (_event, url) => shell.open([url]))

@@ -10,11 +10,13 @@ export interface ShellState {
   /** The questions that wait, oldest first. */
   readonly approvals: readonly ApprovalRequest[]
   readonly killing: boolean
+  /** Whether this app's kill switch locked Holdfast. */
+  readonly locked: boolean
   /** Whose last revert may still be taken back. */
   readonly undoable: readonly SessionId[]
 }
 
-export const AT_START: ShellState = { away: 'connecting', sessions: [], approvals: [], killing: false, undoable: [] }
+export const AT_START: ShellState = { away: 'connecting', sessions: [], approvals: [], killing: false, locked: false, undoable: [] }
 
 export const withHost = (state: ShellState, sessions: readonly Session[], approvals: readonly ApprovalRequest[]): ShellState => ({
   ...state,

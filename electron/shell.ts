@@ -22,7 +22,8 @@ export interface ShellDeps {
   readonly settings: { readonly hotkey?: unknown; readonly dashboard?: unknown }
   keep(settings: { dashboard: unknown }): void
   findHost(): Promise<{ socketPath: string; token: string }>
-  killAlone(sessionIds: readonly SessionId[] | 'all'): Promise<readonly KillReport[]>
+  killAlone(sessionIds: readonly SessionId[] | 'all', lock: boolean): Promise<readonly KillReport[]>
+  unlock(): Promise<void>
 }
 
 export interface Shell {
@@ -99,13 +100,14 @@ export const startShell = (deps: ShellDeps): Shell => {
     else if (fresh.length > 0 && !locked) showApprovals(false)
   }
 
-  const kill = async (sessionIds: readonly SessionId[] | 'all'): Promise<void> => {
-    change({ ...state, killing: true })
+  const kill = async (sessionIds: readonly SessionId[] | 'all', lock = false): Promise<void> => {
+    change({ ...state, killing: true, locked: state.locked || lock })
     try {
-      const reports = await emergencyKill(client, sessionIds, () => deps.killAlone(sessionIds))
+      const alone = () => deps.killAlone(sessionIds, lock)
+      const reports = lock ? await alone() : await emergencyKill(client, sessionIds, alone)
       change(withKill(state, reports))
       const { title, body } = killWords(reports)
-      say(title, body)
+      say(title, lock ? `${body} Locked: nothing starts until you unlock in the tray menu.` : body)
     } catch (error) {
       change({ ...state, killing: false })
       say('The kill FAILED', words(error))
@@ -129,6 +131,7 @@ export const startShell = (deps: ShellDeps): Shell => {
     else if (action.do === 'approvals') showApprovals(true)
     else if (action.do === 'kill') void kill(action.sessionIds)
     else if (action.do === 'retry-host') link.retry()
+    else if (action.do === 'unlock') attempt('Not unlocked', deps.unlock().then(() => change({ ...state, locked: false })))
     else if (action.do === 'start-at-login') app.setLoginItemSettings({ openAtLogin: action.on, args: ['--background'] })
     else if (action.do === 'quit') void quit()
     else if (action.do === 'undo') {
@@ -155,7 +158,7 @@ export const startShell = (deps: ShellDeps): Shell => {
     wanted = null
   }
 
-  hotkey = registerKillSwitch(parts, deps.settings.hotkey, platform, () => void kill('all'))
+  hotkey = registerKillSwitch(parts, deps.settings.hotkey, platform, (step) => void kill('all', step === 'kill-and-lock'))
   if (hotkey === null) say('The kill switch has no hotkey', 'Another program has taken its keys. Set others as "hotkey" in shell.json; the tray menu kills all the same.')
   parts.powerMonitor.on('lock-screen', () => {
     locked = true

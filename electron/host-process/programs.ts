@@ -64,10 +64,10 @@ export const findHost = async (programs: Programs, environment: NodeJS.ProcessEn
 
 /**
  * Kills with the command line's own kill, which needs no host: it asks a host that answers, and else freezes and kills
- * by the kill files and puts the folders back itself. Throws HoldfastError when it did not get that far.
+ * by the kill files and puts the folders back itself. With `lock` nothing starts afterwards until the user unlocks. Throws HoldfastError when it did not get that far.
  */
-export const killByProgram = async (programs: Programs, environment: NodeJS.ProcessEnv, sessionIds: readonly SessionId[] | 'all'): Promise<readonly KillReport[]> => {
-  const which = sessionIds === 'all' ? ['--all'] : sessionIds
+export const killByProgram = async (programs: Programs, environment: NodeJS.ProcessEnv, sessionIds: readonly SessionId[] | 'all', lock: boolean): Promise<readonly KillReport[]> => {
+  const which = sessionIds === 'all' ? ['--all', ...(lock ? ['--lock'] : [])] : sessionIds
   const answer = parse(await run(programs, 'cli', ['kill', '--json', ...which], environment, 0))
   const killed = COMMANDS['session/kill'].result.safeParse(answer)
   if (killed.success) return killed.data.reports
@@ -75,4 +75,9 @@ export const killByProgram = async (programs: Programs, environment: NodeJS.Proc
   throw refused !== undefined && 'error' in refused
     ? new HoldfastError(refused.error.code, refused.error.message)
     : new HoldfastError('internal', 'The kill said nothing that can be read. Run in a terminal: holdfast kill --all')
+}
+
+/** Lets sessions start again. */
+export const unlockByProgram = async (programs: Programs, environment: NodeJS.ProcessEnv): Promise<void> => {
+  await run(programs, 'cli', ['unlock', '--json'], environment, FIND_TIMEOUT_MS)
 }

@@ -10,6 +10,7 @@ export type Action =
   | { readonly do: 'kill'; readonly sessionIds: readonly SessionId[] | 'all' }
   | { readonly do: 'pause' | 'resume' | 'undo'; readonly sessionId: SessionId }
   | { readonly do: 'retry-host' }
+  | { readonly do: 'unlock' }
   | { readonly do: 'start-at-login'; readonly on: boolean }
   | { readonly do: 'quit' }
 
@@ -51,6 +52,7 @@ export const trayMenu = (state: ShellState, { hotkey, startsAtLogin }: MenuOptio
     ...(waiting === 0 ? [] : [{ label: waiting === 1 ? 'Answer the approval that waits…' : `Answer ${waiting} approvals that wait…`, action: { do: 'approvals' } } as const]),
     ...runningOf(state).map(sessionEntry),
     { label: hotkey === null ? 'Kill all (its hotkey is taken by another program)' : `Kill all (${hotkey})`, action: { do: 'kill', sessionIds: 'all' } },
+    ...(state.locked ? [{ label: 'Unlock: let sessions start again', action: { do: 'unlock' } } as const] : []),
     ...state.undoable.map((sessionId) => ({ label: menuLabel(`Undo the revert of ${named(sessionId)}`), action: { do: 'undo', sessionId } }) as const),
     SEPARATOR,
     { label: 'Launch an agent…', action: { do: 'show', page: 'launch' } },

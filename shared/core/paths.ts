@@ -20,6 +20,8 @@ export interface Paths {
   /** What lives as long as the host: endpoint file, sockets, kill files, each session's folder. */
   readonly run: string
   readonly killFiles: string
+  /** Is there while Holdfast is locked. */
+  readonly lock: string
   readonly sessions: string
 }
 
@@ -66,6 +68,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     log: join(data, 'host.log'),
     run,
     killFiles: join(run, 'kill'),
+    lock: join(run, 'locked'),
     sessions: join(run, 's'),
   }
 }

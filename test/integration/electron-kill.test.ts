@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { emergencyKill } from '../../electron/emergency-kill.ts'
 import { connectFrames } from '../../electron/host-process/frame-socket.ts'
-import { findHost, killByProgram } from '../../electron/host-process/programs.ts'
+import { findHost, killByProgram, unlockByProgram } from '../../electron/host-process/programs.ts'
 import { createClient, type Client } from '../../shared/contract/client.ts'
 import { aliveWith, PROVIDERS } from '../fixtures/containers.ts'
 
@@ -51,7 +51,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const kill = () => emergencyKill(client, 'all', () => killByProgram(programs, env, 'all'))
+const kill = () => emergencyKill(client, 'all', () => killByProgram(programs, env, 'all', false))
 
 describe.skipIf(missing !== null)(`the app's kill, in plain Node with a real host${missing === null ? '' : ` (missing: ${missing})`}`, () => {
   it('ends every session and puts its folder back through a host that answers', async () => {
@@ -71,6 +71,20 @@ describe.skipIf(missing !== null)(`the app's kill, in plain Node with a real hos
   it('has nothing to kill where nothing runs, and says no more', async () => {
     await kill()
     if (viewer.exitCode === null && viewer.signalCode === null) await once(viewer, 'exit')
-    expect(await killByProgram(programs, env, 'all')).toEqual([])
+    expect(await killByProgram(programs, env, 'all', false)).toEqual([])
+  })
+
+  it('with a lock lets nothing start, under whatever host, until it is unlocked', async () => {
+    expect(await killByProgram(programs, env, 'all', true)).toMatchObject([{ survivors: [] }])
+    const run = () => spawnSync(process.execPath, [join(programs.folder, 'cli.mjs'), 'run', '--', 'true'], { cwd: project, env, encoding: 'utf8' })
+    expect(run().stderr).toContain('Holdfast is locked since its kill switch was held: nothing starts. Unlock it with: holdfast unlock')
+    process.kill(hostPid, 'SIGKILL')
+    await client.closed
+    expect(run().status).toBe(1)
+    await unlockByProgram(programs, env)
+    expect(run().status).toBe(0)
+    const found = await findHost(programs, env)
+    client = createClient(await connectFrames(found.socketPath), { token: found.token, client: 'test' })
+    hostPid = (await client.call('host/info', {})).pid
   })
 })

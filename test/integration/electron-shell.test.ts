@@ -60,10 +60,11 @@ const start = (changes: { keysTaken?: boolean } = {}): void => {
     settings: {},
     keep: () => undefined,
     findHost: async () => ({ socketPath: join(folder, 'host.sock'), token: TOKEN }),
-    killAlone: async (ids) => {
-      killedAlone.push(ids)
+    killAlone: async (ids, lock) => {
+      killedAlone.push(lock ? `${String(ids)}, and lock` : ids)
       return [REPORT]
     },
+    unlock: async () => void killedAlone.push('unlock'),
   })
 }
 const connected = async (): Promise<void> => {
@@ -163,6 +164,19 @@ describe('the app, with a double of Electron', () => {
     await expect.poll(said).toEqual(['Killed'])
     expect(asked.find(({ command }) => command === 'session/kill')?.params).toEqual({ sessionIds: 'all', keepChanges: false })
     expect(killedAlone).toEqual([])
+  })
+
+  it('locks at a second press, and unlocks from the tray', async () => {
+    start()
+    await connected()
+    press()
+    press()
+    await expect.poll(() => killedAlone).toEqual(['all, and lock'])
+    const labels = () => electron.tray.menu.map(({ label }) => label)
+    await expect.poll(labels).toContain('Unlock: let sessions start again')
+    shell.act({ do: 'unlock' })
+    await expect.poll(labels).not.toContain('Unlock: let sessions start again')
+    expect(killedAlone).toEqual(['all, and lock', 'unlock'])
   })
 
   it('kills without a host that hangs', async () => {

@@ -15,6 +15,7 @@ import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
 import type { DetachedViewers } from '../../supervisor/detached-viewers.ts'
 import { shortenRestore } from '../../../domain/restore-report.ts'
+import { refuseWhileLocked } from '../../lock.ts'
 import { adapterFor } from '../../supervisor/launch-session.ts'
 import { resolveWorkingFolder } from '../../supervisor/session-folder.ts'
 import type { SessionCheckpoints } from '../../supervisor/session-checkpoints.ts'
@@ -108,7 +109,10 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       const adapter = adapterFor(deps.adapters, profile.command)
       return { agent: profile.agent, adapter: adapter.id, envNames: [...profile.envPass], sandbox: profile.sandbox, notices: [...profile.notices, ...noticesOf(adapter)] }
     },
-    'session/start': (params, connection) => (connection.role === 'owner' ? supervisor.start(params, connection) : startDetached(params)),
+    'session/start': (params, connection) => {
+      refuseWhileLocked(deps.paths)
+      return connection.role === 'owner' ? supervisor.start(params, connection) : startDetached(params)
+    },
     'session/attach': ({ sessionId }, connection) => ({ data: viewers.attach(sessionId, connection).toString('base64') }),
     'session/input': async ({ sessionId, data }, connection) => {
       checkInput(sessionId, connection)

@@ -3,6 +3,8 @@ import { HoldfastError } from '../../../contract/errors.ts'
 import { SessionId } from '../../../contract/ids.ts'
 import { pickEnv } from '../../../domain/env-pass.ts'
 import { isOver } from '../../../domain/session-state.ts'
+import { lock, unlock } from '../../../core/lock.ts'
+import { resolvePaths } from '../../../core/paths.ts'
 import { attach, viewerTerminal } from '../attach.ts'
 import { emergencyKill } from '../emergency-kill.ts'
 import { examples, outputOf } from '../program-output.ts'
@@ -69,11 +71,13 @@ const addKill = (program: Command): void => {
     .argument('[id...]', 'sessions to kill')
     .option('--all', 'every session that runs')
     .option('--keep-changes', 'leave the folder as the agent left it')
+    .option('--lock', 'let nothing start afterwards, until: holdfast unlock')
     .addHelpText('after', examples('holdfast kill ses_7k2m9x4tqwzb', 'holdfast kill --all --keep-changes'))
-    .action(async (ids: string[], options: { all?: true; keepChanges?: true }, self: Command) => {
+    .action(async (ids: string[], options: { all?: true; keepChanges?: true; lock?: true }, self: Command) => {
       const output = outputOf(self)
       if ((options.all === true) === ids.length > 0) throw new HoldfastError('bad-params', 'Say which sessions to kill, or --all.')
       const sessionIds = options.all === true ? ('all' as const) : ids.map(parseSessionId)
+      if (options.lock === true) lock(resolvePaths(process.env))
       const reports = await emergencyKill(sessionIds, options.keepChanges === true, output)
       const lines = reports.length === 0 ? ['No session runs.'] : reports.flatMap(killLines)
       output.result({ reports }, lines)
@@ -81,7 +85,7 @@ const addKill = (program: Command): void => {
     })
 }
 
-/** `run`, `sessions`, `pause`, `resume`, `kill`, `undo`, `down`. */
+/** `run`, `sessions`, `pause`, `resume`, `kill`, `unlock`, `undo`, `down`. */
 export const addSessionCommands = (program: Command): void => {
   addRun(program)
 
@@ -110,6 +114,15 @@ export const addSessionCommands = (program: Command): void => {
   }
 
   addKill(program)
+
+  program
+    .command('unlock')
+    .summary('let sessions start again after a kill that locked')
+    .addHelpText('after', examples('holdfast unlock'))
+    .action((_options: unknown, self: Command) => {
+      unlock(resolvePaths(process.env))
+      outputOf(self).result({ unlocked: true }, ['Sessions can start again.'])
+    })
 
   program
     .command('undo')
