@@ -16,7 +16,7 @@ const complete = (...words: string[]): string[] => {
 it('completes commands, commands of a group, and options', () => {
   expect(complete('sess')).toEqual(['sessions'])
   expect(complete('policy', 'ex')).toEqual(['explain'])
-  expect(complete('kill', '--')).toEqual(['--all', '--keep-changes', '--json', '--help'])
+  expect(complete('kill', '--')).toEqual(['--all', '--keep-changes', '--lock', '--json', '--help'])
   expect(complete('--json', 'policy', 'explain', '--to')).toEqual(['--tool'])
 })
 
