@@ -11,7 +11,7 @@ import type {
 export type WindowPart = Pick<
   BrowserWindow,
   'destroy' | 'focus' | 'getNormalBounds' | 'hide' | 'isDestroyed' | 'isMinimized' | 'isVisible' | 'loadURL' | 'on' | 'restore' | 'setAlwaysOnTop' | 'setBounds' | 'setVisibleOnAllWorkspaces' | 'show' | 'showInactive'
-> & { readonly webContents: Pick<WebContents, 'on' | 'setWindowOpenHandler'> }
+> & { readonly webContents: Pick<WebContents, 'executeJavaScript' | 'on' | 'setWindowOpenHandler'> }
 
 export type TrayPart = Pick<Tray, 'on' | 'setContextMenu' | 'setImage' | 'setTitle' | 'setToolTip'>
 export type NotificationPart = Pick<Notification, 'close' | 'on' | 'show'>

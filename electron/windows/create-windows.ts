@@ -74,7 +74,8 @@ export const createWindows = (deps: WindowsDeps): Windows => {
   const showDashboard = async (route: string): Promise<void> => {
     const page = await dashboard()
     if (stale.has('dashboard')) await logIn('dashboard', page)
-    await page.window.loadURL(`${page.origin}/#/${route}`)
+    // Loading the address anew would break off the login that the page has just begun.
+    await page.window.webContents.executeJavaScript(`location.hash = ${JSON.stringify(`#/${route}`)}`)
     if (page.window.isMinimized()) page.window.restore()
     page.window.show()
     page.window.focus()

@@ -210,7 +210,7 @@ describe('the app, with a double of Electron', () => {
     shell.act({ do: 'show', page: 'sessions' })
     await expect.poll(() => electron.windows[0]?.visible).toBe(true)
     const [dashboard] = electron.windows
-    expect(dashboard?.done.slice(0, 2)).toEqual(['load http://127.0.0.1:4001/#login=two', 'load http://127.0.0.1:4001/#/sessions'])
+    expect(dashboard?.done.slice(0, 2)).toEqual(['load http://127.0.0.1:4001/#login=two', 'run location.hash = "#/sessions"'])
     expect(dashboard?.options.webPreferences).toEqual({
       sandbox: true, contextIsolation: true, nodeIntegration: false, nodeIntegrationInWorker: false, nodeIntegrationInSubFrames: false,
       webSecurity: true, webviewTag: false, spellcheck: false, safeDialogs: true, partition: 'dashboard',

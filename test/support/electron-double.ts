@@ -11,7 +11,7 @@ export interface WindowDouble {
   readonly options: BrowserWindowConstructorOptions
   readonly events: EventEmitter
   readonly contents: EventEmitter
-  /** What was done to it, in order: `load URL`, `show`, `show without focus`, `hide`. */
+  /** What was done to it, in order: `load URL`, `run CODE`, `show`, `show without focus`, `hide`. */
   readonly done: string[]
   visible: boolean
   destroyed: boolean
@@ -171,6 +171,7 @@ export const createElectronDouble = (): ElectronDouble => {
           show: shown('show', true),
           showInactive: shown('show without focus', true),
           webContents: {
+            executeJavaScript: async (code) => void window.done.push(`run ${code}`),
             on: ((event: string, listener: () => void) => contents.on(event, listener)) as unknown as WindowPart['webContents']['on'],
             setWindowOpenHandler: (handler) => void (opens = handler as unknown as typeof opens),
           },
