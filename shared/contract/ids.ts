@@ -23,7 +23,10 @@ export type ApprovalId = z.infer<typeof ApprovalId>
 export const CheckpointId = idSchema('chk')
 export type CheckpointId = z.infer<typeof CheckpointId>
 
-export type IdPrefix = 'ses' | 'call' | 'apr' | 'chk'
+export const GrantId = idSchema('grt')
+export type GrantId = z.infer<typeof GrantId>
+
+export type IdPrefix = 'ses' | 'call' | 'apr' | 'chk' | 'grt'
 
 /**
  * Builds an id from random bytes the caller provides, so that this stays pure.

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ErrorBody } from './errors.ts'
-import { ApprovalId, CheckpointId, SessionId } from './ids.ts'
-import { ApprovalRequest, ApprovalScope } from './schemas/approval.ts'
+import { ApprovalId, CheckpointId, GrantId, SessionId } from './ids.ts'
+import { ApprovalRequest, ApprovalScope, Grant } from './schemas/approval.ts'
 import { Checkpoint, CheckpointDiff, CheckpointUsage, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
 import { Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
@@ -105,6 +105,8 @@ export const COMMANDS = {
     }),
     ApprovalRequest,
   ),
+  'grant/list': command(nothing, z.object({ grants: z.array(Grant) })),
+  'grant/revoke': command(z.object({ grantId: GrantId }), Grant),
   /** With `after`, entries from there on; else the newest, below `before` where it is given. A page may hold fewer than `last`: go on at `next`. */
   'ledger/read': command(
     LedgerFilter.extend({

@@ -144,6 +144,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     clock,
     ids: randomIds,
     ledger,
+    grantsFile: paths.grants,
     publish: (request) => {
       const waiting = approvals.waiting().filter(({ sessionId }) => sessionId === request.sessionId).length
       registry.apply(request.sessionId, { type: 'approvals-counted', waiting })

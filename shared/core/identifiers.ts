@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ApprovalId, CheckpointId, formatId, SessionId, ToolCallId } from '../contract/ids.ts'
+import { ApprovalId, CheckpointId, formatId, GrantId, SessionId, ToolCallId } from '../contract/ids.ts'
 import type { Clock, IdSource } from './ports.ts'
 
 const random = (): Uint8Array => randomBytes(12)
@@ -9,6 +9,7 @@ export const randomIds: IdSource = {
   session: () => SessionId.parse(formatId('ses', random())),
   toolCall: () => ToolCallId.parse(formatId('call', random())),
   approval: () => ApprovalId.parse(formatId('apr', random())),
+  grant: () => GrantId.parse(formatId('grt', random())),
   checkpoint: () => CheckpointId.parse(formatId('chk', random())),
 }
 

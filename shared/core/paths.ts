@@ -16,6 +16,8 @@ export interface Paths {
   readonly servers: string
   /** Which definitions of MCP tools were accepted. */
   readonly toolPins: string
+  /** What was approved for always. */
+  readonly grants: string
   readonly log: string
   /** What lives as long as the host: endpoint file, sockets, kill files, each session's folder. */
   readonly run: string
@@ -65,6 +67,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     agents: join(data, 'agents'),
     servers: join(data, 'servers'),
     toolPins: join(data, 'tool-pins.json'),
+    grants: join(data, 'grants.json'),
     log: join(data, 'host.log'),
     run,
     killFiles: join(run, 'kill'),

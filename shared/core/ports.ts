@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import type { ApprovalId, CheckpointId, SessionId, ToolCallId } from '../contract/ids.ts'
+import type { ApprovalId, CheckpointId, GrantId, SessionId, ToolCallId } from '../contract/ids.ts'
 import type { Checkpoint, CheckpointDiff, CheckpointReason, CheckpointUsage, RestoreReport } from '../contract/schemas/checkpoint.ts'
 import type { LedgerBody } from '../contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry, LedgerFilter, LedgerKind, LedgerVerification } from '../contract/schemas/ledger.ts'
@@ -18,6 +18,7 @@ export interface IdSource {
   toolCall(): ToolCallId
   approval(): ApprovalId
   checkpoint(): CheckpointId
+  grant(): GrantId
 }
 
 /** Names and ages of kept secrets: all that ever leaves the store without being asked for by name. */

@@ -141,7 +141,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
   const checkpointed: string[] = []
   const sessions: { id: SessionId; fake: ReturnType<typeof createFakeContainer>; closed: string[] }[] = []
   const registry = createSessionRegistry(({ id, state }) => void states.push({ id, state }))
-  const approvals = createApprovals({ clock, ids, ledger, publish: () => undefined })
+  const approvals = createApprovals({ clock, ids, ledger, grantsFile: '/dev/null/none', publish: () => undefined })
   const alarmsSeen: string[] = []
   const alarms = createAlarms({ ledger, publish: ({ message }) => void alarmsSeen.push(message), log: () => undefined })
   const pace = createPace({

@@ -1,13 +1,18 @@
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import { createApprovals, type ApprovalAsk } from '../../shared/core/approvals/approvals.ts'
 import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
 
-const setUp = () => {
+const newFile = () => join(mkdtempSync(join(tmpdir(), 'holdfast-grants-')), 'grants.json')
+
+const setUp = (grantsFile = newFile()) => {
   const clock = createClock()
   const ledger = createMemoryLedger()
   const published: ApprovalRequest[] = []
-  const approvals = createApprovals({ clock, ids, ledger, publish: (request) => void published.push(request) })
+  const approvals = createApprovals({ clock, ids, ledger, grantsFile, publish: (request) => void published.push(request) })
   const ask = (changes: Partial<ApprovalAsk> = {}) =>
     approvals.ask({
       toolCallId: ids.toolCall(),
@@ -79,12 +84,6 @@ describe('approvals', () => {
     const { id } = first()
     expect(() => approvals.decide({ approvalId: id, bindingHash: '0'.repeat(64), answer: 'approve', scope: 'once', reason: null })).toThrow('is not for what was shown')
     expect(approvals.waiting()).toHaveLength(1)
-  })
-
-  it('does not offer always, which is a rule', () => {
-    const { ask, decide } = setUp()
-    void ask()
-    expect(() => decide('approve', 'always')).toThrow('is a rule')
   })
 
   it('denies when nobody has answered in time', async () => {
@@ -160,5 +159,99 @@ describe('approvals', () => {
     clock.move(5_000)
     decide('approve')
     expect(await answered).toEqual({ approved: true, by: 'person' })
+  })
+})
+
+describe('a grant for always', () => {
+  const DAY = 24 * 3_600_000
+  const granted = async (file = newFile()) => {
+    const all = setUp(file)
+    const answered = all.ask()
+    all.decide('approve', 'always')
+    await answered
+    return all
+  }
+
+  it('covers the very same call of this agent in this folder in every session, and nothing else', async () => {
+    const { ask, approvals } = await granted()
+    expect(await ask({ sessionId: ids.session() })).toEqual({ approved: true, by: 'always-grant' })
+    approvals.endSession(SESSION)
+    expect(await ask()).toEqual({ approved: true, by: 'always-grant' })
+    expect(approvals.grants.list()).toMatchObject([{ scope: 'always', sessionId: null, tool: 'Bash', uses: 2 }])
+    void ask({ input: { command: 'rm -rf build ' } })
+    void ask({ input: { command: 'rm -rf build', timeout: 1 } })
+    void ask({ cwd: '/project/sub' })
+    void ask({ tool: 'Shell' })
+    void ask({ agent: 'other' })
+    expect(approvals.waiting()).toHaveLength(5)
+  })
+
+  it('ends after thirty days', async () => {
+    const { ask, approvals, clock } = await granted()
+    clock.move(30 * DAY - 1)
+    expect(await ask()).toEqual({ approved: true, by: 'always-grant' })
+    clock.move(1)
+    void ask()
+    expect(approvals.waiting()).toHaveLength(1)
+    expect(approvals.grants.list()).toEqual([])
+  })
+
+  it('ends when it is revoked, and so does one for the session', async () => {
+    const { ask, approvals, decide, ledger } = await granted()
+    const other = ask({ cwd: '/elsewhere' })
+    decide('approve', 'session')
+    await other
+    for (const { id } of approvals.grants.list()) approvals.grants.revoke(id)
+    void ask()
+    void ask({ cwd: '/elsewhere' })
+    expect(approvals.waiting()).toHaveLength(2)
+    expect(ledger.entries.map(({ kind }) => kind).filter((kind) => kind.startsWith('grant/'))).toEqual(['grant/made', 'grant/made', 'grant/revoked', 'grant/revoked'])
+  })
+
+  it('outlives the host in a file that only the user reads, and stays revoked there', async () => {
+    const file = newFile()
+    await granted(file)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    const next = setUp(file)
+    expect(await next.ask()).toEqual({ approved: true, by: 'always-grant' })
+    const [grant] = next.approvals.grants.list()
+    if (grant === undefined) throw new Error('nothing is granted')
+    next.approvals.grants.revoke(grant.id)
+    const last = setUp(file)
+    void last.ask()
+    expect(last.approvals.waiting()).toHaveLength(1)
+    expect(() => last.approvals.grants.revoke(grant.id)).toThrow('There is no grant')
+  })
+
+  it('grants nothing out of a file that cannot be read, and does not write over it', () => {
+    const file = newFile()
+    writeFileSync(file, '{"version": 1, "grants": [{"tool": "*"}]}')
+    const { ask, approvals, decide } = setUp(file)
+    void ask()
+    expect(() => decide('approve', 'always')).toThrow('cannot be read')
+    expect(approvals.waiting()).toHaveLength(1)
+    expect(readFileSync(file, 'utf8')).toContain('"*"')
+  })
+
+  it('is refused for what may change under its name, and for what governs the agent', () => {
+    const { ask, approvals, decide } = setUp()
+    const governs = { ...decisionOf('ask'), rules: [{ rule: 'Edit(.git/hooks)', effect: 'ask' as const, source: 'built-in' }] }
+    void ask({ tool: 'mcp__github__create_issue' })
+    expect(() => decide('approve', 'always')).toThrow('for the session at most')
+    decide('approve', 'session')
+    void ask({ tool: 'Edit', decision: governs })
+    expect(() => decide('approve', 'always')).toThrow('each session anew')
+    expect(approvals.waiting()).toHaveLength(1)
+  })
+
+  it('is not given when the ledger does not take it', async () => {
+    const { ask, approvals, decide, ledger } = setUp()
+    void ask()
+    ledger.failFrom = ledger.entries.length + 1
+    expect(() => decide('approve', 'always')).toThrow('the disk is gone')
+    expect(approvals.grants.list()).toEqual([])
+    ledger.failFrom = ledger.entries.length + 2
+    expect(() => decide('approve', 'always')).toThrow('the disk is gone')
+    expect(approvals.grants.list()).toEqual([])
   })
 })

@@ -10,7 +10,7 @@ const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null
   const ledger = createMemoryLedger()
   const states: string[] = []
   const decided: [ToolCall['state'], boolean][] = []
-  const approvals = createApprovals({ clock, ids, ledger, publish: () => undefined })
+  const approvals = createApprovals({ clock, ids, ledger, grantsFile: '/dev/null/none', publish: () => undefined })
   let runs = true
   const gate = createToolCallGate({
     activity: { before: () => null, after: () => undefined, endSession: () => undefined },

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ApprovalId, SessionId, ToolCallId } from '../ids.ts'
+import { ApprovalId, GrantId, SessionId, ToolCallId } from '../ids.ts'
 import { Timestamp } from './time.ts'
 import { PolicyDecision } from './tool-call.ts'
 
@@ -29,3 +29,22 @@ export const ApprovalRequest = z.object({
   reason: z.string().nullable(),
 })
 export type ApprovalRequest = z.infer<typeof ApprovalRequest>
+
+/** A remembered approval: this very call, by this agent, in this folder. */
+export const Grant = z.object({
+  id: GrantId,
+  scope: z.enum(['session', 'always']),
+  /** null for always. */
+  sessionId: SessionId.nullable(),
+  agent: z.string(),
+  tool: z.string(),
+  input: z.unknown(),
+  cwd: z.string(),
+  grantedAt: Timestamp,
+  /** null: with the session. */
+  expiresAt: Timestamp.nullable(),
+  /** Since the host started. */
+  uses: z.number().int().nonnegative(),
+  lastUsedAt: Timestamp.nullable(),
+})
+export type Grant = z.infer<typeof Grant>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ApprovalId, CheckpointId, ToolCallId } from '../ids.ts'
+import { ApprovalId, CheckpointId, GrantId, ToolCallId } from '../ids.ts'
 import { ApprovalScope } from './approval.ts'
 import { AlarmRule, type LedgerEntry, type LedgerKind, LedgerSeal } from './ledger.ts'
 import { ContainerKind, Session } from './session.ts'
@@ -64,7 +64,7 @@ export const LEDGER_BODIES = {
     input: z.unknown(),
     toolUseId: text.nullable(),
     decision: PolicyDecision,
-    /** `person`, `session-grant`, or null when nobody had to be asked. */
+    /** `person`, `session-grant`, `always-grant`, or null when nobody had to be asked. */
     approvedBy: text.nullable(),
   }),
   /** A call that does not run. */
@@ -98,6 +98,8 @@ export const LEDGER_BODIES = {
     /** The shell a person answered through; null when nobody did. */
     via: text.nullable().optional(),
   }),
+  'grant/made': z.looseObject({ grantId: GrantId, scope: ApprovalScope, tool: text, bindingHash: hash, expiresAt: Timestamp.nullable() }),
+  'grant/revoked': z.looseObject({ grantId: GrantId, tool: text }),
   'model-request/intent': z.looseObject({ agent: text, endpoint: text, bodyBytes: count, billing: Billing, model: text.optional() }),
   'model-request/outcome': z.looseObject({
     /** The sequence of its intent. */

@@ -15,6 +15,8 @@ export const LedgerKind = z.enum([
   'tool-call/outcome',
   'approval/requested',
   'approval/decided',
+  'grant/made',
+  'grant/revoked',
   'model-request/intent',
   'model-request/outcome',
   'checkpoint/created',

@@ -40,6 +40,8 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'tool-call/list': everyone,
   'approval/list': everyone,
   'approval/decide': approver,
+  'grant/list': everyone,
+  'grant/revoke': everyone,
   'ledger/read': dashboard,
   'ledger/verify': dashboard,
   'ledger/key': dashboard,

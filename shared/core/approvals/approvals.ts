@@ -7,6 +7,7 @@ import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { reduceApproval } from '../../domain/approval-state.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import type { Clock, IdSource, Ledger } from '../ports.ts'
+import { createGrants, type Grants } from './grants.ts'
 
 export interface ApprovalAsk {
   readonly toolCallId: ToolCallId
@@ -22,7 +23,7 @@ export interface ApprovalAsk {
 }
 
 export type ApprovalAnswer =
-  | { readonly approved: true; readonly by: 'person' | 'session-grant' }
+  | { readonly approved: true; readonly by: 'person' | 'session-grant' | 'always-grant' }
   | { readonly approved: false; readonly outcome: 'denied' | 'expired' | 'withdrawn'; readonly reason: string }
 
 export interface Approvals {
@@ -41,6 +42,8 @@ export interface Approvals {
     /** What the person answered through. */
     via?: string
   }): ApprovalRequest
+  /** What was granted beyond one call. */
+  readonly grants: Pick<Grants, 'list' | 'revoke'>
   /** Those waiting, oldest first. */
   waiting(): readonly ApprovalRequest[]
   /** The session is paused: the time that a person has for its questions stands still. */
@@ -54,6 +57,8 @@ export interface ApprovalsDeps {
   readonly clock: Clock
   readonly ids: IdSource
   readonly ledger: Ledger
+  /** Where grants for always are kept. */
+  readonly grantsFile: string
   readonly publish: (request: ApprovalRequest) => void
 }
 
@@ -78,7 +83,7 @@ const answerOf = (request: ApprovalRequest): ApprovalAnswer => {
 /** The queue of questions to a person, and what a session was granted until it ends. */
 export const createApprovals = (deps: ApprovalsDeps): Approvals => {
   const pending = new Map<ApprovalId, Pending>()
-  const grants = new Map<SessionId, Set<string>>()
+  const grants = createGrants({ file: deps.grantsFile, clock: deps.clock, ids: deps.ids, ledger: deps.ledger })
   /** Since when a session is paused. */
   const pausedAt = new Map<SessionId, Timestamp>()
 
@@ -102,13 +107,15 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
       throw new HoldfastError('illegal-state', `Approval ${entry.request.id} can no longer be answered: it is ${entry.request.state === 'waiting' ? 'expired' : entry.request.state}.`)
     }
     const { id, sessionId, toolCallId, bindingHash, requestedAt } = next
-    deps.ledger.append('approval/decided', sessionId, { approvalId: id, toolCallId, bindingHash, state, scope, reason, via, waitedMs: deps.clock.now() - requestedAt })
+    const grant = state === 'approved' && scope !== 'once' ? grants.add(next, scope) : null
+    try {
+      deps.ledger.append('approval/decided', sessionId, { approvalId: id, toolCallId, bindingHash, state, scope, reason, via, waitedMs: deps.clock.now() - requestedAt })
+    } catch (error) {
+      if (grant !== null) grants.forget(grant)
+      throw error
+    }
     pending.delete(id)
     entry.request = next
-    if (state === 'approved' && scope === 'session') {
-      const granted = grants.get(sessionId) ?? new Set()
-      grants.set(sessionId, granted.add(bindingHash))
-    }
     entry.settle(next)
     deps.publish(next)
     return next
@@ -127,10 +134,13 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
   }
 
   return {
+    grants,
+
     ask: (ask) => {
       const bindingHash = bindingHashOf(ask)
       if (ask.signal.aborted) return Promise.resolve({ approved: false, outcome: 'withdrawn', reason: 'The agent did not wait for the answer.' })
-      if (grants.get(ask.sessionId)?.has(bindingHash) === true) return Promise.resolve({ approved: true, by: 'session-grant' })
+      const grant = grants.use(ask)
+      if (grant !== null) return Promise.resolve({ approved: true, by: `${grant.scope}-grant` })
       const now = deps.clock.now()
       const { toolCallId, sessionId, agent, tool, input, cwd, decision } = ask
       const request: ApprovalRequest = {
@@ -173,7 +183,6 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
       const entry = pending.get(approvalId)
       if (entry === undefined) throw new HoldfastError('not-found', `No approval ${approvalId} is waiting. "holdfast approvals" lists those that are.`)
       if (entry.request.bindingHash !== bindingHash) throw new HoldfastError('illegal-state', `Approval ${approvalId} is not for what was shown. List the approvals again.`)
-      if (scope === 'always') throw new HoldfastError('unsupported', 'An answer for always is a rule: write it under "allow" in the agent profile. Use once or session here.')
       return close(entry, answer === 'approve' ? 'approved' : 'denied', reason, scope, via ?? null)
     },
 
@@ -196,7 +205,7 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
     },
 
     endSession: (sessionId) => {
-      grants.delete(sessionId)
+      grants.endSession(sessionId)
       pausedAt.delete(sessionId)
     },
   }

@@ -154,6 +154,8 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       const via = peerPid === null ? role : `${role}, process ${peerPid}`
       return approvals.decide({ approvalId, bindingHash, answer, scope: scope ?? 'once', reason: reason ?? null, via })
     },
+    'grant/list': () => ({ grants: [...approvals.grants.list()] }),
+    'grant/revoke': ({ grantId }) => approvals.grants.revoke(grantId),
     'ledger/read': ({ after, last, ...query }) => {
       const { entries, next } = after === undefined ? ledger.tail(last ?? 20, query) : ledger.read({ ...query, after, limit: last ?? 1_000 })
       return { entries: [...entries], next }

@@ -1,8 +1,11 @@
 import type { Command } from 'commander'
 import type { Client } from '../../../contract/client.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
-import { ApprovalId } from '../../../contract/ids.ts'
-import { ApprovalScope, type ApprovalRequest } from '../../../contract/schemas/approval.ts'
+import { ApprovalId, GrantId } from '../../../contract/ids.ts'
+import { ApprovalScope, type ApprovalRequest, type Grant } from '../../../contract/schemas/approval.ts'
+import { inputLines } from '../../../domain/describe.ts'
+import { formatDuration } from '../../../domain/format.ts'
+import { visibleText } from '../../../domain/visible-text.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { approvalLines } from '../render.ts'
 import { withHost } from '../with-host.ts'
@@ -16,8 +19,41 @@ const find = async (client: Client, text: string): Promise<ApprovalRequest> => {
   return request
 }
 
-/** `approvals`, `approve`, `deny`. */
+const grantLines = (grant: Grant, now: number): string[] => [
+  `${grant.id}  ${visibleText(grant.agent)} may use ${visibleText(grant.tool)}`,
+  ...inputLines(grant.input).map((line) => `    ${line}`),
+  `  in        ${visibleText(grant.cwd)}`,
+  `  until     ${grant.expiresAt === null ? `session ${grant.sessionId ?? ''} ends` : `in ${formatDuration(Math.max(0, grant.expiresAt - now))}`}`,
+  `  used      ${grant.uses} times since the host started`,
+]
+
+/** `grants`, `grants revoke`. */
+const addGrantCommands = (program: Command): void => {
+  const grants = program
+    .command('grants')
+    .summary('what you approved beyond one call')
+    .addHelpText('after', examples('holdfast grants', 'holdfast grants revoke grt_7k2m9x4tqwzb'))
+    .action(async (_options: unknown, self: Command) => {
+      const { grants: found } = await withHost((client) => client.call('grant/list', {}))
+      const now = Date.now()
+      outputOf(self).result({ grants: found }, found.length === 0 ? ['Nothing is granted beyond one call.'] : found.flatMap((grant) => grantLines(grant, now)))
+    })
+  grants
+    .command('revoke')
+    .summary('ask again from now on')
+    .argument('<id>', 'the grant')
+    .addHelpText('after', examples('holdfast grants revoke grt_7k2m9x4tqwzb'))
+    .action(async (text: string, _options: unknown, self: Command) => {
+      const id = GrantId.safeParse(text)
+      if (!id.success) throw new HoldfastError('bad-params', `"${text}" is not a grant's id: those look like grt_ and 12 letters or digits. "holdfast grants" lists them.`)
+      const revoked = await withHost((client) => client.call('grant/revoke', { grantId: id.data }))
+      outputOf(self).result(revoked, [`Revoked: ${revoked.id}. The same call is asked about again.`])
+    })
+}
+
+/** `approvals`, `approve`, `deny`, `grants`. */
 export const addApprovalCommands = (program: Command): void => {
+  addGrantCommands(program)
   program
     .command('approvals')
     .summary('list what waits for your answer')
@@ -33,8 +69,8 @@ export const addApprovalCommands = (program: Command): void => {
     .command('approve')
     .summary('let one waiting call run')
     .argument('<id>', 'the approval')
-    .addHelpText('after', examples('holdfast approve apr_7k2m9x4tqwzb', 'holdfast approve apr_7k2m9x4tqwzb --scope session'))
-    .option('--scope <scope>', 'once, or session: the very same call again in this session', 'once')
+    .addHelpText('after', examples('holdfast approve apr_7k2m9x4tqwzb', 'holdfast approve apr_7k2m9x4tqwzb --scope session', 'holdfast approve apr_7k2m9x4tqwzb --scope always'))
+    .option('--scope <scope>', 'once; session: the very same call again in this session; always: the very same call of this agent in this folder, for 30 days', 'once')
     .action(async (text: string, options: { scope: string }, self: Command) => {
       const scope = ApprovalScope.safeParse(options.scope)
       if (!scope.success) throw new HoldfastError('bad-params', `--scope is once, session or always, not "${options.scope}".`)
