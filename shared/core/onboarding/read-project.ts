@@ -5,6 +5,7 @@ import { HoldfastError } from '../../contract/errors.ts'
 import { parseMcpConfig } from '../../contract/schemas/mcp-config.ts'
 import { readBoundaries } from '../../domain/onboarding/boundaries.ts'
 import type { ProjectFacts } from '../../domain/onboarding/propose-profile.ts'
+import { DEFAULT_MODEL_KEY } from '../policy/agent-profile.ts'
 
 const MAX_BYTES = 1_048_576
 const INSTRUCTIONS = ['CLAUDE.md', join('.claude', 'CLAUDE.md'), 'AGENTS.md']
@@ -74,5 +75,6 @@ export const readProject = async (cwd: string): Promise<ProjectFacts> => {
     packageManager: await managerOf(cwd),
     scripts: scriptsOf(await readText(cwd, 'package.json')),
     repository: repositoryOf(await readText(cwd, join('.git', 'config')).catch(() => null)),
+    modelKey: DEFAULT_MODEL_KEY,
   }
 }

@@ -10,7 +10,7 @@ const WIDE_PATH = /^(Read|Edit|Write)\((\/\/|~)\/?(\*\*?)?(\/\*)?\)$/
 /** Whether a rule lets through what could be anything. */
 export const isWideRule = (rule: string): boolean => WIDE_RULES.has(rule) || WIDE_PROGRAM.test(rule) || WIDE_PATH.test(rule)
 
-const RISKY_HOOK = /(curl|wget)\b.*\|\s*\w*sh\b|\/tmp\/|base64\s+(-d|--decode)|\bnc\s/
+const RISKY_HOOK = /(curl|wget)\b.{0,300}\|\s{0,5}\w{0,8}sh\b|\/tmp\/|base64\s+(-d|--decode)|\bnc\s/
 
 const hookCommands = (hooks: unknown): { command: string; path: JsonPath }[] =>
   Object.entries(fieldsOf(hooks)).flatMap(([event, groups]) =>

@@ -26,7 +26,7 @@ const kubeUsers = (text: string): AuditFinding[] => {
     const user = fieldsOf(at(entry, 'user'))
     const name = textOf(at(entry, 'name'))
     if (!['token', 'client-key-data', 'password'].some((key) => textOf(user[key]) !== '')) return []
-    const line = lineAt(text, Math.max(0, text.search(/^\s*-?\s*(token|client-key-data|password):/m)))
+    const line = lineAt(text, Math.max(0, text.search(/^[ \t]*-?[ \t]*(token|client-key-data|password):/m)))
     return [fault(line, /prod|admin/i.test(name) ? 'high' : 'medium', `a lasting credential of the Kubernetes user ${shown(name)}`, 'use one that expires (an exec plugin), and give agents a service account of their own')]
   })
 }
@@ -36,9 +36,9 @@ type Rule = (text: string, source: Source | null) => AuditFinding[]
 const RULES: Partial<Record<FileKind, Rule>> = {
   'git-credentials': (text) => matches(text, /^\w+:\/\/[^:@\s]+:[^@\s]+@(\S+)$/gm).map(({ line, found }) =>
     fault(line, 'high', `git's password for ${shown(found[1] ?? '')} in plain text`, 'git config --global credential.helper libsecret, sign in again, then delete this file')),
-  'git-config': (text) => matches(text, /^\s*helper\s*=\s*store\b/gm).map(({ line }) => ({ ...fault(line, 'medium', 'git keeps passwords in plain text', 'git config --global credential.helper libsecret'), rule: 'plaintext-store' })),
-  gh: (text) => matches(text, /^\s*oauth_token:\s*\S+/gm).slice(0, 1).map(({ line }) => fault(line, 'high', 'GitHub\'s command line keeps your own token in plain text', 'gh auth logout && gh auth login, with a keyring there; give agents a fine-grained token of their own')),
-  aws: (text) => matches(text, /^\s*aws_access_key_id\s*=\s*(AKIA\w+)/gm).map(({ line }) => fault(line, 'high', 'a lasting AWS key in plain text', 'aws sso login instead; give agents a role with a session policy')),
+  'git-config': (text) => matches(text, /^[ \t]*helper\s*=\s*store\b/gm).map(({ line }) => ({ ...fault(line, 'medium', 'git keeps passwords in plain text', 'git config --global credential.helper libsecret'), rule: 'plaintext-store' })),
+  gh: (text) => matches(text, /^[ \t]*oauth_token:\s*\S+/gm).slice(0, 1).map(({ line }) => fault(line, 'high', 'GitHub\'s command line keeps your own token in plain text', 'gh auth logout && gh auth login, with a keyring there; give agents a fine-grained token of their own')),
+  aws: (text) => matches(text, /^[ \t]*aws_access_key_id\s*=\s*(AKIA\w+)/gm).map(({ line }) => fault(line, 'high', 'a lasting AWS key in plain text', 'aws sso login instead; give agents a role with a session policy')),
   gcloud: (_text, source) => {
     const type = textOf(at(source?.value, 'type'))
     if (type === 'service_account') return [fault(source?.lineOf(['private_key']) ?? null, 'high', 'the key of a Google service account', 'use workload identity or impersonation, and delete the key')]
@@ -46,11 +46,11 @@ const RULES: Partial<Record<FileKind, Rule>> = {
   },
   azure: (_text, source) => Object.keys(fieldsOf(at(source?.value, 'RefreshToken'))).length === 0 ? [] : [fault(source?.lineOf(['RefreshToken']) ?? null, 'medium', 'your own Azure account, by a token that lasts', 'az logout when you do not need it; give agents a service principal of their own')],
   kube: kubeUsers,
-  npmrc: (text) => matches(text, /^\s*(\S*:)?_(authToken|password|auth)\s*=\s*(?!\$\{)\S{8,}/gm).map(({ line }) => fault(line, 'high', 'your npm token in plain text: it can publish as you', 'npm token revoke it; write ${NPM_TOKEN} here, and set that only where you publish')),
+  npmrc: (text) => matches(text, /^[ \t]*(\S{0,300}:)?_(authToken|password|auth)\s*=\s*(?!\$\{)\S{8,}/gm).map(({ line }) => fault(line, 'high', 'your npm token in plain text: it can publish as you', 'npm token revoke it; write ${NPM_TOKEN} here, and set that only where you publish')),
   docker: (_text, source) => Object.entries(fieldsOf(at(source?.value, 'auths'))).filter(([, entry]) => textOf(fieldsOf(entry)['auth']) !== '').map(([registry]) =>
     fault(source?.lineOf(['auths', registry]) ?? null, 'medium', `docker's password for ${shown(registry)}, readable as it stands`, 'set credsStore to your keyring\'s helper, and docker login again')),
-  netrc: (text) => matches(text, /\bmachine\s+(\S+)[\s\S]{0,300}?\bpassword\s+\S+/g).map(({ line, found }) => fault(line, 'high', `a password for ${shown(found[1] ?? '')} in plain text`, 'use the program\'s own keyring, and delete the entry')),
-  pypirc: (text) => matches(text, /^\s*password\s*[:=]\s*\S+/gm).map(({ line }) => fault(line, 'high', 'your PyPI token in plain text: it can publish as you', 'keyring set, or trusted publishing; delete the line')),
+  netrc: (text) => matches(text, /\bmachine\s{1,20}(\S{1,300})[\s\S]{0,300}?\bpassword\s{1,20}\S/g).map(({ line, found }) => fault(line, 'high', `a password for ${shown(found[1] ?? '')} in plain text`, 'use the program\'s own keyring, and delete the entry')),
+  pypirc: (text) => matches(text, /^[ \t]*password\s*[:=]\s*\S+/gm).map(({ line }) => fault(line, 'high', 'your PyPI token in plain text: it can publish as you', 'keyring set, or trusted publishing; delete the line')),
   'ssh-key': (text) => (isUnencrypted(text) ? [fault(1, 'medium', 'an SSH key without a passphrase', 'ssh-keygen -p -f on this file')] : []),
 }
 

@@ -57,7 +57,9 @@ export interface Source {
 
 export type Fields = Readonly<Record<string, unknown>>
 
-export const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {})
+/** A parsed object's own fields: a key `__proto__` in a file lends it none. */
+export const fieldsOf = (value: unknown): Fields =>
+  Object.assign(Object.create(null), typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}) as Fields
 export const textsOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [])
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 

@@ -87,7 +87,7 @@ const unpinned: Rule = (server) => {
 
 const throughShell: Rule = ({ name, command, args, path }) => {
   const all = [command, ...args].join(' ')
-  const piped = /(curl|wget|iwr|fetch)\b.*\|\s*(sudo )?(ba|z|da)?sh\b|\beval\b.*\b(curl|wget)\b|base64\s+(-d|--decode).*\|/.test(all)
+  const piped = /(curl|wget|iwr|fetch)\b.{0,300}\|\s{0,5}(sudo )?(ba|z|da)?sh\b|\beval\b.{0,100}\b(curl|wget)\b|base64\s{1,5}(-d|--decode).{0,100}\|/.test(all)
   if (!piped && !(/^(sh|bash|zsh|fish|cmd|powershell|pwsh)$/.test(base(command)) && args.some((word) => /^(-\w*c|\/c|-Command)$/i.test(word)))) return null
   return {
     rule: 'shell-server', severity: piped ? 'high' : 'medium', threat: 'supply chain', path: [...path, 'command'], mend: null,

@@ -26,7 +26,7 @@ const modelElsewhere: LineRule = (line) => {
 }
 
 const fetched: LineRule = (line) =>
-  !/\b(curl|wget)\b[^#]*\|\s*(sudo\s+)?(ba|z|da)?sh\b|\b(eval|source)\b.*\$?[(<]\(?\s*(curl|wget)\b/.test(line) ? null
+  !/\b(curl|wget)\b[^#]{0,300}\|\s{0,5}(sudo\s{1,5})?(ba|z|da)?sh\b|\b(eval|source)\b.{0,100}\$?[(<]\(?\s{0,5}(curl|wget)\b/.test(line) ? null
     : { rule: 'fetched-script', severity: 'high', threat: 'supply chain', what: 'a script is fetched and run each time a shell starts', why: 'what it does is decided elsewhere', fix: 'keep a copy that you read, and run that' }
 
 const tlsOff: LineRule = (line) =>
@@ -41,7 +41,7 @@ const hidden: LineRule = (line) =>
     : { rule: 'hidden-text', severity: 'high', threat: 'prompt injection', what: 'characters that nobody sees stand in the instructions', why: 'the agent reads and follows them, and you cannot', fix: 'delete the line and write it anew' }
 
 const injected: LineRule = (line) =>
-  !/\b(ignore|disregard|forget) (all |any |the )*(previous|prior|above|earlier) (instructions|rules|prompts)|\b(do not|don't|never) (tell|mention|show|reveal)\b.*\b(to )?(the )?user\b|without (telling|informing|asking) the user/i.test(line) ? null
+  !/\b(ignore|disregard|forget) (all |any |the )*(previous|prior|above|earlier) (instructions|rules|prompts)|\b(do not|don't|never) (tell|mention|show|reveal)\b.{0,200}\b(to )?(the )?user\b|without (telling|informing|asking) the user/i.test(line) ? null
     : { rule: 'injected-instruction', severity: 'high', threat: 'prompt injection', what: 'the instructions tell the agent to set others aside, or to hide what it does', why: 'that is how an agent is turned against who runs it', fix: 'read the file as a whole before an agent does' }
 
 const inlineShell: LineRule = (line, { scope }) =>

@@ -15,6 +15,8 @@ export interface ProjectFacts {
   readonly scripts: readonly string[]
   /** `owner/name` of its origin, where that is on GitHub. */
   readonly repository: string | null
+  /** The keychain item of the model's key, which no server gets. */
+  readonly modelKey: string
 }
 
 export interface BoundaryProposal {
@@ -76,7 +78,7 @@ const userTextOf = (agent: string, folder: string, servers: Readonly<Record<stri
  */
 export const proposeProfile = (facts: ProjectFacts, name?: string): Proposal => {
   const agent = name ?? proposedAgent(facts.name)
-  const { servers, secrets, notes } = proposeServers(facts.mcp, facts.repository)
+  const { servers, secrets, notes } = proposeServers(facts.mcp, facts.repository, facts.modelKey)
   const actions: ActionFacts = { packageManager: facts.packageManager, scripts: facts.scripts, servers: Object.keys(servers) }
   const meanings = facts.boundaries.map((boundary) => ({ boundary, meaning: meaningOf(boundary, actions) }))
   return {

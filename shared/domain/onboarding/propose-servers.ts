@@ -45,7 +45,7 @@ const withoutSecrets = (server: string, values: Readonly<Record<string, string>>
  * The servers of a project, as the user's own profile could hold them: without a credential in plain text, and a GitHub
  * server held to the project's own repository where it is not held to any.
  */
-export const proposeServers = (config: McpConfig, repository: string | null): ProposedServers => {
+export const proposeServers = (config: McpConfig, repository: string | null, modelKey: string): ProposedServers => {
   const servers: Record<string, unknown> = {}
   const secrets: string[] = []
   const notes: string[] = []
@@ -61,7 +61,14 @@ export const proposeServers = (config: McpConfig, repository: string | null): Pr
       values['ALLOWED_REPOS'] = repository
       notes.push(`The server ${name} is held to ${repository}, where this folder's origin is.`)
     }
-    secrets.push(...Object.entries(values).filter(([variable]) => variable.endsWith('_SECRET')).map(([, item]) => item))
+    const items = Object.entries(values).filter(([variable]) => variable.endsWith('_SECRET')).map(([, item]) => item)
+    if (items.includes(modelKey)) {
+      notes.push(`The server ${name} is left out: it wants ${modelKey}, which is the model's key.`)
+      continue
+    }
+    secrets.push(...items)
+    const who = server.type === 'stdio' ? server.command : (/^\w+:\/\/([^/?#]*)/.exec(server.url)?.[1] ?? '')
+    if (items.length > 0) notes.push(`The server ${name} (${who}) is given what the keychain has as ${items.join(', ')}.`)
     if (moved.length > 0) notes.push(`The server ${name} gets ${moved.join(', ')} from the keychain, not from the file.`)
     if (server.type === 'stdio' && RUNNERS.test(server.command) && !isPinned(server.args)) notes.push(`The server ${name} runs whatever version is newest; write name@version into its arguments.`)
     const filled = Object.keys(values).length > 0
