@@ -121,6 +121,18 @@ describe.skipIf(missing !== null)('a linux container', () => {
     })
   })
 
+  test('shows a program that the user keeps below their home, and not what lies beside it', async () => {
+    const bin = path.join(user, '.local/share/tool/versions/1.0')
+    mkdirSync(bin, { recursive: true })
+    writeFileSync(path.join(bin, 'tool'), '#!/bin/sh\necho the tool runs\n', { mode: 0o755 })
+    writeFileSync(path.join(user, '.local/share/tool/secret'), CANARY)
+    const script = `${bin}/tool; cat ~/.local/share/tool/secret; echo x > ${bin}/tool; mv ~/.local x; ls -A ~`
+    const { stdout } = await inside(script, { readable: [path.join(bin, 'tool')] })
+    expect(stdout).toBe('the tool runs\n.local\n')
+    rmSync(path.join(user, '.local'), { recursive: true })
+    rmSync(path.join(scene.home, '.local'), { recursive: true })
+  })
+
   test('follows no link that the agent left in its own home', async () => {
     mkdirSync(path.join(user, 'work'))
     symlinkSync('/etc', path.join(scene.home, 'work'))

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { ContainerSpec } from '../ports.ts'
@@ -107,9 +107,12 @@ export const viewArguments = (spec: ContainerSpec, memoryBytes: number | null): 
     .flatMap((file) => placesOf(visible, file).map((target): Mount => ({ access: 'none', source: file, target })))
   const wanted = [...shown, ...hidden]
   refuseLinks(wanted)
+  const fences = findFences(wanted)
+  // What the user keeps below their home (`~/.local/bin`) shows in the agent's own, which has no such folder at first.
+  for (const { source } of fences) if (isWithin(source, spec.home)) mkdirSync(source, { recursive: true })
   return [
     ...systemArguments(memoryBytes),
-    ...orderMounts([...wanted, ...findFences(wanted)]).flatMap(mountArguments),
+    ...orderMounts([...wanted, ...fences]).flatMap(mountArguments),
     // What is left of the two file systems that bubblewrap makes in memory, without what is mounted in them.
     ...['--remount-ro', '/dev', '--remount-ro', '/'],
   ]
