@@ -80,6 +80,7 @@ export const startGateway = async (params: {
   })
   const session: GatewaySession = {
     guard: params.guard ?? null,
+    isNetworkOpen: true,
     sessionId: SESSION,
     agent: 'claude-test',
     upstreamBaseUrl: params.upstreamBaseUrl,

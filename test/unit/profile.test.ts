@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HoldfastError } from '../../shared/contract/errors.ts'
+import { recordedProfile } from '../../shared/core/policy/agent-profile.ts'
 import { loadProfile } from '../../shared/core/policy/load-profile.ts'
 import { BUILT_IN_LAYER } from '../../shared/domain/policy-evaluate.ts'
 
@@ -237,4 +238,13 @@ describe('a profile by name', () => {
     put(join(configFolder, 'secret.yaml'), 'agent: secret\n')
     expect((await refusal(name)).message).toMatch(/is not a profile's name/)
   })
+})
+
+test('the audit log gets the names of a server\'s variables and headers, and none of their values', async () => {
+  put(userFile(), 'servers:\n  github:\n    command: npx\n    env: { GITHUB_TOKEN: ghp_canary, PG_SECRET: agent/pg, ALLOWED_REPOS: a/b }\n    headers: { Authorization: Bearer canary }\n')
+  const profile = await load()
+  const kept = JSON.stringify(recordedProfile(profile))
+  expect(kept).not.toContain('canary')
+  expect(kept).toContain('"env":{"GITHUB_TOKEN":"[value not kept]","PG_SECRET":"agent/pg","ALLOWED_REPOS":"a/b"}')
+  expect(kept).toContain('"headers":{"Authorization":"[value not kept]"}')
 })

@@ -28,7 +28,7 @@ export const LEDGER_BODIES = {
     command: z.array(text),
     cwd: text,
     container: ContainerKind,
-    /** Profile and policy in force, whole; and the SHA-256 of their canonical JSON. */
+    /** Profile and policy in force, without the values of its servers' variables; and the SHA-256 of the whole as canonical JSON. */
     profile: z.unknown(),
     profileHash: hash,
     /** The name of the model's key, null without one. */

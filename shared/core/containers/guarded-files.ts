@@ -153,9 +153,10 @@ export const guardFiles = (roots: readonly string[]): GuardedFiles => {
     const hooks = path.join(folder, 'hooks')
     if (!exists(hooks)) ifAllowed(() => mkdirSync(hooks))
     standIn(path.join(folder, 'commondir'), COMMON_FOLDER_ITSELF)
-    if (/^\s*worktreeconfig\s*=\s*(true|yes|on|1)\s*$/im.test(textOf(path.join(folder, 'config')))) standIn(path.join(folder, 'config.worktree'), '')
+    standIn(path.join(folder, 'config.worktree'), '')
     for (const name of ['hooks', 'config', 'config.worktree', 'commondir']) keep(path.join(folder, name))
     for (const name of namesIn(path.join(folder, 'worktrees'))) {
+      standIn(path.join(folder, 'worktrees', name, 'config.worktree'), '')
       for (const file of ['commondir', 'gitdir', 'config.worktree']) keep(path.join(folder, 'worktrees', name, file))
     }
     guardModules(path.join(folder, 'modules'), depth)

@@ -73,7 +73,7 @@ export const createEgress = ({ gate, ledger, judge, lookup = (host) => systemLoo
   const openSession = ({ sessionId, listed, refused, signal }: EgressSession): EgressProxy => {
     const answers = new Map<string, Promise<Answer>>()
 
-    const decide = async (target: NetworkTarget, gone: AbortSignal): Promise<Answer> => {
+    const judgeHost = async (target: NetworkTarget, gone: AbortSignal): Promise<Answer> => {
       const reasonIn = (list: readonly HostReason[]): string | undefined => list.find(({ host }) => matchesHost(host, target))?.reason
       const never = reasonIn(refused)
       if (never !== undefined) return { allowed: false, reason: never, lasting: true }
@@ -85,21 +85,28 @@ export const createEgress = ({ gate, ledger, judge, lookup = (host) => systemLoo
       return verdict.allowed ? { allowed: true } : { allowed: false, reason: verdict.reason, lasting: !gone.aborted }
     }
 
+    /** The answer is good only once it stands in the ledger. */
+    const decide = async (target: NetworkTarget, gone: AbortSignal): Promise<Answer> => {
+      const answer = await judgeHost(target, gone)
+      const kind = answer.allowed ? 'network/reached' : 'network/refused'
+      ledger.append(kind, sessionId, { ...target, ...(answer.allowed ? {} : { reason: answer.reason }) })
+      return answer
+    }
+
     /** One question for each host, however many connections wait for the answer. */
     const answerFor = async (target: NetworkTarget, gone: AbortSignal): Promise<Answer> => {
       const key = `${target.host}:${target.port}`
       for (;;) {
         const known = answers.get(key)
-        const mine = known ?? decide(target, gone)
-        if (known === undefined) answers.set(key, mine)
-        const answer = await mine
         if (known === undefined) {
-          if (!answer.allowed && !answer.lasting) answers.delete(key)
-          else if (answers.size > MAX_ANSWERS) answers.delete(answers.keys().next().value ?? key)
-          const kind = answer.allowed ? 'network/reached' : 'network/refused'
-          ledger.append(kind, sessionId, { ...target, ...(answer.allowed ? {} : { reason: answer.reason }) })
-          return answer
+          const mine = decide(target, gone)
+          answers.set(key, mine)
+          if (answers.size > MAX_ANSWERS) answers.delete(answers.keys().next().value ?? key)
+          const forget = (): void => void answers.delete(key)
+          mine.then((answer) => (answer.allowed || answer.lasting ? undefined : forget()), forget)
+          return mine
         }
+        const answer = await known
         // The connection that asked has gone, and took its question along: another one asks.
         if (answer.allowed || answer.lasting || gone.aborted) return answer
       }
@@ -197,10 +204,16 @@ export const createEgress = ({ gate, ledger, judge, lookup = (host) => systemLoo
           createConnection: () => outside,
         })
         onward.once('response', (answer) => {
-          const back = Object.entries(answer.headers).filter(([name]) => !HOP_HEADERS.includes(name))
-          response.writeHead(answer.statusCode ?? 502, Object.fromEntries(back))
-          answer.pipe(response)
           answer.on('error', () => response.destroy())
+          const status = answer.statusCode ?? 502
+          if (status < 200 || status > 599) {
+            response.writeHead(502).end()
+            outside.destroy()
+            return
+          }
+          const back = Object.entries(answer.headers).filter(([name]) => !HOP_HEADERS.includes(name))
+          response.writeHead(status, Object.fromEntries(back))
+          answer.pipe(response)
         })
         onward.on('error', () => (response.headersSent ? response.destroy() : void response.writeHead(502).end()))
         response.once('close', () => outside.destroy())

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SessionId } from '../../contract/ids.ts'
 import type { Usage } from '../../contract/schemas/usage.ts'
 import type { BudgetMeter, Reservation } from '../../domain/budget-meter.ts'
+import { outwardPart } from '../../domain/outward-request.ts'
 import type { PriceTable } from '../../domain/price.ts'
 import {
   boundRequest,
@@ -34,6 +35,8 @@ export interface GatewaySession {
   resolveKey(): Promise<string | null>
   /** Judges the calls that the model's answers ask for; null for an agent whose calls nobody judges here. */
   readonly guard: ToolUseGuard | null
+  /** Whether its own processes reach any host: else the model's provider may not be sent to one for it either. */
+  readonly isNetworkOpen: boolean
 }
 
 export interface GatewayDeps {
@@ -64,6 +67,14 @@ export interface Gateway {
   ): Promise<void>
   /** Breaks off what is in flight, and refuses what comes later. */
   close(): void
+}
+
+const parseJson = (body: Buffer): unknown => {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return null
+  }
 }
 
 const parseMessagesRequest = (body: Buffer): MessagesRequest => {
@@ -155,6 +166,11 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
         message: 'The request is above 64 MB.',
         retry: false,
       })
+    }
+    const outward = session.isNetworkOpen ? null : outwardPart(parseJson(given))
+    if (outward !== null) {
+      const message = `Holdfast does not pass on ${outward}: this session's network is closed. Fetch it in the session, where the host is asked about.`
+      throw new Refused({ status: 400, type: 'invalid_request_error', message, retry: false })
     }
     const body = session.guard === null ? given : putBack(given, session.guard)
     const key = await session.resolveKey()

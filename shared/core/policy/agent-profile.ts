@@ -43,3 +43,26 @@ export interface AgentProfile {
 
 /** The keychain item of the model's key, when no profile names another. */
 export const DEFAULT_MODEL_KEY = 'agent/anthropic'
+
+const NOT_KEPT = '[value not kept]'
+/** Names whose values say where a secret is, or what is allowed, and are none themselves. */
+const PLAIN_NAME = /_SECRET$|^ALLOWED_/
+
+const withoutValues = (fields: unknown): unknown =>
+  typeof fields !== 'object' || fields === null
+    ? fields
+    : Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, PLAIN_NAME.test(name) ? value : NOT_KEPT]))
+
+/** A profile as the audit log keeps it: of a server's variables and headers the names alone, as people put keys there. */
+export const recordedProfile = (profile: AgentProfile): Record<string, unknown> => {
+  const { servers } = profile
+  if (servers === null || typeof servers.value === 'string') return { ...profile }
+  const value = Object.fromEntries(
+    Object.entries(servers.value).map(([name, server]) => {
+      if (typeof server !== 'object' || server === null) return [name, server]
+      const kept = Object.entries(server).map(([key, field]) => [key, key === 'env' || key === 'headers' ? withoutValues(field) : (field as unknown)])
+      return [name, Object.fromEntries(kept)]
+    }),
+  )
+  return { ...profile, servers: { ...servers, value } }
+}

@@ -77,6 +77,10 @@ const DEFAULT_NETWORK: NetworkMode = 'allowlist'
 const tighterNetwork = (one: NetworkMode, other: NetworkMode): NetworkMode =>
   NetworkMode.options.indexOf(one) < NetworkMode.options.indexOf(other) ? one : other
 
+/** A project may name a program of yours; which file that is, is not its word. */
+const bareCommand = (command: readonly string[] | undefined): readonly string[] | undefined =>
+  command === undefined || /[/\\]/.test(command[0] ?? '') ? undefined : command
+
 const YOURS = 'put it into a profile of your own'
 
 /** What a project's file asks for and does not get. */
@@ -94,6 +98,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
   if (profile.servers !== undefined) {
     notices.push(`${path}: servers are not used, as they would run outside every container; ${YOURS}`)
   }
+  if (profile.command !== undefined && bareCommand(profile.command) === undefined) refused(`command (${profile.command[0]})`, 'name a program that is on your PATH')
   if (profile.network === 'open') refused('network: open', YOURS)
   if (profile.record !== undefined) refused('record', YOURS)
   if (profile.sandbox === 'off') refused('sandbox: off', 'run with --no-sandbox yourself')
@@ -111,7 +116,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command }: LoadProf
   const project = await readProfileFile(join(cwd, 'holdfast.yaml'), 'project')
   const mine = user?.profile ?? {}
   const theirs = project?.profile ?? {}
-  const runs = command.length > 0 ? command : (mine.command ?? theirs.command ?? DEFAULT_COMMAND)
+  const runs = command.length > 0 ? command : (mine.command ?? bareCommand(theirs.command) ?? DEFAULT_COMMAND)
   const allowed = expandNames(mine.env?.pass ?? DEFAULT_ENV_PASS)
   const wanted = theirs.env?.pass
   const modelKey = mine.model?.key ?? DEFAULT_MODEL_KEY

@@ -22,7 +22,7 @@ import { isSubscriptionKey } from '../gateway/forward-headers.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import { createToolUseGuard, type ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import type { Paths } from '../paths.ts'
-import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
+import { DEFAULT_MODEL_KEY, recordedProfile, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
 import type { Egress } from '../egress/egress.ts'
@@ -251,7 +251,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         cwd,
         container: kind,
         network: way.mode,
-        profile,
+        profile: recordedProfile(profile),
         profileHash: createHash('sha256').update(profileText).digest('hex'),
         modelKey: hasModelKey ? profile.modelKey : null,
       })
@@ -275,7 +275,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         onTampering: (message) => deps.onTampering(id, message),
         raiseAlarm: (message) => deps.raiseAlarm(id, message),
       })
-      await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard }, { ...way, proxy })
+      await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
       stopIfOver()
       live.launching = true
       const container = await provider.launch({

@@ -113,6 +113,7 @@ export const listenForAgents = async (): Promise<AgentServer> => {
       else proxy.forward(request, response).catch(() => response.destroy())
     })
     server.on('connect', (request, socket: Socket, head) => {
+      socket.on('error', () => socket.destroy())
       const session = sessions.get(key)
       if (proxy === null || session === undefined) {
         socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')

@@ -75,9 +75,15 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
   const startDetached = async (params: CommandParams<'session/start'>) => {
     if (params.sandbox === 'off') throw new HoldfastError('unauthorised', 'A page starts nothing without a container. Start it in a terminal: holdfast run')
     const profile = await deps.resolveProfile({ cwd: await resolveWorkingFolder(params.cwd, deps.paths), command: params.command, profile: params.profile })
+    if (profile.sandbox === 'off') throw new HoldfastError('unauthorised', 'This profile says sandbox: off, and a page starts nothing without a container. Start it in a terminal: holdfast run')
+    if (params.checkpoint === 'off') throw new HoldfastError('unauthorised', 'A page starts nothing without a checkpoint. Start it in a terminal: holdfast run --no-checkpoint')
+    const [program = ''] = params.command
+    if (params.command.length > 0 && (/[/\\]/.test(program) || deps.adapters.find((adapter) => adapter.matches(params.command))?.id === 'none')) {
+      throw new HoldfastError('unauthorised', 'A page starts only agents that Holdfast knows, by their name, or what a profile names. Start anything else in a terminal: holdfast run')
+    }
     const passed = Object.entries(deps.environment).flatMap(([name, value]) => (value !== undefined && passesEnv(profile.envPass, name) ? [[name, value]] : []))
     const viewer = viewers.create()
-    const session = await supervisor.start({ ...params, env: { ...Object.fromEntries(passed), ...params.env } }, viewer)
+    const session = await supervisor.start({ ...params, env: { ...params.env, ...Object.fromEntries(passed) } }, viewer)
     viewer.named(session.id)
     return session
   }
