@@ -66,11 +66,10 @@ describe.skipIf(missing !== null)('what a session may use of the machine', () =>
     const container = await provider.launch(scene.spec('echo up; bomb() { bomb | bomb & }; while :; do bomb 2>/dev/null; sleep 0.1; done'))
     await printed(container, 'up')
     let most = 0
-    for (let look = 0; look < 20; look += 1) {
+    for (let look = 0; look < 20 || most <= 10; look += 1) {
       most = Math.max(most, (await container.processes()).length)
       await delay(10)
     }
-    expect(most).toBeGreaterThan(10)
     expect(most).toBeLessThanOrEqual(PROCESSES)
     expect((await container.kill()).survivors).toEqual([])
     expect(await container.processes()).toEqual([])
