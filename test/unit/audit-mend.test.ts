@@ -1,5 +1,4 @@
 import fc from 'fast-check'
-import { parse } from 'jsonc-parser'
 import { expect, it } from 'vitest'
 import { changedLines, removeFromJson } from '../../shared/domain/audit/mend-text.ts'
 
@@ -23,8 +22,7 @@ it('leaves of any object what was not named, as it was', () => {
     const gone = names[pick % names.length] ?? ''
     const text = removeFromJson(JSON.stringify(object, null, indent), [[gone]])
     const kept = Object.fromEntries(Object.entries(object).filter(([name]) => name !== gone))
-    expect(parse(text, [], { disallowComments: true })).toEqual(JSON.parse(JSON.stringify(kept)))
-    expect(() => void JSON.parse(text)).not.toThrow()
+    expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(kept)))
   }))
 })
 
