@@ -106,6 +106,16 @@ describe.skipIf(missing !== null)('what a session may not change in its project'
     expect(existsSync(path.join(nested, '.git/commondir'))).toBe(false)
   })
 
+  test('a repository that the agent makes, and whose settings git of the user would run, is told of', async () => {
+    const guarded = guardFiles([scene.project])
+    const env = { PATH: '/usr/bin:/bin', HOME: '/home/agent' }
+    const script = `git init -q sub && git -C sub config core.fsmonitor 'touch ${canary()}; false' && git init -q fine && echo made`
+    const { stdout } = await runToEnd(provider, scene.spec(script, { env, readable: guarded.readable }))
+    expect(stdout).toBe('made\n')
+    expect(guarded.planted()).toEqual([{ folder: path.join(scene.project, 'sub'), runs: ['fsmonitor'] }])
+    guarded.release()
+  })
+
   test('git works as ever: commit, branch, stash, rebase, worktree', async () => {
     const { stdout, stderr } = await session(
       [

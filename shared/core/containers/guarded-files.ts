@@ -8,6 +8,11 @@ export interface GuardedFiles {
   readonly readable: readonly string[]
   /** Git's own folder of a linked working tree, which lies elsewhere: git inside needs it. */
   readonly writable: readonly string[]
+  /**
+   * Git repositories that came since, and whose settings or hooks run commands: git of the user runs them as soon as it
+   * looks at the project, without entering them. Each with what does so.
+   */
+  planted(): { readonly folder: string; readonly runs: readonly string[] }[]
   /** Takes away what stood in for files that were missing. */
   release(): void
 }
@@ -124,16 +129,30 @@ const releaseStandIn = (file: string): void => {
   if (kindOf(file) === 'file' && textOf(file) === known.text) rmSync(file, { force: true })
 }
 
+/** Settings of git through which it runs a command (git-config(1)), by their last word. */
+const RUNNING_SETTING =
+  /^\s*(fsmonitor|hookspath|sshcommand|editor|pager|askpass|external|textconv|clean|smudge|process|driver|program|helper|cmd|path|command)\s*=|^\s*\w[\w-]*\s*=\s*"?!/gim
+
+/** What a repository runs by itself: names of settings and hooks. */
+const whatRuns = (git: string): string[] => {
+  const folder = kindOf(git) === 'folder' ? git : pointedTo(git)
+  if (folder === null) return []
+  const settings = ['config', 'config.worktree'].flatMap((name) => [...textOf(path.join(folder, name)).matchAll(RUNNING_SETTING)].map(([line]) => line.split('=')[0]?.trim() ?? ''))
+  const hooks = namesIn(path.join(folder, 'hooks')).filter((name) => !name.endsWith('.sample'))
+  return [...settings, ...hooks, ...(exists(path.join(folder, 'commondir')) ? ['commondir'] : [])]
+}
+
 /**
  * Guards what lies in the folders an agent may write: Holdfast's own files, shell start-up files, and of every git
  * repository found there the settings, hooks and pointers through which git runs commands. A missing `hooks` is made,
  * as git does by default; a missing `commondir` has a stand-in until `release`. A repository that the agent makes
- * itself is not covered.
+ * itself is not covered, only told of: see `planted`.
  */
 export const guardFiles = (roots: readonly string[]): GuardedFiles => {
   const readable = new Set<string>()
   const writable = new Set<string>()
   const held: string[] = []
+  const known = new Set(roots.flatMap(findGit))
   /** A link is listed too: a container refuses what it cannot keep in place. */
   const keep = (file: string): void => {
     if (exists(file)) readable.add(file)
@@ -187,6 +206,11 @@ export const guardFiles = (roots: readonly string[]): GuardedFiles => {
   return {
     readable: [...readable],
     writable: [...writable],
+    planted: () =>
+      roots.flatMap(findGit).flatMap((git) => {
+        const runs = known.has(git) ? [] : whatRuns(git)
+        return runs.length === 0 ? [] : [{ folder: path.dirname(git), runs }]
+      }),
     release: () => held.splice(0).forEach(releaseStandIn),
   }
 }

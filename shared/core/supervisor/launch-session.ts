@@ -160,8 +160,13 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     }
     const close = async (urgency: Urgency): Promise<void> => {
       await broker?.close(urgency)
-      guarded?.release()
+      const ended = guarded
+      guarded = null
+      ended?.release()
       if (folder !== null) await removeSessionFolder(folder)
+      for (const { folder: made, runs } of ended?.planted() ?? []) {
+        deps.raiseAlarm(id, `The session made a git repository in ${made} that runs commands (${runs.slice(0, 5).join(', ')}). Git of yours would run them when it looks at the project: revert the session, or look at that repository first.`)
+      }
     }
     const stopIfOver = (): void => {
       if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
