@@ -52,6 +52,7 @@ function createProject({ carriesNode = true } = {}) {
   }
   write('shared/host/cli.ts', CLI)
   for (const entry of ['main.tsx', 'approval/main.ts', 'index.html', 'approval.html']) write(`renderer/${entry}`, entry.endsWith('html') ? '<!doctype html>' : `console.log('${entry}')`)
+  for (const entry of ['main.ts', 'icons/one.svg']) write(`electron/${entry}`, '')
   for (const entry of ['host-main', 'stdio-shim']) write(`shared/host/${entry}.ts`, `console.log('${entry}')`)
 
   const packages = { esbuild: 'file:vendor/esbuild', ...(carriesNode ? { [nodePackage]: 'file:vendor/node' } : {}) }
@@ -93,7 +94,7 @@ describe.skipIf(realNpm === undefined)('bootstrap', () => {
     const first = project.run(['holdfast', '--', 'sessions', '--json', '--', 'x'])
     expect(first.stderr.replaceAll(/ \(\d+\.\d s\)/g, '').replaceAll(/\d+ kB/g, 'N kB')).toBe(
       'holdfast: installing packages … done\n' +
-        'holdfast: building the host … cli.mjs N kB, host-main.mjs N kB, stdio-shim.mjs N kB, dashboard 0.N kB zipped, approval 0.N kB zipped\n',
+        'holdfast: building the host … cli.mjs N kB, host-main.mjs N kB, stdio-shim.mjs N kB, dashboard 0.N kB zipped, approval 0.N kB zipped, app N kB\n',
     )
     expect(JSON.parse(first.stdout)).toMatchObject({ args: ['sessions', '--json', '--', 'x'], node: process.version })
 
@@ -179,7 +180,7 @@ describe.skipIf(realNpm === undefined)('bootstrap', () => {
     const { status, stderr } = project.run(['holdfast', 'exit', '0'])
     expect(status).toBe(0)
     expect(stderr).not.toContain('waiting')
-    expect(readdirSync(join(project.folder, 'build/out')).toSorted()).toEqual(['bootstrap-lock.5', 'host', 'renderer'])
+    expect(readdirSync(join(project.folder, 'build/out')).toSorted()).toEqual(['bootstrap-lock.5', 'electron', 'host', 'renderer'])
   })
 
   test.each([
