@@ -55,6 +55,10 @@ describe.skipIf(missing !== null)(`the gate in the gateway, with the real Claude
     const here = (world = await createWorld((request) => scriptedTurns([bash(isSecond(request) ? 'rm -rf build' : second)])(request)))
     await here.holdfast(['up'])
     const client = await here.client()
+    // Starting another agent is a question of its own: here the user says yes to it.
+    client.on('approval/changed', ({ id: approvalId, bindingHash, state, input }) => {
+      if (state === 'waiting' && JSON.stringify(input).includes('I am the second.')) void client.call('approval/decide', { approvalId, bindingHash, answer: 'approve', scope: 'once' })
+    })
     const waiting = nextEvent(client, 'approval/changed', ({ state, input }) => state === 'waiting' && JSON.stringify(input).includes('"rm -rf build"'))
     const session = here.start(run())
     session.child.stdin?.end()

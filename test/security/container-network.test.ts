@@ -72,7 +72,7 @@ describe.skipIf(missing !== null)('a linux container with a closed network', () 
 
   test('with its relay ended by the agent there is no way out at all', async () => {
     const relay = '^/[^ ]*node [^ ]*network-relay'
-    const ends = `pkill -f '${relay}'; while pgrep -f '${relay}'; do :; done; ${tries(`${PORT}, "127.0.0.1"`)}`
+    const ends = `pkill -f '${relay}'; while pgrep -f '${relay}' >/dev/null; do :; done; ${tries(`${PORT}, "127.0.0.1"`)}`
     expect((await closed(ends)).stdout).toBe('ECONNREFUSED\n')
   })
 
