@@ -49,7 +49,7 @@ describe("a project's own boundaries and servers", () => {
     ]
     const passed: [string, Record<string, string>][] = [
       ['Read', { file_path: 'src/index.ts' }],
-      ['Grep', { pattern: 'TODO' }],
+      ['Grep', { pattern: 'main' }],
       ['Bash', { command: 'npm test' }],
       ['Bash', { command: 'git commit -am "Add a page"' }],
       ['mcp__database-readonly__query', { sql: 'SELECT * FROM products WHERE id = 1' }],

@@ -9,8 +9,7 @@ const SERVICES = ['com.apple.system.opendirectoryd.libinfo', 'com.apple.system.n
 
 /** A string of the profile's Scheme. Throws where a path holds what no string of it can. */
 const quote = (text: string): string => {
-  // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f]/.test(text)) throw new Error('a path with control characters cannot be named in a Seatbelt profile')
+  if (/\p{Cc}/u.test(text)) throw new Error('a path with control characters cannot be named in a Seatbelt profile')
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 }
 const subpaths = (files: readonly string[]): string => files.map((file) => `(subpath ${quote(file)})`).join(' ')

@@ -17,7 +17,7 @@ import { findEndpoint } from './endpoints.ts'
 import { type Exchange, runExchange } from './exchange.ts'
 import { isSubscriptionKey } from './forward-headers.ts'
 import { readBody } from './request-body.ts'
-import { putBack } from './request-history.ts'
+import { putBack, readRequest, type ReadRequest } from './request-history.ts'
 import type { ToolUseGuard } from './tool-use-guard.ts'
 import { createUpstream } from './upstream.ts'
 
@@ -69,17 +69,9 @@ export interface Gateway {
   close(): void
 }
 
-const parseJson = (body: Buffer): unknown => {
+const parseMessagesRequest = (json: unknown): MessagesRequest => {
   try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    return null
-  }
-}
-
-const parseMessagesRequest = (body: Buffer): MessagesRequest => {
-  try {
-    return MessagesRequest.parse(JSON.parse(body.toString('utf8')))
+    return MessagesRequest.parse(json)
   } catch {
     const message =
       'The request body is not a Messages API request: JSON with a model and a whole number of max_tokens.'
@@ -122,10 +114,10 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
 
   const meter = async (
     session: GatewaySession,
-    body: Buffer,
+    { body, json }: ReadRequest,
     gone: AbortSignal,
   ): Promise<Exchange['metered']> => {
-    const request = parseMessagesRequest(body)
+    const request = parseMessagesRequest(json)
     const bound = boundRequest(request, body.length, deps.priceTable)
     return {
       model: request.model,
@@ -167,23 +159,24 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
         retry: false,
       })
     }
-    const outward = session.isNetworkOpen ? null : outwardPart(parseJson(given))
+    const asked = readRequest(given)
+    const outward = session.isNetworkOpen ? null : outwardPart(asked.json)
     if (outward !== null) {
       const message = `Holdfast does not pass on ${outward}: this session's network is closed. Fetch it in the session, where the host is asked about.`
       throw new Refused({ status: 400, type: 'invalid_request_error', message, retry: false })
     }
-    const body = session.guard === null ? given : putBack(given, session.guard)
+    const sent = session.guard === null ? asked : putBack(asked, session.guard)
     const key = await session.resolveKey()
     const billing = isSubscriptionKey(key) ? 'subscription' : 'api-key'
     session.meter.setBilling(billing)
-    const metered = endpoint === 'messages' ? await meter(session, body, gone) : null
+    const metered = endpoint === 'messages' ? await meter(session, sent, gone) : null
     try {
       await runExchange(deps, upstream, {
         session,
         request,
         response,
         path,
-        body,
+        body: sent.body,
         key,
         billing,
         gone,

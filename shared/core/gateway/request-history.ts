@@ -1,20 +1,28 @@
 import { restoreDenied, toolResultsIn } from '../../domain/denied-tool-use.ts'
 import type { ToolUseGuard } from './tool-use-guard.ts'
 
-/**
- * Lets the guard see what came of earlier calls, and puts denied ones back in the history that goes to the model.
- * The body as it was when there is none, or when it cannot be read: then the provider says what is wrong with it.
- */
-export const putBack = (body: Buffer, guard: ToolUseGuard): Buffer => {
-  let request: unknown
+/** A request's body, with its JSON read once; null where it is none: then the provider says what is wrong with it. */
+export interface ReadRequest {
+  readonly body: Buffer
+  readonly json: unknown
+}
+
+export const readRequest = (body: Buffer): ReadRequest => {
   try {
-    request = JSON.parse(body.toString('utf8'))
+    return { body, json: JSON.parse(body.toString('utf8')) as unknown }
   } catch {
-    return body
+    return { body, json: null }
   }
-  if (typeof request !== 'object' || request === null || !('messages' in request) || !Array.isArray(request.messages)) return body
-  const messages = request.messages as unknown[]
+}
+
+/** Lets the guard see what came of earlier calls, and puts denied ones back in the history that goes to the model. */
+export const putBack = (read: ReadRequest, guard: ToolUseGuard): ReadRequest => {
+  const { json } = read
+  if (typeof json !== 'object' || json === null || !('messages' in json) || !Array.isArray(json.messages)) return read
+  const messages = json.messages as unknown[]
   guard.observe(toolResultsIn(messages))
   const restored = restoreDenied(messages)
-  return restored === null ? body : Buffer.from(JSON.stringify({ ...request, messages: restored }))
+  if (restored === null) return read
+  const request = { ...json, messages: restored }
+  return { body: Buffer.from(JSON.stringify(request)), json: request }
 }

@@ -66,7 +66,7 @@ const FORBIDDEN: readonly KnownAction[] = [
 
 const ALLOWED: readonly KnownAction[] = [
   { topic: /\bread/i, samples: () => [{ tool: 'Read', input: { file_path: 'README.md' } }] },
-  { topic: /search/i, samples: () => [{ tool: 'Grep', input: { pattern: 'TODO' } }, ...bash('rg TODO')] },
+  { topic: /search/i, samples: () => [{ tool: 'Grep', input: { pattern: 'main' } }, ...bash('rg main')] },
   { topic: /\btest/i, samples: (facts) => bash(facts.packageManager === null ? 'npm test' : `${facts.packageManager} test`) },
   { topic: /lint|format/i, samples: (facts) => bash(`${runner(facts)} run lint`) },
   { topic: /\bbuild/i, samples: (facts) => bash(`${runner(facts)} run build`) },
