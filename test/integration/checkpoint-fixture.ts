@@ -82,16 +82,16 @@ export const filesBelow = (folder: string, skip: readonly string[] = []): Record
   return found
 }
 
-/** What git says of a repository, and that every object its refs and logs reach is there. */
-const gitView = (folder: string): string =>
+/** What git says of a repository, and that every object its refs and logs reach is there. What no checkpoint keeps is not news as untracked either. */
+const gitView = (folder: string, skip: readonly string[]): string =>
   [
-    gitIn(folder, 'status', '--porcelain=v2', '--branch', '-z'),
+    gitIn(folder, 'status', '--porcelain=v2', '--branch', '-z').split('\0').filter((line) => !skip.some((name) => line === `? ${name}`)).join('\0'),
     gitIn(folder, 'stash', 'list'),
     gitIn(folder, 'rev-list', '--objects', '--all', '--reflog', '--count'),
   ].join('\n')
 
 /** Files byte for byte (refs and index among them) and what git makes of them. */
-export const stateOf = (folder: string, skip: readonly string[] = []) => ({ files: filesBelow(folder, skip), git: gitView(folder) })
+export const stateOf = (folder: string, skip: readonly string[] = []) => ({ files: filesBelow(folder, skip), git: gitView(folder, skip) })
 
 /** A repository with a first commit, its store, and short ways to work on it. */
 export const createProject = () => {
