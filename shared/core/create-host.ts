@@ -213,6 +213,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     ledger,
     clock,
     redactor: createRedactor(),
+    raiseAlarm: alarms.raise,
     version: VERSION,
     environment: options.environment,
     peerCheck: async (sessionId, socket) => {

@@ -167,13 +167,13 @@ describe('the session’s socket', () => {
     expect(statSync(dirname(harness.socketPath)).mode & 0o777).toBe(0o700)
   })
 
-  test('refuses a wrong token, once in the ledger, and the shim fails with one line', async () => {
+  test('refuses a wrong token, tells a person of it once, and the shim fails with one line', async () => {
     harness = await openHarness({})
     for (const token of ['wrong', `${TOKEN} `]) {
       const { exit } = runShim({ HOLDFAST_BROKER_SOCKET: harness.socketPath, HOLDFAST_SESSION_TOKEN: token })
       expect(await exit).toEqual({ code: 1, stderr: ENDED })
     }
-    expect(harness.ledger.map((entry) => entry.kind)).toEqual(['alarm/raised'])
+    expect(harness.alarms).toEqual(['A connection to the broker was refused: wrong token, or a process outside the session.'])
   })
 
   test.each([

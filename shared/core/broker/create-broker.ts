@@ -45,6 +45,8 @@ export interface BrokerDeps {
   peerCheck(sessionId: SessionId, socket: Socket): Promise<boolean>
   /** What the agent may know of its session: its identity, usage and limits. */
   status(sessionId: SessionId): Record<string, unknown>
+  /** Tells a person, and the ledger. */
+  raiseAlarm(sessionId: SessionId, message: string): void
   readonly timing?: Partial<BrokerTiming>
 }
 
@@ -208,9 +210,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         socket.destroy()
         if (alarmRaised) return
         alarmRaised = true
-        deps.ledger.append('alarm/raised', sessionId, {
-          message: 'A connection to the broker was refused: wrong token, or a process outside the session.',
-        })
+        deps.raiseAlarm(sessionId, 'A connection to the broker was refused: wrong token, or a process outside the session.')
       }
       const accept = async (socket: Socket): Promise<void> => {
         socket.on('error', () => {})
