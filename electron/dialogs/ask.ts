@@ -4,11 +4,14 @@ import { boxQuestion, notificationAnswers, notificationQuestion } from './approv
 
 export type Answer = 'approve' | 'deny' | 'later'
 
+/** A page takes several connections to its host, so that question is answered for a minute. */
+const approveWords = ({ tool }: ApprovalRequest): string => (tool === 'Network' ? 'Approve for one minute' : 'Approve once')
+
 /** Asks with the system's own message box. Closing it answers nothing: what nobody answers is denied when it expires. */
 export const askInBox = async ({ dialog }: Pick<Parts, 'dialog'>, request: ApprovalRequest): Promise<Answer> => {
   const { title, body, whole } = boxQuestion(request)
   const answers: readonly Answer[] = whole ? ['deny', 'approve', 'later'] : ['deny', 'later']
-  const words = { deny: 'Deny', approve: 'Approve once', later: 'Later' }
+  const words = { deny: 'Deny', approve: approveWords(request), later: 'Later' }
   const { response } = await dialog.showMessageBox({
     type: 'warning',
     title: 'Holdfast',
@@ -36,7 +39,7 @@ export const notifyQuestion = (
     body: question.body,
     urgency: 'critical',
     timeoutType: 'never',
-    actions: answers.map((answer) => ({ type: 'button' as const, text: answer === 'deny' ? 'Deny' : 'Approve once' })),
+    actions: answers.map((answer) => ({ type: 'button' as const, text: answer === 'deny' ? 'Deny' : approveWords(request) })),
   })
   notification.on('click', () => on.show())
   notification.on('action', (details, index: number | undefined) => {

@@ -1,4 +1,5 @@
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
+import { approvalWords } from '../../shared/domain/approval-answers.ts'
 import { inputFields, inputSummary } from '../../shared/domain/describe.ts'
 import { visibleText } from '../../shared/domain/visible-text.ts'
 import { h } from './dom.ts'
@@ -7,12 +8,17 @@ import type { Queue } from './queue.ts'
 export type Answer = 'once' | 'session' | 'deny' | 'kill'
 
 /** The keys, in the order of the buttons. */
-export const KEYS: readonly { key: string; answer: Answer; label: string; look: string; hint: string }[] = [
-  { key: 'a', answer: 'once', label: 'Approve once', look: 'primary', hint: 'This call runs, and the next one asks again.' },
-  { key: 's', answer: 'session', label: 'Approve for this session', look: 'normal', hint: 'Exactly this call runs, and may again until the session ends.' },
-  { key: 'd', answer: 'deny', label: 'Deny', look: 'normal', hint: 'It does not run; the agent is told so and goes on.' },
-  { key: 'k', answer: 'kill', label: 'Kill and revert', look: 'stop', hint: 'Ends the agent and puts its folder back.' },
+export const KEYS: readonly { readonly key: string; readonly answer: Answer; readonly look: string }[] = [
+  { key: 'a', answer: 'once', look: 'primary' },
+  { key: 's', answer: 'session', look: 'normal' },
+  { key: 'd', answer: 'deny', look: 'normal' },
+  { key: 'k', answer: 'kill', look: 'stop' },
 ]
+
+const WORDS = {
+  deny: { label: 'Deny', hint: 'It does not run; the agent is told so and goes on.' },
+  kill: { label: 'Kill and revert', hint: 'Ends the agent and puts its folder back.' },
+}
 
 const CONSEQUENCE = {
   read: 'It reads, and changes nothing.',
@@ -43,9 +49,10 @@ export const question = (request: ApprovalRequest, onAnswer: (answer: Answer) =>
     h(
       'div',
       { class: 'answers', role: 'group', 'aria-label': 'Your answer' },
-      ...KEYS.map(({ key, answer, label, look, hint }) =>
-        h('button', { type: 'button', class: `button big ${look}`, title: hint, 'data-answer': answer, 'aria-keyshortcuts': key, click: () => onAnswer(answer) }, `${label} `, h('kbd', { 'aria-hidden': 'true' }, key)),
-      ),
+      ...KEYS.map(({ key, answer, look }) => {
+        const { label, hint } = { ...WORDS, ...approvalWords(request.tool) }[answer]
+        return h('button', { type: 'button', class: `button big ${look}`, title: hint, 'data-answer': answer, 'aria-keyshortcuts': key, click: () => onAnswer(answer) }, `${label} `, h('kbd', { 'aria-hidden': 'true' }, key))
+      }),
     ),
     h('p', { id: 'deaf', class: 'muted' }),
   )

@@ -245,7 +245,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     gate,
     broker,
     agentServer,
-    egress: createEgress({ gate, ledger, judge }),
+    egress: createEgress({ clock, gate, ledger, judge }),
     judge,
     adapters,
     resolveProfile,

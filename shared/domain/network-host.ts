@@ -4,6 +4,9 @@ export interface NetworkTarget {
   readonly port: number
 }
 
+/** For how long an answer to the question about a host lets its connections through, in ms: a page takes several. */
+export const NETWORK_ANSWER_MS = 60_000
+
 const RULE = /^(\*\.)?([a-z0-9_][a-z0-9._-]{0,252}|\[[0-9a-f:.]{2,45}\])(?::(\d{1,5}))?$/i
 
 /**

@@ -27,6 +27,8 @@ const NAME_FIELDS: Readonly<Record<string, readonly string[]>> = {
   Skill: ['skill', 'command'],
   SlashCommand: ['command'],
 }
+/** In the parentheses of an MCP tool's allow rule: its destructive calls are meant as well. */
+const KNOWING = 'destructive'
 const WITH_SPECIFIER = ['Bash', 'WebFetch', 'Network', ...READING_TOOLS, ...EDITING_TOOLS, ...Object.keys(NAME_FIELDS)]
 
 export type ParsedRule = { readonly ok: true; readonly rule: PolicyRule } | { readonly ok: false; readonly problem: string }
@@ -44,6 +46,10 @@ export const parseRule = (text: string): ParsedRule => {
   }
   if (specifier.trim() === '') return bad('has empty parentheses, which match nothing; leave them out to mean the whole tool')
   if (specifier.length > 1_000 || specifier.split('*').length > 12) return bad('is too long, or has more than 11 stars')
+  if (tool.startsWith('mcp__')) {
+    if (specifier === KNOWING && tool.split('__').length > 2 && !tool.endsWith('*')) return { ok: true, rule: { text, tool, specifier } }
+    return bad(`has parentheses, which ${tool} does not take; only mcp__server__tool(${KNOWING}), under allow, which lets its destructive calls pass too`)
+  }
   if (!WITH_SPECIFIER.includes(tool)) {
     const near = nearestName(tool, WITH_SPECIFIER)
     return bad(`has parentheses, which ${tool} does not take${near === null ? '' : `; did you mean ${near}?`}`)
@@ -160,7 +166,7 @@ const coversTool = (rule: PolicyRule, tool: string): boolean => {
 export const matchesRule = (rule: PolicyRule, subject: RuleSubject, effect: PolicyEffect): boolean => {
   if (!coversTool(rule, subject.tool)) return false
   const { specifier } = rule
-  if (specifier === null) return true
+  if (specifier === null || rule.tool.startsWith('mcp__')) return true
   if (rule.tool === 'Bash') return matchesBash(specifier, subject, effect)
   if (rule.tool === 'WebFetch') return matchesDomain(specifier, subject, effect)
   if (rule.tool === 'Network') return matchesNetwork(specifier, subject)
@@ -169,14 +175,19 @@ export const matchesRule = (rule: PolicyRule, subject: RuleSubject, effect: Poli
   return matchesPath(specifier, subject, effect)
 }
 
+/** `mcp__server__tool(destructive)`: good under allow alone. */
+export const saysDestructive = ({ tool, specifier }: PolicyRule): boolean => tool.startsWith('mcp__') && specifier === KNOWING
+
 /**
  * Whether a rule names this one call and no other, as far as its syntax can: the whole Bash command or path without a
- * star, or one MCP tool in full. For the network a host, or all names below one, is as exact as it gets.
+ * star. The name of an MCP tool says nothing of its arguments, so it counts only where the rule adds that it means
+ * destructive calls too. For the network a host, or all names below one, is as exact as it gets.
  */
 export const isExactFor = (rule: PolicyRule, subject: RuleSubject): boolean => {
   if (rule.tool === 'Network' && rule.specifier !== null) return matchesRule(rule, subject, 'allow')
   if (rule.tool !== subject.tool || /[*?]/.test(rule.text)) return false
-  if (rule.specifier === null) return rule.tool.startsWith('mcp__')
+  if (rule.tool.startsWith('mcp__')) return saysDestructive(rule)
+  if (rule.specifier === null) return false
   if (rule.tool === 'Bash') return String(subject.fields['command'] ?? '').trim() === rule.specifier.trim()
   return matchesRule(rule, subject, 'allow') && PATH_FIELDS.some((name) => {
     const path = subject.fields[name]

@@ -6,14 +6,14 @@ const SHOWN_AT = 1_000
 const AWAKE = SHOWN_AT + DEAF_MS
 const WIDE = { columns: 120, rows: 40 }
 
-const promptFor = (input: unknown) =>
+const promptFor = (input: unknown, tool = 'Bash') =>
   createApprovalPrompt(
     ApprovalRequest.parse({
       id: 'apr_22222222222b',
       toolCallId: 'call_22222222222b',
       sessionId: 'ses_22222222222b',
       agent: 'tester',
-      tool: 'Bash',
+      tool,
       input,
       cwd: '/project',
       decision: { effect: 'ask', classification: { class: 'destructive', reasons: ['rm removes files'] }, rules: [] },
@@ -40,6 +40,12 @@ describe('the question of an approval', () => {
     expect(rows.findIndex((row) => row.includes('command: rm -rf build'))).toBeLessThan(rows.findIndex((row) => row.includes('description: clean up')))
     expect(rows.at(-1)).toContain('[a] approve once')
     expect(['a', 'S', 'd', 'k'].map((key) => press(prompt, key))).toEqual(['approve', 'approve-session', 'deny', 'kill'])
+  })
+
+  it('says that a yes to a host is for its connections of a minute', () => {
+    const rows = rowsOf(promptFor({ host: 'example.com', port: 443 }, 'Network').draw(WIDE))
+    expect(rows.at(-1)).toContain('[a] approve for one minute   [s] approve for this session')
+    expect(rows.join()).not.toContain('approve once')
   })
 
   it('takes no key at first, and none that came in company', () => {

@@ -112,8 +112,16 @@ describe('what an allow rule lifts', () => {
     expect(decide([layer('project', { allow: ['mcp__x__delete'] })], 'mcp__x__delete', {}).effect).toBe('ask')
   })
 
-  test("one MCP tool named in full by the user", () => {
-    expect(decide([layer('user', { allow: ['mcp__x__delete'] })], 'mcp__x__delete', {}).effect).toBe('allow')
+  test('one MCP tool named in full: not the question about a destructive call, unless the rule says that it means those', () => {
+    const named = [layer('user', { allow: ['mcp__x__delete', 'mcp__db__query'] })]
+    expect(decide(named, 'mcp__x__delete', {}).effect).toBe('ask')
+    expect(decide(named, 'mcp__db__query', { sql: 'DROP TABLE users' }).effect).toBe('ask')
+    expect(decide(named, 'mcp__db__query', { sql: 'SELECT 1' }).effect).toBe('allow')
+    const knowing = [layer('user', { allow: ['mcp__x__delete(destructive)'] })]
+    expect(decide(knowing, 'mcp__x__delete', {}).effect).toBe('allow')
+    expect(decide(knowing, 'mcp__x__delete_all', {}).effect).toBe('ask')
+    expect(decide([...knowing, layer('project', { ask: ['mcp__x'] })], 'mcp__x__delete', {}).effect).toBe('ask')
+    expect(decide([layer('project', { allow: ['mcp__x__delete(destructive)'] })], 'mcp__x__delete', {}).effect).toBe('ask')
   })
 
   test("not a user's own ask, nor a project's", () => {

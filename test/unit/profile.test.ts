@@ -178,6 +178,7 @@ describe('a broken file says where and what would be valid', () => {
     ['a wrong type', 'limits:\n  tokens: many\n', /:2:11: limits\.tokens: .*number/, { line: 2, column: 11, field: 'limits.tokens' }],
     ['a negative limit', 'limits:\n  spendUsd: -1\n', /:2:13: limits\.spendUsd: /, { line: 2, column: 13 }],
     ['a rule that is none', 'policy:\n  deny:\n    - Bash(ls)\n    - bash(rm)\n', /:4:7: policy\.deny\[1\]: "bash\(rm\)" .*did you mean Bash/, { line: 4, column: 7, field: 'policy.deny[1]' }],
+    ['an allow for destructive calls in another place', 'policy:\n  ask: [mcp__a__b(destructive)]\n', /:2:9: policy\.ask\[0\]: .*under allow; here write mcp__a__b/, { line: 2, column: 9 }],
     ['a key given twice', 'agent: a\nagent: b\n', /:2:1: /, { line: 2 }],
     ['a list', '- a\n', /:1:1: /, { line: 1 }],
     ['an alias', 'agent: &a x\ncommand: [*a]\n', /:2:11: uses an alias/, { line: 2, column: 11 }],

@@ -26,6 +26,9 @@ describe('reading a rule', () => {
     ['rm -rf', 'is not a rule'],
     ['', 'is not a rule'],
     ['mcp__github(x)', 'parentheses, which mcp__github does not take'],
+    ['mcp__github(destructive)', 'only mcp__server__tool(destructive), under allow'],
+    ['mcp__github__*(destructive)', 'only mcp__server__tool(destructive), under allow'],
+    ['mcp__github__x(sql)', 'only mcp__server__tool(destructive), under allow'],
     ['WebFetch(example.com)', 'WebFetch(domain:example.com)'],
     [`Bash(${'*'.repeat(12)})`, 'more than 11 stars'],
   ])('%s is none, and is told what would be: %s', (text, hint) => {
@@ -162,7 +165,9 @@ test.each([
   ['Bash', 'Bash', { command: 'rm -rf build' }, false],
   ['Edit(/.envrc)', 'Edit', { file_path: '.envrc' }, true],
   ['Edit(/.envrc)', 'Edit', { file_path: 'sub/.envrc' }, false],
-  ['mcp__github__delete_repo', 'mcp__github__delete_repo', {}, true],
+  ['mcp__github__delete_repo', 'mcp__github__delete_repo', {}, false],
+  ['mcp__github__delete_repo(destructive)', 'mcp__github__delete_repo', {}, true],
+  ['mcp__github__delete_repo(destructive)', 'mcp__github__delete_repos', {}, false],
   ['mcp__github', 'mcp__github__delete_repo', {}, false],
 ])('%s names exactly the call %s %j: %s', (rule, tool, input, expected) => {
   expect(isExactFor(ruleOf(rule), createSubject(tool, input, cwd))).toBe(expected)

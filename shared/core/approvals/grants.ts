@@ -74,7 +74,7 @@ export const createGrants = ({ file, clock, ids, ledger }: GrantsDeps): Grants =
   }
   const refusal = (request: ApprovalRequest): string | null => {
     if (unreadable) return `${file} cannot be read, so nothing can be granted for always. Mend it, or move it away and start the host again.`
-    if (request.tool.startsWith('mcp__')) return "An MCP tool may change what it does under the same name, so it is granted for the session at most. A rule under \"allow\" in your profile names it for good."
+    if (request.tool.startsWith('mcp__')) return `An MCP tool may change what it does under the same name, so it is granted for the session at most. To allow its destructive calls for good, write ${request.tool}(destructive) under "allow" in your profile.`
     if (standsForever(request)) return 'What governs the agent is asked about each session anew. Use once or session here.'
     if (JSON.stringify(request.input ?? null).length > MAX_INPUT_CHARACTERS) return 'The call is too long to be granted for always. Use once or session here.'
     return kept().length >= MAX_ALWAYS ? `There are ${MAX_ALWAYS} grants. Revoke some: "holdfast grants" lists them.` : null

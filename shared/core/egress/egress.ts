@@ -3,8 +3,8 @@ import { request as httpRequest, type IncomingMessage, type ServerResponse } fro
 import { connect, isIP, type Socket } from 'node:net'
 import type { SessionId } from '../../contract/ids.ts'
 import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
-import { matchesHost, type NetworkTarget } from '../../domain/network-host.ts'
-import type { Ledger, ToolCallGate } from '../ports.ts'
+import { matchesHost, NETWORK_ANSWER_MS, type NetworkTarget } from '../../domain/network-host.ts'
+import type { Clock, Ledger, ToolCallGate } from '../ports.ts'
 import { isInward } from './addresses.ts'
 import { normalizeHost, parseAuthority } from './target.ts'
 
@@ -39,6 +39,7 @@ export interface EgressSession {
 }
 
 export interface EgressDeps {
+  readonly clock: Clock
   readonly gate: ToolCallGate
   readonly ledger: Ledger
   /** What policy says of a connection, without asking anybody; null when the session is not running. */
@@ -56,7 +57,8 @@ export interface Egress {
   openSession(session: EgressSession): EgressProxy
 }
 
-type Answer = { readonly allowed: true } | { readonly allowed: false; readonly reason: string; readonly lasting: boolean }
+/** `until`: from then on the host is asked about again. */
+type Answer = { readonly allowed: true; readonly until: number } | { readonly allowed: false; readonly reason: string; readonly lasting: boolean }
 
 class Refusal extends Error {
   override readonly name = 'Refusal'
@@ -69,7 +71,7 @@ const sentence = (target: NetworkTarget, reason: string): string => `Holdfast: n
  * carries data out; the connection goes to the very addresses that were looked at, and a name never leads to this
  * machine or its network, unless it is `localhost` or an address that a person has seen as such.
  */
-export const createEgress = ({ gate, ledger, judge, lookup = (host) => systemLookup(host, { all: true }) }: EgressDeps): Egress => {
+export const createEgress = ({ clock, gate, ledger, judge, lookup = (host) => systemLookup(host, { all: true }) }: EgressDeps): Egress => {
   const openSession = ({ sessionId, listed, refused, signal }: EgressSession): EgressProxy => {
     const answers = new Map<string, Promise<Answer>>()
 
@@ -79,10 +81,10 @@ export const createEgress = ({ gate, ledger, judge, lookup = (host) => systemLoo
       if (never !== undefined) return { allowed: false, reason: never, lasting: true }
       const why = reasonIn(listed)
       const input: NetworkInput = why === undefined ? target : { ...target, listed: why }
-      if (judge(sessionId, NETWORK_TOOL, input)?.effect === 'allow') return { allowed: true }
+      if (judge(sessionId, NETWORK_TOOL, input)?.effect === 'allow') return { allowed: true, until: Number.POSITIVE_INFINITY }
       const verdict = await gate.request({ sessionId, tool: NETWORK_TOOL, input, toolUseId: null, signal: AbortSignal.any([gone, signal]) })
-      if (verdict.allowed) gate.finish(verdict.toolCallId, { ok: true, summary: 'may be reached for the rest of the session' })
-      return verdict.allowed ? { allowed: true } : { allowed: false, reason: verdict.reason, lasting: !gone.aborted }
+      if (verdict.allowed) gate.finish(verdict.toolCallId, { ok: true, summary: 'may be reached for a minute' })
+      return verdict.allowed ? { allowed: true, until: clock.now() + NETWORK_ANSWER_MS } : { allowed: false, reason: verdict.reason, lasting: !gone.aborted }
     }
 
     /** The answer is good only once it stands in the ledger. */
@@ -93,7 +95,10 @@ export const createEgress = ({ gate, ledger, judge, lookup = (host) => systemLoo
       return answer
     }
 
-    /** One question for each host, however many connections wait for the answer. */
+    /**
+     * One question for each host, however many connections wait for the answer, and for those of the minute after it. A
+     * grant for the session then answers without a person.
+     */
     const answerFor = async (target: NetworkTarget, gone: AbortSignal): Promise<Answer> => {
       const key = `${target.host}:${target.port}`
       for (;;) {
@@ -107,6 +112,10 @@ export const createEgress = ({ gate, ledger, judge, lookup = (host) => systemLoo
           return mine
         }
         const answer = await known
+        if (answer.allowed && clock.now() >= answer.until) {
+          if (answers.get(key) === known) answers.delete(key)
+          continue
+        }
         // The connection that asked has gone, and took its question along: another one asks.
         if (answer.allowed || answer.lasting || gone.aborted) return answer
       }

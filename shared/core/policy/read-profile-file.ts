@@ -6,7 +6,7 @@ import { HoldfastError } from '../../contract/errors.ts'
 import { type PolicyLayer, ProfileFile, type SourcedRule } from '../../contract/schemas/profile.ts'
 import type { PolicyEffect } from '../../contract/schemas/tool-call.ts'
 import { nearestName } from '../../domain/nearest-name.ts'
-import { parseRule } from '../../domain/rule-match.ts'
+import { parseRule, saysDestructive } from '../../domain/rule-match.ts'
 
 const MAX_BYTES = 256 * 1024
 const MAX_DEPTH = 32
@@ -148,6 +148,7 @@ const layerOf = (path: string, origin: 'user' | 'project', profile: ProfileFile,
       const place = located.placeOf(fields, false)
       const parsed = parseRule(text)
       if (!parsed.ok) throw invalid(path, place, fieldName(fields), `"${text}" ${parsed.problem}`)
+      if (effect !== 'allow' && saysDestructive(parsed.rule)) throw invalid(path, place, fieldName(fields), `"${text}" has its place under allow; here write ${parsed.rule.tool}`)
       rules.push({ rule: parsed.rule, effect, source: `${path}:${place.line}` })
     })
   }

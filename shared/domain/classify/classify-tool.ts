@@ -126,7 +126,7 @@ const classifyMcpTool = (tool: string, fields: Record<string, unknown>, context:
 /** A connection out of a closed network, as the proxy at its end sees it: what goes out cannot be taken back. */
 const judgeConnection = ({ host, port, listed }: Record<string, unknown>): Finding => {
   const label = `${shown(String(host))}:${Number(port)}`
-  return typeof listed === 'string' ? write(`reaches ${label}: ${listed}`) : destructive(`would reach ${label} for the rest of the session, and can send there what the agent has read`)
+  return typeof listed === 'string' ? write(`reaches ${label}: ${listed}`) : destructive(`would reach ${label}, and can send there what the agent has read`)
 }
 
 const toFindings = ({ class: found, reasons }: Classification): Finding[] => reasons.map((reason) => ({ class: found, reason }))

@@ -1,4 +1,5 @@
 import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
+import { approvalWords } from '../../domain/approval-answers.ts'
 import type { TerminalSize } from '../../core/ports.ts'
 import { approvalLines } from './render.ts'
 import { wrapText } from './wrap-text.ts'
@@ -15,7 +16,6 @@ const PREVIOUS_PAGE = ['b', '\x1b[5~']
 export const DEAF_MS = 600
 
 const TITLE = 'Holdfast: the agent waits for your answer'
-const APPROVE_KEYS = '[a] approve once   [s] approve for this session   '
 const REFUSE_KEYS = '[d] deny   [k] kill the session and revert'
 const PAGE_KEYS = '[space] next page   [b] back   '
 const MARGIN = '  '
@@ -39,6 +39,8 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
   let pageCount = 1
   let pageShownAt = shownAt
   let allSeen = false
+  const words = approvalWords(request.tool)
+  const approveKeys = `[a] ${words.once.label.toLowerCase()}   [s] ${words.session.label.toLowerCase()}   `
 
   /** The question cut into pages that leave room for the title and the keys; none when the terminal is too small. */
   const layOut = (): string[][] => {
@@ -46,9 +48,9 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
     if (columns < 20) return []
     const body = approvalLines(request, shownAt).flatMap((line) => wrapText(line, columns))
     const rowsBeside = (keys: string): number => wrapText(TITLE, columns).length + 2 + wrapText(keys, columns).length
-    if (body.length <= size.rows - rowsBeside(APPROVE_KEYS + REFUSE_KEYS)) return [body]
+    if (body.length <= size.rows - rowsBeside(approveKeys + REFUSE_KEYS)) return [body]
     const more = wrapText(moreText(body.length), columns).length
-    const perPage = size.rows - rowsBeside(PAGE_KEYS + APPROVE_KEYS + REFUSE_KEYS) - more
+    const perPage = size.rows - rowsBeside(PAGE_KEYS + approveKeys + REFUSE_KEYS) - more
     if (perPage < 1) return []
     return Array.from({ length: Math.ceil(body.length / perPage) }, (_, index) => body.slice(index * perPage, (index + 1) * perPage))
   }
@@ -66,7 +68,7 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
       page = Math.min(page, pageCount - 1)
       if (pages.length > 0 && page === pageCount - 1) allSeen = true
       const left = pages.slice(page + 1).reduce((sum, rows) => sum + rows.length, 0)
-      const keys = `${pageCount > 1 ? PAGE_KEYS : ''}${allSeen ? APPROVE_KEYS : ''}${REFUSE_KEYS}`
+      const keys = `${pageCount > 1 ? PAGE_KEYS : ''}${allSeen ? approveKeys : ''}${REFUSE_KEYS}`
       const columns = Math.max(1, size.columns - MARGIN.length)
       const rows = [
         ...wrapText(TITLE, columns),
