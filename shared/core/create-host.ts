@@ -23,6 +23,7 @@ import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts
 import { chooseContainer, containersFor } from './containers/choose.ts'
 import { createEgress } from './egress/egress.ts'
 import { asFileFault } from './file-fault.ts'
+import { createDecisionTrail } from './gateway/decision-trail.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { randomIds } from './identifiers.ts'
 import { createAlarmListener } from './ledger/alarm-listener.ts'
@@ -175,6 +176,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     }
   }
   const judge = (sessionId: SessionId, tool: string, input: unknown) => judged(sessionId)?.evaluate(tool, input) ?? null
+  const trail = createDecisionTrail({ ledger, recordOf: (sessionId) => supervisor.liveSession(sessionId)?.profile.record.inputs ?? 'hashed' })
   const gate = createToolCallGate({
     clock,
     ids: randomIds,
@@ -182,6 +184,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     approvals,
     sessionOf: judged,
     publish: (call) => hub.publish('tool-call/changed', call),
+    trail,
     activity: {
       before: (call) => activity.before(call),
       after: (call) => activity.after(call),

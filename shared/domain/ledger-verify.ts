@@ -5,6 +5,7 @@ import { createSealFold, type SealTrust, type VerifySignature } from './ledger-s
 
 /** The kinds that hold what agents asked for and got: their bodies may be pruned. Sessions, people's answers, secrets' names and alarms stay. */
 export const CONTENT_KINDS: ReadonlySet<string> = new Set<LedgerKind>([
+  'tool-call/proposed',
   'tool-call/intent',
   'tool-call/decision',
   'tool-call/outcome',

@@ -42,5 +42,6 @@ export const anApproval = (last: string, changes: Partial<ApprovalRequest> = {})
   expiresAt: 301_000,
   decidedAt: null,
   reason: null,
+  words: null,
   ...changes,
 })

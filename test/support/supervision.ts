@@ -150,6 +150,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     onReviewDue: (id, reason) => void supervisor.pause(id, reason).catch(() => pace.resumeSession(id)),
   })
   const gate = createToolCallGate({
+    trail: { wordsOf: () => null, endSession: () => undefined },
     activity: { before: () => null, after: () => undefined, endSession: () => undefined },
     clock,
     ids,

@@ -10,6 +10,7 @@ const promptFor = (input: unknown, tool = 'Bash') =>
   createApprovalPrompt(
     ApprovalRequest.parse({
       id: 'apr_22222222222b',
+      words: null,
       toolCallId: 'call_22222222222b',
       sessionId: 'ses_22222222222b',
       agent: 'tester',

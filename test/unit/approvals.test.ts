@@ -17,6 +17,7 @@ const setUp = (grantsFile = newFile()) => {
     approvals.ask({
       toolCallId: ids.toolCall(),
       sessionId: SESSION,
+      words: null,
       agent: 'claude',
       tool: 'Bash',
       input: { command: 'rm -rf build' },

@@ -13,6 +13,7 @@ const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null
   const approvals = createApprovals({ clock, ids, ledger, grantsFile: '/dev/null/none', publish: () => undefined })
   let runs = true
   const gate = createToolCallGate({
+    trail: { wordsOf: (_, toolUseId) => (toolUseId === 'toolu_1' ? { text: 'I clean up first.', thinking: '' } : null), endSession: () => undefined },
     activity: { before: () => null, after: () => undefined, endSession: () => undefined },
     clock,
     ids,
@@ -97,6 +98,14 @@ describe('the tool call gate', () => {
     answer('approve')
     expect(await verdict).toMatchObject({ allowed: true })
     expect(ledger.entries.map(({ kind }) => kind)).toEqual(['approval/requested', 'approval/decided', 'tool-call/intent'])
+  })
+
+  it('shows a person what the model said before the call', async () => {
+    const { request, answer, approvals } = setUp('ask')
+    const verdict = request()
+    expect(approvals.waiting()[0]?.words).toEqual({ text: 'I clean up first.', thinking: '' })
+    answer('deny')
+    await verdict
   })
 
   it('tells the agent why the person said no', async () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ApprovalId, GrantId, SessionId, ToolCallId } from '../ids.ts'
 import { Timestamp } from './time.ts'
-import { PolicyDecision } from './tool-call.ts'
+import { AgentWords, PolicyDecision } from './tool-call.ts'
 
 export const ApprovalScope = z.enum(['once', 'session', 'always'])
 export type ApprovalScope = z.infer<typeof ApprovalScope>
@@ -19,6 +19,8 @@ export const ApprovalRequest = z.object({
   input: z.unknown(),
   cwd: z.string(),
   decision: PolicyDecision,
+  /** Why the agent says it wants this; null where its model's answer was not seen. */
+  words: AgentWords.nullable(),
   /** SHA-256, hex, of what exactly is asked (session, tool, canonical input, working folder): the answer binds to it. */
   bindingHash: z.string().regex(/^[0-9a-f]{64}$/),
   state: ApprovalState,

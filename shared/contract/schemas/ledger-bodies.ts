@@ -4,7 +4,7 @@ import { ApprovalScope } from './approval.ts'
 import { AlarmRule, type LedgerEntry, type LedgerKind, LedgerSeal } from './ledger.ts'
 import { ContainerKind, Session } from './session.ts'
 import { Timestamp } from './time.ts'
-import { PolicyDecision } from './tool-call.ts'
+import { AgentWords, PolicyDecision } from './tool-call.ts'
 import { Billing, Tokens } from './usage.ts'
 
 const count = z.number().int().nonnegative()
@@ -57,6 +57,21 @@ export const LEDGER_BODIES = {
     startedAt: Timestamp.optional(),
     ...spent,
   }),
+  /** The model asked for a call. `toolUseId` joins it to the call's intent or decision, and its outcome. */
+  'tool-call/proposed': z.looseObject({
+    toolUseId: text,
+    tool: text,
+    /** null where the profile keeps no inputs whole. */
+    words: AgentWords.nullable(),
+    /** The sequence of the model request's intent. */
+    request: count,
+    model: text.nullable(),
+    messageId: text.nullable(),
+    /** The agent's own names of the conversation, of the subagent, and of the person's prompt that led to it. */
+    conversation: text.nullable(),
+    subagent: text.nullable(),
+    promptId: text.nullable(),
+  }),
   'tool-call/intent': z.looseObject({
     toolCallId: ToolCallId,
     tool: text,
@@ -73,6 +88,7 @@ export const LEDGER_BODIES = {
     tool: text,
     effect: text,
     reason: text,
+    toolUseId: text.nullable().optional(),
     /** null when it could not be judged. */
     decision: PolicyDecision.nullable(),
   }),

@@ -10,6 +10,7 @@ export const LedgerKind = z.enum([
   'session/resumed',
   'session/ended',
   'session/killed',
+  'tool-call/proposed',
   'tool-call/intent',
   'tool-call/decision',
   'tool-call/outcome',

@@ -26,6 +26,10 @@ export const PolicyDecision = z.object({
 })
 export type PolicyDecision = z.infer<typeof PolicyDecision>
 
+/** What the model said and thought before it asked for a call: of long ones the end; empty where there was nothing. Its own words, and so no proof. */
+export const AgentWords = z.object({ text: z.string().max(8_192), thinking: z.string().max(8_192) })
+export type AgentWords = z.infer<typeof AgentWords>
+
 export const ToolCallState = z.enum([
   'received',
   'evaluated',

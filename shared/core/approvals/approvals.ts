@@ -3,7 +3,7 @@ import { HoldfastError } from '../../contract/errors.ts'
 import type { ApprovalId, SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { ApprovalRequest, ApprovalScope } from '../../contract/schemas/approval.ts'
 import type { Timestamp } from '../../contract/schemas/time.ts'
-import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
+import type { AgentWords, PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { reduceApproval } from '../../domain/approval-state.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import type { Clock, IdSource, Ledger } from '../ports.ts'
@@ -17,6 +17,7 @@ export interface ApprovalAsk {
   readonly input: unknown
   readonly cwd: string
   readonly decision: PolicyDecision
+  readonly words: AgentWords | null
   /** How long a person has, in ms. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
@@ -142,7 +143,7 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
       const grant = grants.use(ask)
       if (grant !== null) return Promise.resolve({ approved: true, by: `${grant.scope}-grant` })
       const now = deps.clock.now()
-      const { toolCallId, sessionId, agent, tool, input, cwd, decision } = ask
+      const { toolCallId, sessionId, agent, tool, input, cwd, decision, words } = ask
       const request: ApprovalRequest = {
         id: deps.ids.approval(),
         toolCallId,
@@ -152,6 +153,7 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
         input,
         cwd,
         decision,
+        words,
         bindingHash,
         state: 'waiting',
         requestedAt: now,

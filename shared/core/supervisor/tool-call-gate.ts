@@ -1,5 +1,5 @@
 import type { SessionId, ToolCallId } from '../../contract/ids.ts'
-import type { PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
+import type { AgentWords, PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
@@ -40,6 +40,8 @@ export interface ToolCallGateDeps {
   /** null when the session does not run, or runs no more. */
   readonly sessionOf: (sessionId: SessionId) => JudgedSession | null
   readonly publish: (call: ToolCall) => void
+  /** What the model said before it asked for a call; null where its answer was not seen. */
+  readonly trail: { wordsOf(sessionId: SessionId, toolUseId: string): AgentWords | null; endSession(sessionId: SessionId): void }
   /** Looks after the session's folder before a call, and after it. */
   readonly activity: SessionActivity
   /** Called once a call is decided. */
@@ -95,13 +97,13 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
   }
 
   const refuse = (call: ToolCall, type: 'denied' | 'expired' | 'cancelled', reason: string): ToolCallVerdict => {
-    const { id, sessionId, tool, decision } = call
+    const { id, sessionId, tool, toolUseId, decision } = call
     const refused = reduceToolCall(call, { type, at: deps.clock.now(), reason })
     if (refused !== null) keep(refused)
     deps.activity.after(call)
     deps.onDecided(refused ?? call, true)
     try {
-      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, input: recordedInput(recordOf(sessionId).inputs, call.input), effect: type, reason, decision })
+      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, input: recordedInput(recordOf(sessionId).inputs, call.input), effect: type, reason, toolUseId, decision })
     } catch {
       // Nothing runs, so there is no effect that the missing entry would hide.
     }
@@ -129,8 +131,9 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         }
         call = advance(call, { type: 'asked' })
         const { agent, cwd, approvalTimeoutMs: timeoutMs } = session
-        const { sessionId, tool, input, signal } = ask
-        const answer = await deps.approvals.ask({ toolCallId: call.id, sessionId, agent, tool, input, cwd, decision, timeoutMs, signal })
+        const { sessionId, tool, input, toolUseId, signal } = ask
+        const words = toolUseId === null ? null : deps.trail.wordsOf(sessionId, toolUseId)
+        const answer = await deps.approvals.ask({ toolCallId: call.id, sessionId, agent, tool, input, cwd, decision, words, timeoutMs, signal })
         if (!answer.approved) {
           const type = answer.outcome === 'withdrawn' ? 'cancelled' : answer.outcome
           return refuse(call, type, type === 'denied' ? `Denied by the user through Holdfast: ${answer.reason}` : `Not approved: ${answer.reason}`)
@@ -204,6 +207,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         }
       }
       deps.activity.endSession(sessionId)
+      deps.trail.endSession(sessionId)
       if (!calls.has(sessionId) || endedSessions.includes(sessionId)) return
       endedSessions.push(sessionId)
       if (endedSessions.length > MAX_ENDED_SESSIONS) calls.delete(endedSessions.shift() as SessionId)
