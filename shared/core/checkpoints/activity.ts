@@ -29,7 +29,8 @@ export const foldersOf = (areas: Areas): string[] =>
     name === 'common' ? [...SHARED_IN_COMMON].map((shared) => `${folder}/${shared === 'logs' ? 'logs/refs' : shared}`) : [folder],
   )
 
-const overlap = (a: readonly string[], b: readonly string[]): boolean => a.some((one) => b.some((other) => isBelow(one, other) || isBelow(other, one)))
+/** Whether a folder of the one lies in, or above, a folder of the other. */
+export const overlap = (a: readonly string[], b: readonly string[]): boolean => a.some((one) => b.some((other) => isBelow(one, other) || isBelow(other, one)))
 
 /**
  * Keeps account of which sessions can write where, over all trees and across a restart of the host. A session is active
@@ -60,6 +61,9 @@ export const createActivity = (folder: string) => {
   }
 
   return {
+    /** Another process may have written the file since. */
+    reload: (): void => void (state = null),
+
     /** True while the session can write. */
     isActive: (sessionId: SessionId): boolean => read().sessions[sessionId]?.active === true,
 

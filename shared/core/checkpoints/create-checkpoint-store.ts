@@ -1,9 +1,11 @@
 import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { CheckpointId, SessionId } from '../../contract/ids.ts'
 import type { CheckpointReason, RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import type { CheckpointStore, Clock, IdSource } from '../ports.ts'
-import { createActivity } from './activity.ts'
+import { createProcessLock } from '../storage/process-lock.ts'
+import { createActivity, foldersOf } from './activity.ts'
 import { toText } from './byte-path.ts'
 import { describeDifference } from './differences.ts'
 import { measureUse } from './disk-use.ts'
@@ -13,15 +15,17 @@ import type { ObjectLists } from './object-mirror.ts'
 import { createProject, projectFolder, projectKey, type Project } from './project.ts'
 import { createRecords, type CheckpointRecord, type Journal } from './records.ts'
 import { restore } from './restore.ts'
-import { prune } from './retention.ts'
+import { overLimits, prune } from './retention.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
 import { addLook, attribute } from './timeline.ts'
+import { createTurns, EVERYWHERE } from './turns.ts'
 import { DEFAULT_LIMITS, type Limits } from './walk.ts'
 
 /**
- * The checkpoint store in `folder`, made when there is none, readable by the user alone. One process at a time.
+ * The checkpoint store in `folder`, made when there is none, readable by the user alone. Several processes may have it open: they
+ * wait for each other.
  *
- * Every method throws HoldfastError: `not-a-directory`, `not-found`, `nothing-to-undo`, `disk-full`, `read-only`, or
+ * Every method throws HoldfastError: `not-a-directory`, `not-found`, `nothing-to-undo`, `disk-full`, `read-only`, `host-busy`, or
  * `checkpoint-failed` naming the path at fault. A failed `create` leaves nothing that counts as a checkpoint; a failed or
  * interrupted `revert` or `undo` is finished by calling it again.
  */
@@ -35,20 +39,34 @@ export const createCheckpointStore = (deps: {
   const records = createRecords(deps.folder)
   const activity = createActivity(deps.folder)
   const projects = new Map<string, Project>()
-  let last: Promise<unknown> = Promise.resolve()
+  const inTurns = createTurns(createProcessLock(join(deps.folder, 'lock')), () => {
+    projects.clear()
+    activity.reload()
+  })
 
-  /** One thing at a time: two looks at a tree would share an index. */
-  const inTurn = <Result>(doing: string, work: () => Promise<Result>): Promise<Result> => {
-    const turn = last.then(async () => {
-      try {
-        records.ready()
-        return await work()
-      } catch (error) {
-        throw explain(error, doing)
-      }
-    })
-    last = turn.catch(() => undefined)
-    return turn
+  const inTurn = async <Result>(folders: readonly string[], doing: string, work: () => Promise<Result>): Promise<Result> => {
+    try {
+      records.ready()
+      return await inTurns(folders, work)
+    } catch (error) {
+      throw explain(error, doing)
+    }
+  }
+
+  /** A turn of everything that the session's checkpoints are of. */
+  const inTurnOf = async <Result>(sessionId: SessionId, doing: string, work: () => Promise<Result>): Promise<Result> =>
+    inTurn([...new Set(records.list(sessionId).flatMap(({ areas }) => foldersOf(areas)))], doing, work)
+
+  /** A turn of the folders around `root`: what was a repository when it was asked for may be none when it comes. */
+  const inTurnAt = async <Result>(find: () => Areas, doing: string, work: (areas: Areas) => Promise<Result>): Promise<Result> => {
+    for (;;) {
+      const folders = foldersOf(find())
+      const outcome = await inTurn(folders, doing, async () => {
+        const areas = find()
+        return foldersOf(areas).join('\0') === folders.join('\0') ? { result: await work(areas) } : null
+      })
+      if (outcome !== null) return outcome.result
+    }
   }
 
   const projectOf = async (areas: Areas): Promise<Project> => {
@@ -127,15 +145,12 @@ export const createCheckpointStore = (deps: {
 
   return {
     create: ({ sessionId, root, extraRoots = [], reason }) =>
-      inTurn(`keeping a checkpoint of ${root}`, async () => {
-        const areas = findAllAreas(root, extraRoots)
-        return (await keep(sessionId, areas, reason, null)).shown
-      }),
+      inTurnAt(() => findAllAreas(root, extraRoots), `keeping a checkpoint of ${root}`, async (areas) => (await keep(sessionId, areas, reason, null)).shown),
 
-    list: (sessionId) => inTurn('listing checkpoints', async () => records.list(sessionId).map((record) => record.shown)),
+    list: async (sessionId) => records.list(sessionId).map((record) => record.shown),
 
     diff: ({ sessionId, from, to }) =>
-      inTurn(`comparing ${from}`, async () => {
+      inTurnOf(sessionId, `comparing ${from}`, async () => {
         const before = records.get(sessionId, from)
         const project = await projectOf(before.areas)
         if (to !== null) return { from, to, ...(await describeDifference(project, before, records.get(sessionId, to), null)) }
@@ -145,7 +160,7 @@ export const createCheckpointStore = (deps: {
       }),
 
     revert: ({ sessionId, target, paths }) =>
-      inTurn(`restoring ${target}`, async () => {
+      inTurnOf(sessionId, `restoring ${target}`, async () => {
         const to = records.get(sessionId, target)
         const project = await projectOf(to.areas)
         const finished = await finishInterrupted(project, { kind: 'revert', sessionId, to: target })
@@ -159,7 +174,7 @@ export const createCheckpointStore = (deps: {
       }),
 
     undo: ({ sessionId }) =>
-      inTurn(`undoing the last revert of ${sessionId}`, async () => {
+      inTurnOf(sessionId, `undoing the last revert of ${sessionId}`, async () => {
         const newest = records.list(sessionId).at(-1)
         if (newest === undefined) throw nothingToUndo(sessionId)
         const project = await projectOf(newest.areas)
@@ -176,7 +191,7 @@ export const createCheckpointStore = (deps: {
       }),
 
     mark: ({ sessionId, state }) =>
-      inTurn(`looking at the folder of ${sessionId}`, async () => {
+      inTurnOf(sessionId, `looking at the folder of ${sessionId}`, async () => {
         const known = records.list(sessionId).at(-1)
         if (known === undefined) return
         const active = state === 'active'
@@ -191,19 +206,26 @@ export const createCheckpointStore = (deps: {
       }),
 
     pin: ({ sessionId, id, pinned }) =>
-      inTurn(`pinning ${id}`, async () => {
+      inTurnOf(sessionId, `pinning ${id}`, async () => {
         const record = records.get(sessionId, id)
         const shown = { ...record.shown, pinned }
         records.add({ ...record, shown })
         return shown
       }),
 
-    usage: () => inTurn('measuring disk use', async () => measureUse(deps.folder, records.all())),
+    usage: () => inTurn(EVERYWHERE, 'measuring disk use', async () => measureUse(deps.folder, records.all())),
 
-    prune: ({ limits: most, isLive }) => inTurn('clearing old checkpoints', () => {
-        activity.forgetAllBut(isLive)
-        return prune({ records, projectOf, limits: most, isLive, now: clock.now() })
-      }),
+    prune: async ({ limits: most, isLive }) => {
+      const retention = { limits: most, isLive, now: clock.now() }
+      await inTurn(EVERYWHERE, 'forgetting sessions that are over', async () => activity.forgetAllBut(isLive))
+      const removed: CheckpointId[] = []
+      for (const some of overLimits(deps.folder, records.all(), retention)) {
+        const folders = [...new Set(some.flatMap(({ areas }) => foldersOf(areas)))]
+        const areas = some.at(-1)?.areas as Areas
+        removed.push(...(await inTurn(folders, 'clearing old checkpoints', async () => prune({ ...retention, records, project: await projectOf(areas) }))))
+      }
+      return removed
+    },
   }
 }
 

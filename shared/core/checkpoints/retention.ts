@@ -6,44 +6,54 @@ import type { CheckpointLimits } from '../ports.ts'
 import { folderUse } from './disk-use.ts'
 import { realPath } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
-import { projectKey, type Project } from './project.ts'
+import { projectFolder, projectKey, type Project } from './project.ts'
 import type { CheckpointRecord, Records } from './records.ts'
 import { keepLooksFrom } from './timeline.ts'
 
+interface Retention {
+  readonly limits: CheckpointLimits
+  readonly isLive: (sessionId: SessionId) => boolean
+  readonly now: number
+}
+
+const planOf = (records: readonly CheckpointRecord[], { limits, isLive, now }: Retention) =>
+  planRetention({ checkpoints: records.map(({ shown }) => shown), now, maxAgeMs: limits.maxAgeMs, isLive })
+
+const bytesIn = (folder: string): number => folderUse([folder]).get(folder)?.bytes ?? 0
+
+/** The records of each project in which something is to go. */
+export const overLimits = (storeFolder: string, records: readonly CheckpointRecord[], retention: Retention): CheckpointRecord[][] =>
+  [...Map.groupBy(records, ({ areas }) => projectKey(areas))].flatMap(([key, some]) => {
+    const { expired, spare } = planOf(some, retention)
+    const { maxBytes } = retention.limits
+    const isTooLarge = spare.length > 0 && maxBytes !== Infinity && bytesIn(projectFolder(storeFolder, key)) > maxBytes
+    return expired.length > 0 || isTooLarge ? [some] : []
+  })
+
 /**
- * Removes, project by project, what is older than the limit, and then the oldest until what is left fits in the bytes.
- * A project with an unfinished restore is left alone. Returns what it removed.
+ * Removes of one project what is older than the limit, and then the oldest until what is left fits in the bytes. A
+ * project with an unfinished restore is left alone. Returns what it removed.
  */
-export const prune = async (params: {
-  records: Records
-  projectOf: (areas: CheckpointRecord['areas']) => Promise<Project>
-  limits: CheckpointLimits
-  isLive: (sessionId: SessionId) => boolean
-  now: number
-}): Promise<CheckpointId[]> => {
-  const { records, limits } = params
+export const prune = async (params: Retention & { readonly records: Records; readonly project: Project }): Promise<CheckpointId[]> => {
+  const { records, project, limits } = params
+  if (records.journal(project.folder) !== null) return []
+  const all = records.all().filter(({ areas }) => project.folder.endsWith(projectKey(areas)))
+  const plan = planOf(all, params)
+  const left = new Map(all.map((record) => [record.shown.id, record]))
   const removed: CheckpointId[] = []
-  for (const all of Map.groupBy(records.all(), ({ areas }) => projectKey(areas)).values()) {
-    const [first] = all
-    if (first === undefined) continue
-    const project = await params.projectOf(first.areas)
-    if (records.journal(project.folder) !== null) continue
-    const plan = planRetention({ checkpoints: all.map(({ shown }) => shown), now: params.now, maxAgeMs: limits.maxAgeMs, isLive: params.isLive })
-    const left = new Map(all.map((record) => [record.shown.id, record]))
-    const remove = (id: CheckpointId): void => {
-      const record = left.get(id)
-      if (record === undefined) return
-      records.remove(record.shown.sessionId, id)
-      left.delete(id)
-      removed.push(id)
-    }
-    plan.expired.forEach(remove)
-    if (plan.expired.length > 0) await collect(project, [...left.values()])
-    for (const id of limits.maxBytes === Infinity ? [] : plan.spare) {
-      if ((folderUse([project.folder]).get(project.folder)?.bytes ?? 0) <= limits.maxBytes) break
-      remove(id)
-      await collect(project, [...left.values()])
-    }
+  const remove = (id: CheckpointId): void => {
+    const record = left.get(id)
+    if (record === undefined) return
+    records.remove(record.shown.sessionId, id)
+    left.delete(id)
+    removed.push(id)
+  }
+  plan.expired.forEach(remove)
+  if (plan.expired.length > 0) await collect(project, [...left.values()])
+  for (const id of limits.maxBytes === Infinity ? [] : plan.spare) {
+    if (bytesIn(project.folder) <= limits.maxBytes) break
+    remove(id)
+    await collect(project, [...left.values()])
   }
   return removed
 }
