@@ -39,6 +39,7 @@ import { takeOverSessions } from './supervisor/earlier-sessions.ts'
 import { takeKillNote } from './supervisor/kill-note.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
 import { createPace } from './supervisor/pace.ts'
+import { createReviewPoint } from './supervisor/review-point.ts'
 import { createSessionActivity } from './supervisor/session-activity.ts'
 import { createSessionCheckpoints } from './supervisor/session-checkpoints.ts'
 import { createToken } from './supervisor/session-folder.ts'
@@ -155,12 +156,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const pace = createPace({
     clock,
     limitsOf: (sessionId) => supervisor.liveSession(sessionId)?.profile.limits ?? null,
-    onReviewDue: (sessionId, reason) => {
-      supervisor.pause(sessionId, reason).catch((error: unknown) => {
-        pace.resumeSession(sessionId)
-        alarms.raise(sessionId, `The session could not be paused for its review: ${error instanceof Error ? error.message : String(error)}`)
-      })
-    },
+    onReviewDue: (sessionId, reason) => void reviewPoint(sessionId, reason),
   })
   const judged = (sessionId: SessionId): JudgedSession | null => {
     const session = supervisor.liveSession(sessionId)
@@ -262,6 +258,12 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     relayFile: options.programs.networkRelay,
   })
   const sessionCheckpoints = createSessionCheckpoints({ checkpoints, ledger })
+  const reviewPoint = createReviewPoint({
+    supervisor: { pause: (...params) => supervisor.pause(...params), whileStill: (...params) => supervisor.whileStill(...params) },
+    sessionCheckpoints,
+    pace,
+    alarms,
+  })
   const activity = createSessionActivity({
     checkpoints,
     sessionCheckpoints,

@@ -36,6 +36,7 @@ describe.skipIf(missing !== null)(`the end of a session, and its limits${missing
     const { id, reason, toolCalls } = await paused
     expect(reason).toBe('review due after 1 tool call: look at what was done, then resume')
     expect(toolCalls.total).toBe(1)
+    expect((await client.call('checkpoint/list', { sessionId: id })).checkpoints.map((one) => one.reason)).toEqual(['start', 'review'])
     const again = nextEvent(client, 'session/changed', ({ state }) => state === 'paused')
     expect((await here.holdfast(['resume', id])).stdout).toContain('is running')
     expect((await again).toolCalls.total).toBe(2)

@@ -10,6 +10,7 @@ import type { CheckpointStore, Container, ContainerExit } from '../../shared/cor
 import { createAlarms } from '../../shared/core/supervisor/alarms.ts'
 import type { LiveSession } from '../../shared/core/supervisor/launch-session.ts'
 import { createPace } from '../../shared/core/supervisor/pace.ts'
+import { createReviewPoint } from '../../shared/core/supervisor/review-point.ts'
 import { createSessionRegistry } from '../../shared/core/supervisor/session-registry.ts'
 import type { SessionEndDeps } from '../../shared/core/supervisor/session-end.ts'
 import { createSupervisor } from '../../shared/core/supervisor/supervisor.ts'
@@ -53,6 +54,7 @@ export interface Behaviour {
   processesReject: boolean
   endsOnHangUp: boolean
   revertRejects: boolean
+  reviewRejects: boolean
   report: Partial<RestoreReport>
   closeHangs: boolean
   serversReject: boolean
@@ -127,6 +129,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     processesReject: false,
     endsOnHangUp: true,
     revertRejects: false,
+    reviewRejects: false,
     report: {},
     closeHangs: false,
     serversReject: false,
@@ -147,7 +150,16 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
   const pace = createPace({
     clock,
     limitsOf: (id) => supervisor.liveSession(id)?.profile.limits ?? null,
-    onReviewDue: (id, reason) => void supervisor.pause(id, reason).catch(() => pace.resumeSession(id)),
+    onReviewDue: (id, reason) =>
+      void createReviewPoint({
+        supervisor,
+        sessionCheckpoints: {
+          has: () => Promise.resolve(true),
+          create: (sessionId, why) => (behaviour.reviewRejects ? Promise.reject(new Error('the disk is full')) : checkpoints.create({ sessionId, root: '/project', reason: why })),
+        },
+        pace,
+        alarms,
+      })(id, reason),
   })
   const gate = createToolCallGate({
     trail: { wordsOf: () => null, endSession: () => undefined },

@@ -183,6 +183,23 @@ describe('pause and resume', () => {
     expect(kindsOf(id).filter((kind) => kind === 'session/paused')).toHaveLength(1)
   })
 
+  it('keep a checkpoint at each review while nothing runs, and pause all the same when none can be kept', async () => {
+    const { registry, gate, start, checkpointed, sessions } = createSupervision({ limits: { reviewEvery: { calls: 1 } } })
+    const { id } = await start()
+    await gate.request({ sessionId: id, tool: 'Bash', input: {}, toolUseId: null, signal: new AbortController().signal })
+    await settle()
+    expect(checkpointed).toEqual(['start', 'review'])
+    expect(sessions[0]?.fake.done).toEqual(['launched', 'freeze', 'thaw', 'freeze'])
+    expect(registry.get(id).state).toBe('paused')
+
+    const broken = createSupervision({ limits: { reviewEvery: { calls: 1 } }, reviewRejects: true })
+    const other = await broken.start()
+    await broken.gate.request({ sessionId: other.id, tool: 'Bash', input: {}, toolUseId: null, signal: new AbortController().signal })
+    await settle()
+    expect(broken.alarmsSeen).toEqual(['No checkpoint could be kept at the review: the disk is full'])
+    expect(broken.registry.get(other.id).state).toBe('paused')
+  })
+
   it('let a call that waits for a resume go unrun when the session is killed', async () => {
     const { supervisor, gate, start } = createSupervision()
     const { id } = await start()
