@@ -1,8 +1,10 @@
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
+import type { Proposal } from '../../shared/contract/schemas/proposal.ts'
 import { formatDuration } from '../../shared/domain/format.ts'
 import { visibleText } from '../../shared/domain/visible-text.ts'
 import '../theme/theme.css'
 import './approval.css'
+import { createChanges } from './changes.ts'
 import { h } from './dom.ts'
 import { connectHost, type ApprovalHost } from './host.ts'
 import { logIn } from './login.ts'
@@ -18,6 +20,10 @@ let said = ''
 let drawn: ApprovalRequest | null = null
 
 const main = h('main', { class: 'approvals' })
+const changes = createChanges((text) => {
+  said = text
+  draw()
+})
 const status = h('p', { role: 'status', class: 'muted' })
 
 /** What changes with the time alone: the countdown, and whether the buttons listen yet. */
@@ -34,15 +40,24 @@ const tick = (): void => {
   if (deaf !== null) deaf.textContent = host === null ? 'The host cannot be reached: nothing can be answered, and nothing runs.' : listens ? '' : 'One moment: so that no key you were pressing answers this.'
 }
 
+/** What stands there while no call waits. */
+const quiet = (): HTMLElement =>
+  changes.count() > 0
+    ? h('h1', {}, 'A change waits for your word')
+    : h('section', { class: 'panel empty' }, h('h1', {}, 'Nothing waits for you'), h('p', {}, 'A call that needs your answer, and a change of a rule, appear here.'))
+
 const draw = (): void => {
   const { shown, waiting } = queue
-  document.title = `${waiting.length > 0 ? `(${waiting.length}) ` : ''}Approvals · Holdfast`
+  const asked = waiting.length + changes.count()
+  document.title = `${asked > 0 ? `(${asked}) ` : ''}Approvals · Holdfast`
   status.textContent = said
   if (shown === null || shown.id !== drawn?.id) {
-    const asked = shown === null ? h('section', { class: 'panel empty' }, h('h1', {}, 'Nothing waits for you'), h('p', {}, 'A call that needs your answer appears here.')) : question(shown, (answer) => void give(answer))
-    main.replaceChildren(status, asked)
-    if (shown !== null) asked.focus({ preventScroll: true })
+    const view = shown === null ? quiet() : question(shown, (answer) => void give(answer))
+    main.replaceChildren(status, view, changes.element)
+    changes.moved()
+    if (shown !== null) view.focus({ preventScroll: true })
   } else main.querySelector('nav')?.remove()
+  if (shown === null) main.children[1]?.replaceWith(quiet())
   const list = others(queue, (id) => change(withShown(queue, id, Date.now())))
   if (list !== null) main.append(list)
   drawn = shown
@@ -102,15 +117,21 @@ const start = (token: string): void => {
       host = connected
       void connected
         .call('event/subscribe', {})
+        .then(() => changes.connected(connected))
         .then(() => connected.call('approval/list', {}))
         .then(({ requests }) => change(withAll(queue, requests, Date.now())))
         .catch(() => undefined)
     },
     onEvent: (name, data) => {
       if (name === 'approval/changed') change(withChange(queue, data as ApprovalRequest, Date.now()))
+      if (name === 'proposal/changed') {
+        changes.changed(data as Proposal)
+        draw()
+      }
     },
     onAway: () => {
       host = null
+      changes.away()
       tick()
     },
     onRefused: showLogin,

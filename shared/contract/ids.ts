@@ -26,7 +26,10 @@ export type CheckpointId = z.infer<typeof CheckpointId>
 export const GrantId = idSchema('grt')
 export type GrantId = z.infer<typeof GrantId>
 
-export type IdPrefix = 'ses' | 'call' | 'apr' | 'chk' | 'grt'
+export const ProposalId = idSchema('prp')
+export type ProposalId = z.infer<typeof ProposalId>
+
+export type IdPrefix = 'ses' | 'call' | 'apr' | 'chk' | 'grt' | 'prp'
 
 /**
  * Builds an id from random bytes the caller provides, so that this stays pure.

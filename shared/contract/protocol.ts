@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { ErrorBody } from './errors.ts'
-import { ApprovalId, CheckpointId, GrantId, SessionId } from './ids.ts'
+import { ApprovalId, CheckpointId, GrantId, ProposalId, SessionId } from './ids.ts'
 import { ApprovalRequest, ApprovalScope, Grant } from './schemas/approval.ts'
-import { Checkpoint, CheckpointDiff, CheckpointUsage, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
-import { Finding } from './schemas/finding.ts'
+import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
+import { AuditedFinding, Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
+import { ExplainedDecision, PolicyLayerRules, Replay } from './schemas/policy.ts'
 import { ProfileListing } from './schemas/profile.ts'
-import { HeldTool, PinnedServer } from './schemas/server.ts'
+import { Proposal, ProposedChange } from './schemas/proposal.ts'
+import { HeldTool, PinnedServer, RunningServer, ServerTool } from './schemas/server.ts'
 import { KillReport, Session } from './schemas/session.ts'
 import { Timestamp } from './schemas/time.ts'
 import { ToolCall } from './schemas/tool-call.ts'
@@ -29,6 +31,9 @@ const SecretName = z
   .string()
   .max(200)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*(\/[A-Za-z0-9][A-Za-z0-9._@-]*)*$/, 'letters, digits, . _ @ - and / between parts')
+
+/** Whose rules: a folder's and a profile's, both as their files stand; `draft` takes the place of the profile's text. */
+const PolicyQuestion = z.object({ cwd: z.string().max(4_096).optional(), profile: z.string().max(200).optional(), draft: z.string().max(262_144).optional() })
 
 const SessionStartParams = z.object({
   cwd: z.string().max(4_096),
@@ -54,6 +59,16 @@ export const COMMANDS = {
   'host/stop': command(nothing, nothing),
   /** Looks at everything that holds an agent on this machine, by trying it. */
   'host/examine': command(nothing, z.object({ findings: z.array(Finding) })),
+  /** How the agents of this machine, and of a project, are set up: what could go wrong. Reads and changes nothing. */
+  'host/audit': command(
+    z.object({ project: z.string().max(4_096).nullable() }),
+    z.object({ findings: z.array(AuditedFinding), read: z.number().int(), skipped: z.array(z.object({ file: z.string(), why: z.string() })) }),
+  ),
+  /** The folders in a folder, for choosing one; null is the user's home. */
+  'folder/list': command(
+    z.object({ path: z.string().max(4_096).nullable() }),
+    z.object({ path: z.string(), parent: z.string().nullable(), folders: z.array(z.object({ name: z.string(), hasGit: z.boolean() })), more: z.boolean() }),
+  ),
   /** A link that logs one browser in, once, for a minute: it opens the approvals page's origin and goes on to the dashboard. */
   'dashboard/open': command(nothing, z.object({ url: z.string(), expiresAt: Timestamp })),
   'profile/list': command(nothing, z.object({ profiles: z.array(ProfileListing) })),
@@ -61,6 +76,17 @@ export const COMMANDS = {
     z.object({ cwd: z.string().max(4_096), command: z.array(text).min(1).max(1_024), profile: z.string().max(200).optional() }),
     z.object({ agent: z.string(), adapter: z.string(), envNames: z.array(z.string()), sandbox: z.enum(['auto', 'off']), notices: z.array(z.string()) }),
   ),
+  'policy/rules': command(PolicyQuestion, z.object({ layers: z.array(PolicyLayerRules), notices: z.array(z.string()) })),
+  /** How one call would be decided; nothing runs. */
+  'policy/explain': command(PolicyQuestion.extend({ tool: z.string().min(1).max(256), input: z.unknown() }), ExplainedDecision),
+  /** Which past calls these rules would decide otherwise. Without `cwd`, each by the rules of its own folder. */
+  'policy/replay': command(PolicyQuestion.omit({ cwd: true }).extend({ sessionId: SessionId.optional() }), Replay),
+  /** Asks for a change that a person confirms: see ProposedChange. A newer one for the same thing takes the place of the older. */
+  'proposal/make': command(z.object({ change: ProposedChange }), Proposal),
+  'proposal/list': command(nothing, z.object({ proposals: z.array(Proposal) })),
+  'proposal/withdraw': command(z.object({ proposalId: ProposalId }), Proposal),
+  /** `hash` must equal the proposal's: the answer is for exactly what was shown. */
+  'proposal/decide': command(z.object({ proposalId: ProposalId, hash: z.string(), answer: z.enum(['apply', 'refuse']) }), Proposal),
   /** Starts a session and attaches this connection to its streams. */
   'session/start': command(SessionStartParams, Session),
   /** Attaches this connection to a session that a dashboard launched: what its terminal printed last, and from then on `session/output`. */
@@ -84,6 +110,11 @@ export const COMMANDS = {
   'checkpoint/diff': command(
     z.object({ sessionId: SessionId, from: CheckpointId, to: CheckpointId.nullable() }),
     z.object({ diff: CheckpointDiff, irreversible: z.array(Irreversible) }),
+  ),
+  /** One changed file's text in a checkpoint, and in a later one or now (null). `path` as the diff names it. */
+  'checkpoint/file': command(
+    z.object({ sessionId: SessionId, from: CheckpointId, to: CheckpointId.nullable(), path: z.string().min(1).max(4_096) }),
+    z.object({ before: FileSide, after: FileSide }),
   ),
   /** Of the whole folder only what the session changed; of chosen paths, relative to the root or absolute, everything. */
   'checkpoint/restore': command(
@@ -129,6 +160,12 @@ export const COMMANDS = {
   'server/list': command(nothing, z.object({ servers: z.array(PinnedServer) })),
   /** The tools of a server that are stopped, each with its definition before and now; at most 50 at a time. */
   'server/held': command(z.object({ key: z.string().max(128) }), z.object({ held: z.array(HeldTool) })),
+  /** The tools of a server that were accepted. */
+  'server/tools': command(z.object({ key: z.string().max(128) }), z.object({ tools: z.array(ServerTool) })),
+  /** Takes a tool from every agent, at once. Giving it back is a ProposedChange. */
+  'server/block': command(z.object({ key: z.string().max(128), tool: z.string().max(128) }), nothing),
+  /** The servers of the sessions that run. */
+  'server/running': command(nothing, z.object({ servers: z.array(RunningServer) })),
   'server/accept': command(
     z.object({ key: z.string().max(128), tools: z.array(z.object({ tool: z.string().max(128), hash: z.string().length(64) })).min(1).max(1_000) }),
     nothing,
@@ -143,6 +180,7 @@ export const EVENTS = {
   'session/output': z.object({ sessionId: SessionId, stream: z.enum(['terminal', 'stdout', 'stderr']), data: z.base64() }),
   'tool-call/changed': ToolCall,
   'approval/changed': ApprovalRequest,
+  'proposal/changed': Proposal,
   'ledger/appended': LedgerEntry,
   'alarm/raised': z.object({ sessionId: SessionId.nullable(), message: z.string() }),
 } as const

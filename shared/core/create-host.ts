@@ -32,6 +32,9 @@ import { createSealer } from './ledger/sealer.ts'
 import type { Paths } from './paths.ts'
 import { loadProfile } from './policy/load-profile.ts'
 import type { Clock, SecretStore } from './ports.ts'
+import { createProfileChange } from './proposals/profile-change.ts'
+import { createProposals } from './proposals/proposals.ts'
+import { createAcceptTools, createAllowTool } from './proposals/tool-changes.ts'
 import { processStartTime } from './process-info.ts'
 import { createAlarms } from './supervisor/alarms.ts'
 import { createDetachedViewers } from './supervisor/detached-viewers.ts'
@@ -294,9 +297,17 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     isForbiddenPeer,
   })
   opened.push(() => dashboard.close())
+  const proposals = createProposals({
+    clock,
+    ids: randomIds,
+    kinds: { profile: createProfileChange({ folder: paths.profiles, ledger }), 'accept-tools': createAcceptTools(toolPins), 'allow-tool': createAllowTool(toolPins) },
+    publish: (proposal) => hub.publish('proposal/changed', proposal),
+  })
   const dispatch = createDispatcher(
     createHandlers({
       paths,
+      broker,
+      proposals,
       clock,
       startedAt,
       ledger,

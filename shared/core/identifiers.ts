@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ApprovalId, CheckpointId, formatId, GrantId, SessionId, ToolCallId } from '../contract/ids.ts'
+import { ApprovalId, CheckpointId, formatId, GrantId, ProposalId, SessionId, ToolCallId } from '../contract/ids.ts'
 import type { Clock, IdSource } from './ports.ts'
 
 const random = (): Uint8Array => randomBytes(12)
@@ -10,6 +10,7 @@ export const randomIds: IdSource = {
   toolCall: () => ToolCallId.parse(formatId('call', random())),
   approval: () => ApprovalId.parse(formatId('apr', random())),
   grant: () => GrantId.parse(formatId('grt', random())),
+  proposal: () => ProposalId.parse(formatId('prp', random())),
   checkpoint: () => CheckpointId.parse(formatId('chk', random())),
 }
 

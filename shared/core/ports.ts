@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
-import type { ApprovalId, CheckpointId, GrantId, SessionId, ToolCallId } from '../contract/ids.ts'
-import type { Checkpoint, CheckpointDiff, CheckpointReason, CheckpointUsage, RestoreReport } from '../contract/schemas/checkpoint.ts'
+import type { ApprovalId, CheckpointId, GrantId, ProposalId, SessionId, ToolCallId } from '../contract/ids.ts'
+import type { Checkpoint, CheckpointDiff, CheckpointReason, CheckpointUsage, FileSide, RestoreReport } from '../contract/schemas/checkpoint.ts'
 import type { LedgerBody } from '../contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry, LedgerFilter, LedgerKind, LedgerVerification } from '../contract/schemas/ledger.ts'
 import type { ContainerKind } from '../contract/schemas/session.ts'
@@ -19,6 +19,7 @@ export interface IdSource {
   approval(): ApprovalId
   checkpoint(): CheckpointId
   grant(): GrantId
+  proposal(): ProposalId
 }
 
 /** Names and ages of kept secrets: all that ever leaves the store without being asked for by name. */
@@ -99,6 +100,8 @@ export interface CheckpointStore {
   list(sessionId: SessionId): Promise<readonly Checkpoint[]>
   /** What changed from one checkpoint to another, or to the present (`to: null`): then also who changed it, and so what a revert would do. */
   diff(params: { sessionId: SessionId; from: CheckpointId; to: CheckpointId | null }): Promise<CheckpointDiff>
+  /** A file's text in one checkpoint and in a later one, or now (`to: null`); never what a link leads to. */
+  file(params: { sessionId: SessionId; from: CheckpointId; to: CheckpointId | null; path: string }): Promise<{ before: FileSide; after: FileSide }>
   /**
    * Brings the tree back to `target`, after keeping the present state as a checkpoint of its own, and pushes that
    * onto the session's undo stack. Can be run again after an interruption. What someone else changed meanwhile stays.

@@ -101,3 +101,24 @@ test('no tool of a real server is held at first use', async () => {
   expect((await names((await harness.agent()).client)).length).toBeGreaterThan(10)
   expect(harness.alarms).toEqual([])
 })
+
+test('a tool that is switched off goes from every agent at once, stays off after a restart of the host, and comes back when it is given back', async () => {
+  define({ name: 'add', description: 'Adds.' }, { name: 'sub', description: 'Subtracts.' })
+  const client = await open()
+  expect(await names(client)).toEqual(['scripted__add', 'scripted__sub'])
+  const key = pins.list()[0]?.key ?? ''
+
+  const gone = namesBecome(client, ['scripted__sub'])
+  pins.switchTool(key, 'add', false)
+  await gone
+  await expect(client.callTool({ name: 'scripted__add' })).rejects.toThrow('Unknown tool')
+  expect(openPins().tools(key)).toEqual([
+    { tool: 'add', description: 'Adds.', allowed: false },
+    { tool: 'sub', description: 'Subtracts.', allowed: true },
+  ])
+
+  const back = namesBecome(client, ['scripted__add', 'scripted__sub'])
+  pins.switchTool(key, 'add', true)
+  await back
+  expect(() => pins.switchTool(key, 'none', false)).toThrow('no tool none')
+})

@@ -207,6 +207,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     },
     undo: () => Promise.resolve(report()),
     diff: () => Promise.reject(new Error('not in these tests')),
+    file: () => Promise.reject(new Error('not in these tests')),
     pin: () => Promise.reject(new Error('not in these tests')),
     mark: () => Promise.resolve(),
     usage: () => Promise.resolve([]),

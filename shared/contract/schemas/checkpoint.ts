@@ -63,6 +63,10 @@ export const CheckpointDiff = z.object({
 })
 export type CheckpointDiff = z.infer<typeof CheckpointDiff>
 
+/** One side of a file: its text, or why it is not shown; null for a file that is not there. */
+export const FileSide = z.union([z.object({ text: z.string() }), z.object({ hidden: z.enum(['binary', 'too long', 'a link', 'not a file']) })]).nullable()
+export type FileSide = z.infer<typeof FileSide>
+
 /** A tool call whose effect no checkpoint takes back. */
 export const Irreversible = z.object({ at: Timestamp, tool: z.string(), what: z.string() })
 export type Irreversible = z.infer<typeof Irreversible>

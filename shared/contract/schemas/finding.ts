@@ -11,3 +11,16 @@ export const Finding = z.object({
   todo: z.string().nullable(),
 })
 export type Finding = Readonly<z.infer<typeof Finding>>
+
+/** One thing that could go wrong with agents as they are set up, where it stands, and what to do. Holds no secret. */
+export const AuditedFinding = z.object({
+  rule: z.string(),
+  severity: z.enum(['high', 'medium', 'low']),
+  threat: z.string(),
+  file: z.string().nullable(),
+  line: z.number().int().nullable(),
+  what: z.string(),
+  why: z.string(),
+  fix: z.string(),
+})
+export type AuditedFinding = z.infer<typeof AuditedFinding>

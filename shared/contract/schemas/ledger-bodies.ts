@@ -137,6 +137,10 @@ export const LEDGER_BODIES = {
   'server/pinned': z.looseObject({ server: text, launch: text }),
   'server/held': z.looseObject({ server: text, launch: text }),
   'server/accepted': z.looseObject({ server: text, launch: text }),
+  /** A tool that no agent may use any more, or may again. */
+  'server/switched': z.looseObject({ server: text, launch: text, tool: text, allowed: z.boolean() }),
+  /** By a person's word on the approvals page; before is null for a new one. */
+  'profile/changed': z.looseObject({ profile: text, before: hash.nullable(), after: hash, wider: z.array(text), via: text }),
   /** The first connection of a session to a host and port. */
   'network/reached': z.looseObject({ host: text, port: count }),
   'network/refused': z.looseObject({ host: text, port: count, reason: text.optional() }),

@@ -28,6 +28,8 @@ export const LedgerKind = z.enum([
   'server/pinned',
   'server/held',
   'server/accepted',
+  'server/switched',
+  'profile/changed',
   'secret/changed',
   'alarm/raised',
   'ledger/began',

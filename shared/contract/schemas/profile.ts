@@ -73,6 +73,8 @@ export const ProfileListing = z.object({
   /** null when it names none, or cannot be read. */
   agent: z.string().nullable(),
   text: z.string().nullable(),
+  /** SHA-256 of the whole text, which a change of it must name; null where it cannot be read. */
+  hash: z.string().nullable(),
   /** Why no session starts with it; null when it is valid. */
   problem: z.string().nullable(),
 })

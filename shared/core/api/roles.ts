@@ -20,6 +20,15 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'dashboard/open': owner,
   'profile/list': dashboard,
   'profile/resolve': dashboard,
+  'host/audit': dashboard,
+  'folder/list': dashboard,
+  'policy/rules': dashboard,
+  'policy/explain': dashboard,
+  'policy/replay': dashboard,
+  'proposal/make': dashboard,
+  'proposal/list': everyone,
+  'proposal/withdraw': everyone,
+  'proposal/decide': approver,
   'session/start': dashboard,
   'session/attach': dashboard,
   'session/input': dashboard,
@@ -34,6 +43,7 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'checkpoint/list': dashboard,
   'checkpoint/create': dashboard,
   'checkpoint/diff': dashboard,
+  'checkpoint/file': dashboard,
   'checkpoint/restore': dashboard,
   'checkpoint/pin': dashboard,
   'checkpoint/usage': dashboard,
@@ -52,6 +62,9 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'secret/remove': dashboard,
   'server/list': dashboard,
   'server/held': dashboard,
+  'server/tools': dashboard,
+  'server/block': dashboard,
+  'server/running': dashboard,
   'server/accept': owner,
   'event/subscribe': everyone,
 }
@@ -59,6 +72,6 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
 /** Throws HoldfastError `unauthorised` when this role may not give this command. */
 export const authoriseRole = (role: Role, command: CommandName): void => {
   if (ALLOWED[command].includes(role)) return
-  const where = role === 'dashboard' && command === 'approval/decide' ? 'Answer it on the approvals page, or with: holdfast approve' : 'Use the command line for it.'
+  const where = role === 'dashboard' && (command === 'approval/decide' || command === 'proposal/decide') ? 'Answer it on the approvals page.' : 'Use the command line for it.'
   throw new HoldfastError('unauthorised', `This page may not do ${command}. ${where}`)
 }

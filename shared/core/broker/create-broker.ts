@@ -8,6 +8,7 @@ import type { ClientCapabilities } from '@modelcontextprotocol/client'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpConfig } from '../../contract/schemas/mcp-config.ts'
+import type { RunningServer } from '../../contract/schemas/server.ts'
 import { parseServerBoundary } from '../../domain/boundary/server-boundary.ts'
 import type { Clock, Container, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import { readToken, serveDownstream } from './downstream-connection.ts'
@@ -97,6 +98,8 @@ export interface Broker {
   openSession(params: BrokerSessionParams): Promise<BrokerSession>
   /** Starts anew, in every session, the servers that are given this secret: see SecretStore. */
   secretChanged(name: string): void
+  /** The servers of every open session, as they are now. */
+  running(): RunningServer[]
   /** Whether a process, by its id in the host's view, belongs to a server: no such process may decide anything. */
   isInsideServer(pid: number): Promise<boolean>
 }
@@ -106,6 +109,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
   const timing = { ...TIMING, ...deps.timing }
   const containers = new Set<Container>()
   const compared = new Set<string>()
+  const open = new Set<() => RunningServer[]>()
   /** Who is given which secret, by session. */
   const holders = new Set<{ readonly secrets: readonly string[]; restart(): void }>()
 
@@ -113,6 +117,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
     secretChanged: (name) => {
       for (const holder of holders) if (holder.secrets.includes(name)) holder.restart()
     },
+    running: () => [...open].flatMap((servers) => servers()),
     isInsideServer: async (pid) => {
       for (const container of containers) if (await container.contains(pid)) return true
       return false
@@ -183,6 +188,8 @@ export const createBroker = (deps: BrokerDeps): Broker => {
       const stopListening = deps.toolPins.onAccepted(() => {
         for (const upstream of configured) upstream.reviewTools()
       })
+      const running = () => configured.map((upstream) => ({ ...upstream.status(), sessionId, log: upstream.log() }))
+      open.add(running)
       const serverStates = (): UpstreamStatus[] => configured.map((upstream) => upstream.status())
       const readStatus = () => ({ agent, sessionId, ...deps.status(sessionId), servers: serverStates() })
       upstreams.push(createStatusTool(readStatus), ...configured)
@@ -233,6 +240,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         started,
         close: async (urgency) => {
           closed = true
+          open.delete(running)
           stopListening()
           for (const holder of own) holders.delete(holder)
           clearTimeout(giveUp)

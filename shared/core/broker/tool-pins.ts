@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpServerConfig } from '../../contract/schemas/mcp-config.ts'
-import { HeldTool, PinnedPackage, PinnedServer } from '../../contract/schemas/server.ts'
+import { HeldTool, PinnedPackage, PinnedServer, type ServerTool } from '../../contract/schemas/server.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import { type OtherServer, reviewTool } from '../../domain/tool-review.ts'
 import { asFileFault } from '../file-fault.ts'
@@ -33,7 +33,11 @@ export interface ToolPins {
   held(key: string): HeldTool[]
   /** From now on these very definitions may be used. Throws HoldfastError `not-found` when one is not, or no longer, held. */
   accept(key: string, tools: readonly { readonly tool: string; readonly hash: string }[]): void
-  /** Calls back after every acceptance, until the returned function is called. */
+  /** The tools that were accepted, by name, and whether agents may use them. Throws HoldfastError `not-found`. */
+  tools(key: string): ServerTool[]
+  /** Takes an accepted tool from every agent, or gives it back. Throws HoldfastError `not-found`. */
+  switchTool(key: string, tool: string, allowed: boolean): void
+  /** Calls back after every acceptance and switch, until the returned function is called. */
   onAccepted(listener: () => void): () => void
 }
 
@@ -52,6 +56,8 @@ const Pin = z.object({ hash: z.string(), definition: z.string() })
 const ServerPins = PinnedServer.omit({ package: true, tools: true, held: true }).extend({
   tools: z.record(z.string(), Pin),
   held: z.record(z.string(), HeldTool),
+  /** Accepted, and switched off by hand. */
+  blocked: z.array(z.string()).optional(),
 })
 type ServerPins = z.infer<typeof ServerPins>
 const PinsFile = z.object({ version: z.literal(1), servers: z.record(z.string(), ServerPins), packages: z.record(z.string(), PinnedPackage) })
@@ -67,6 +73,12 @@ export const serverIdentity = (name: string, config: McpServerConfig): ServerIde
 
 /** SHA-256 of a definition as its server gives it. */
 export const definitionHash = (tool: Tool): string => sha256(canonicalJson(tool))
+
+/** What a definition says of itself, in one line. */
+const descriptionOf = (definition: string): string => {
+  const { description } = JSON.parse(definition) as { description?: unknown }
+  return typeof description === 'string' ? description.replaceAll(/\s+/g, ' ').slice(0, 500) : ''
+}
 
 /**
  * Keeps, for each server, which definitions of its tools were accepted. A file that cannot be read is an error and not
@@ -126,7 +138,7 @@ export const createToolPins = ({ file, clock, ledger, raiseAlarm }: ToolPinsDeps
       for (const tool of tools) {
         const held = review(pins, tool, known === undefined, others)
         if (held === null) {
-          admitted.push(tool)
+          if (pins.blocked?.includes(tool.name) !== true) admitted.push(tool)
           delete pins.held[tool.name]
         } else if (pins.held[tool.name]?.hash !== held.hash) {
           newlyHeld.push(held)
@@ -159,7 +171,7 @@ export const createToolPins = ({ file, clock, ledger, raiseAlarm }: ToolPinsDeps
       save()
     },
     list: () =>
-      [...load().values()].map(({ tools, held, ...server }) => ({
+      [...load().values()].map(({ tools, held, blocked: _blocked, ...server }) => ({
         ...server,
         package: loadAll().packages.get(server.key) ?? null,
         tools: Object.keys(tools).length,
@@ -176,6 +188,20 @@ export const createToolPins = ({ file, clock, ledger, raiseAlarm }: ToolPinsDeps
         delete pins.held[tool]
       }
       ledger.append('server/accepted', null, { server: pins.name, launch: pins.launch, tools: accepted.map(({ tool, hash }) => ({ tool, hash })) })
+      load().set(key, pins)
+      save()
+      for (const listener of listeners) listener()
+    },
+    tools: (key) => {
+      const { tools, blocked } = find(key)
+      return Object.entries(tools).map(([tool, { definition }]) => ({ tool, description: descriptionOf(definition), allowed: blocked?.includes(tool) !== true }))
+    },
+    switchTool: (key, tool, allowed) => {
+      const pins = structuredClone(find(key))
+      if (!Object.hasOwn(pins.tools, tool)) throw new HoldfastError('not-found', `The server ${pins.name} has no tool ${tool} that was accepted.`)
+      const others = (pins.blocked ?? []).filter((one) => one !== tool)
+      pins.blocked = allowed ? others : [...others, tool]
+      ledger.append('server/switched', null, { server: pins.name, launch: pins.launch, tool, allowed })
       load().set(key, pins)
       save()
       for (const listener of listeners) listener()

@@ -31,6 +31,7 @@ export const attachHttpServer = (launch: HttpLaunch, who: { readonly agent: stri
   return {
     transport,
     ended,
+    said: () => '',
     stop: async () => {
       await transport.terminateSession().catch(() => {})
       end('was closed')

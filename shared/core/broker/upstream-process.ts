@@ -6,7 +6,7 @@ const STDIN_GRACE_MS = 1_500
 const TERM_GRACE_MS = 1_500
 /** How long output may still arrive after the command has ended, held open by something that it left. */
 const DRAIN_MS = 250
-const STDERR_TAIL = 2_048
+const STDERR_TAIL = 16_384
 
 export type Urgency = 'gently' | 'at-once'
 
@@ -15,6 +15,8 @@ export interface UpstreamProcess {
   readonly transport: Transport
   /** Resolves, never rejects, with how it ended (unredacted), once nothing of it is left. */
   readonly ended: Promise<string>
+  /** The end of what it wrote to its standard error (unredacted). */
+  said(): string
   /** Closes its input, then SIGTERM, then kills all of its container, each after a grace time; at once, the last alone. */
   stop(urgency: Urgency): Promise<KillProof>
 }
@@ -51,6 +53,7 @@ export const attachUpstreamProcess = (container: Container): UpstreamProcess => 
     // By these two the SDK knows stdio, where a server that does not answer yet is no fault.
     transport: Object.assign(createLineTransport(stdout, stdin, () => stdin.end()), { pid: container.pid, stderr: null }),
     ended,
+    said: () => said,
     stop: async (urgency) => {
       if (urgency === 'gently') {
         stdin.end()

@@ -70,6 +70,8 @@ export interface UpstreamOffer {
 
 /** A server of the user's. */
 export interface UpstreamServer extends Upstream {
+  /** The end of what its newest life wrote to standard error, without known secrets. */
+  log(): string
   offer(): UpstreamOffer
   /** Any other request. Rejects as `call` does. */
   request<Method extends RequestMethod>(
@@ -255,6 +257,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     name: deps.name,
     boundary: deps.boundary,
     status: () => ({ name: deps.name, state, message, tools: tools.length }),
+    log: () => deps.redactor.text(running?.said() ?? ''),
     tools: () => tools,
     firstStart: firstStart.promise,
     reviewTools: () => {

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { CheckpointId, SessionId } from '../../contract/ids.ts'
 import type { CheckpointReason, RestoreReport } from '../../contract/schemas/checkpoint.ts'
@@ -9,6 +10,7 @@ import { createActivity, foldersOf } from './activity.ts'
 import { toText } from './byte-path.ts'
 import { describeDifference } from './differences.ts'
 import { measureUse } from './disk-use.ts'
+import { keptText, presentText } from './file-text.ts'
 import { explain } from './git.ts'
 import { findAllAreas, gitHomes, isForeignGit, shownPath, storedPath, type Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
@@ -157,6 +159,18 @@ export const createCheckpointStore = (deps: {
         const now = await look(before.areas, before.tree)
         const { alone, shared } = await attribute(project, before, now)
         return { from, to, ...(await describeDifference(project, before, now, (path) => (alone.has(path) ? 'other' : shared.has(path) ? 'both' : 'session'))) }
+      }),
+
+    file: ({ sessionId, from, to, path }) =>
+      inTurnOf(sessionId, `reading ${path}`, async () => {
+        const first = records.get(sessionId, from)
+        const project = await projectOf(first.areas)
+        const stored = storedPath(first.areas, path)
+        const before = await keptText(project, first.tree, stored)
+        const after = to === null ? presentText(first.areas, stored) : await keptText(project, records.get(sessionId, to).tree, stored)
+        // What did not change is none of a page's business.
+        if (isDeepStrictEqual(before, after) && before !== null && 'text' in before) throw new HoldfastError('not-found', `${path} has not changed.`)
+        return { before, after }
       }),
 
     revert: ({ sessionId, target, paths }) =>

@@ -1,13 +1,17 @@
+import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProfileListing } from '../../contract/schemas/profile.ts'
-import { parseProfileText, readProfileText } from './read-profile-file.ts'
+import { parseProfileText } from '../../domain/profile-text.ts'
+import { readProfileText } from './read-profile-file.ts'
 
 /** As many as an answer can hold. */
 const MAX_PROFILES = 100
 const MAX_SHOWN_CHARACTERS = 65_536
 
 const EXTENSION = '.yaml'
+
+const hashOf = (text: string | null): string | null => (text === null ? null : createHash('sha256').update(text).digest('hex'))
 
 const shown = (text: string | null): string | null => text?.slice(0, MAX_SHOWN_CHARACTERS) ?? null
 
@@ -22,9 +26,9 @@ export const listProfiles = async (folder: string): Promise<ProfileListing[]> =>
       try {
         text = await readProfileText(path)
         const agent = text === null ? null : (parseProfileText(path, 'user', text).profile.agent ?? null)
-        return { name, path, agent, text: shown(text), problem: null }
+        return { name, path, agent, text: shown(text), hash: hashOf(text), problem: null }
       } catch (error) {
-        return { name, path, agent: null, text: shown(text), problem: error instanceof Error ? error.message : String(error) }
+        return { name, path, agent: null, text: shown(text), hash: hashOf(text), problem: error instanceof Error ? error.message : String(error) }
       }
     }),
   )

@@ -4,7 +4,8 @@ import { HoldfastError } from '../../contract/errors.ts'
 import { NetworkMode, type ProfileFile } from '../../contract/schemas/profile.ts'
 import { BUILT_IN_LAYER } from '../../domain/policy-evaluate.ts'
 import { type AgentProfile, DEFAULT_MODEL_KEY, type ProfileLimits } from './agent-profile.ts'
-import { type ReadProfile, readProfileFile } from './read-profile-file.ts'
+import { parseProfileText, type ReadProfile } from '../../domain/profile-text.ts'
+import { readProfileFile } from './read-profile-file.ts'
 
 export interface LoadProfileParams {
   /** The project's folder, absolute. */
@@ -15,6 +16,8 @@ export interface LoadProfileParams {
   readonly name?: string | undefined
   /** The command to run; when empty, the profile's. */
   readonly command: readonly string[]
+  /** Takes the place of the text of the named profile, to try it out. */
+  readonly draft?: string | undefined
 }
 
 const DEFAULT_COMMAND = ['claude']
@@ -111,8 +114,9 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
  * With neither file there is a built-in default. Throws HoldfastError `profile-invalid`, saying file, line, column,
  * field and what would be valid; nothing of a broken file is used.
  */
-export const loadProfile = async ({ cwd, configFolder, name, command }: LoadProfileParams): Promise<AgentProfile> => {
-  const user = await readNamed(join(configFolder, 'profiles'), name)
+export const loadProfile = async ({ cwd, configFolder, name, command, draft }: LoadProfileParams): Promise<AgentProfile> => {
+  const folder = join(configFolder, 'profiles')
+  const user = draft === undefined ? await readNamed(folder, name) : parseProfileText(join(folder, `${name ?? 'draft'}.yaml`), 'user', draft)
   const project = await readProfileFile(join(cwd, 'holdfast.yaml'), 'project')
   const mine = user?.profile ?? {}
   const theirs = project?.profile ?? {}

@@ -25,8 +25,9 @@ import type { DashboardServer } from '../../transports/dashboard-server.ts'
 import { VERSION } from '../../version.ts'
 import type { Connection, Handlers } from '../dispatcher.ts'
 import type { EventHub } from '../event-hub.ts'
+import { createDashboardHandlers, shellOf, type DashboardHandlerDeps } from './dashboard-handlers.ts'
 
-export interface HandlerDeps {
+export interface HandlerDeps extends DashboardHandlerDeps {
   readonly paths: Paths
   readonly clock: Clock
   readonly startedAt: number
@@ -94,6 +95,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     throw new HoldfastError('unauthorised', `Session ${sessionId} was not launched from a dashboard: type where it was started.`)
   }
   return {
+    ...createDashboardHandlers(deps),
     'host/info': () => ({
       version: VERSION,
       pid: process.pid,
@@ -156,10 +158,8 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'checkpoint/usage': async () => ({ projects: [...(await deps.checkpoints.usage())] }),
     'tool-call/list': ({ sessionId }) => ({ toolCalls: [...deps.gate.list(sessionId)] }),
     'approval/list': () => ({ requests: [...approvals.waiting()] }),
-    'approval/decide': ({ approvalId, bindingHash, answer, scope, reason }, { role, peerPid }) => {
-      const via = peerPid === null ? role : `${role}, process ${peerPid}`
-      return approvals.decide({ approvalId, bindingHash, answer, scope: scope ?? 'once', reason: reason ?? null, via })
-    },
+    'approval/decide': ({ approvalId, bindingHash, answer, scope, reason }, connection) =>
+      approvals.decide({ approvalId, bindingHash, answer, scope: scope ?? 'once', reason: reason ?? null, via: shellOf(connection) }),
     'grant/list': () => ({ grants: [...approvals.grants.list()] }),
     'grant/revoke': ({ grantId }) => approvals.grants.revoke(grantId),
     'ledger/read': ({ after, last, ...query }) => {

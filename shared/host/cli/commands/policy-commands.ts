@@ -3,13 +3,14 @@ import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { HoldfastError } from '../../../contract/errors.ts'
+import type { ReplayDifference } from '../../../contract/schemas/policy.ts'
 import { type Policy, ProfileFile } from '../../../contract/schemas/profile.ts'
-import type { PolicyDecision, PolicyEffect } from '../../../contract/schemas/tool-call.ts'
 import { resolvePaths } from '../../../core/paths.ts'
 import { loadProfile } from '../../../core/policy/load-profile.ts'
+import { createReplay } from '../../../core/policy/replay.ts'
 import { readProfileFile } from '../../../core/policy/read-profile-file.ts'
-import { createPastCallReader, type PastCall } from '../../../domain/past-calls.ts'
 import { judgeCall } from '../../../domain/judge-call.ts'
+import { explainedDecision } from '../../../domain/explained-decision.ts'
 import { inputLines } from '../../../domain/describe.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { examples, outputOf } from '../program-output.ts'
@@ -21,8 +22,6 @@ const MAX_INPUT_BYTES = 8 * 1024 * 1024
 /** Few enough that an answer of the longest entries fits one frame. */
 const ENTRIES_A_PAGE = 25
 
-const STRICTNESS: Readonly<Record<PolicyEffect, number>> = { allow: 0, ask: 1, deny: 2 }
-
 const policyFor = async (cwd: string, profile: string | undefined): Promise<Policy> =>
   (await loadProfile({ cwd, configFolder: resolvePaths(process.env).config, name: profile, command: [] })).policy
 
@@ -33,15 +32,6 @@ const parseInput = (text: string): unknown => {
     throw new HoldfastError('bad-params', `The tool's input is not JSON: ${error instanceof Error ? error.message : String(error)}. Give an object, such as {"command":"ls"}.`)
   }
 }
-
-/** Which layer's rule it was: the decision says where the rule stands. */
-const layerOf = (policy: Policy, source: string): string =>
-  policy.layers.find(({ rules }) => rules.some((rule) => rule.source === source))?.origin ?? 'built-in'
-
-const explained = (policy: Policy, decision: PolicyDecision) => ({
-  ...decision,
-  rules: decision.rules.map((rule) => ({ ...rule, layer: layerOf(policy, rule.source) })),
-})
 
 const addCheck = (policy: Command): void => {
   policy
@@ -79,7 +69,7 @@ const addExplain = (policy: Command): void => {
       if (options.input === undefined) noteReading("the tool's input")
       const input = parseInput(options.input ?? (await readAll(MAX_INPUT_BYTES)))
       const rules = await policyFor(cwd, options.profile)
-      const decision = explained(rules, judgeCall({ policy: rules, tool: options.tool, input, cwd, home: homedir() }))
+      const decision = explainedDecision(rules, judgeCall({ policy: rules, tool: options.tool, input, cwd, home: homedir() }))
       const { effect, classification } = decision
       outputOf(self).result({ tool: options.tool, input, cwd, ...decision }, [
         `${effect.toUpperCase()}: ${visibleText(options.tool)} in ${visibleText(cwd)}`,
@@ -91,11 +81,7 @@ const addExplain = (policy: Command): void => {
     })
 }
 
-interface Difference extends PastCall {
-  readonly now: PolicyDecision
-}
-
-const differenceLines = ({ toolCallId, tool, input, was, now }: Difference): string[] => [
+const differenceLines = ({ toolCallId, tool, input, was, now }: ReplayDifference): string[] => [
   `${was} → ${now.effect}  ${toolCallId}  ${visibleText(tool)} (${now.classification.class})`,
   ...inputLines(input).slice(0, 3).map((line) => `    ${line}`),
   ...now.rules.filter(({ effect }) => effect === now.effect).map((rule) => `    by ${rule.effect} ${visibleText(rule.rule)} (${visibleText(rule.source)})`),
@@ -111,34 +97,17 @@ const addReplay = (policy: Command): void => {
     .addHelpText('after', examples('holdfast policy replay', 'holdfast policy replay --profile strict --json'))
     .action(async (options: { profile?: string; session?: string }, self: Command) => {
       const session = options.session === undefined ? {} : { sessionId: parseSessionId(options.session) }
-      const read = createPastCallReader()
-      const policies = new Map<string, Policy>()
-      const counts = { calls: 0, same: 0, stricter: 0, laxer: 0, incomplete: 0 }
-      const differences: Difference[] = []
-      const judge = async (call: PastCall): Promise<void> => {
-        const { cwd, tool, input, was } = call
-        const rules = policies.get(cwd) ?? (await policyFor(cwd, options.profile))
-        policies.set(cwd, rules)
-        const now = judgeCall({ policy: rules, tool, input, cwd, home: homedir() })
-        const change = STRICTNESS[now.effect] - STRICTNESS[was]
-        counts[change === 0 ? 'same' : change > 0 ? 'stricter' : 'laxer'] += 1
-        if (change !== 0) differences.push({ ...call, now })
-      }
+      const replay = createReplay((cwd) => policyFor(cwd, options.profile), homedir())
       await withHost(async (client) => {
         for (let after = 0; ; ) {
           const { entries } = await client.call('ledger/read', { after, last: ENTRIES_A_PAGE, ...session })
-          for (const entry of entries) {
-            const call = read(entry)
-            if (call === null) continue
-            counts.calls += 1
-            if (call === 'incomplete') counts.incomplete += 1
-            else await judge(call)
-          }
+          for (const entry of entries) await replay.take(entry)
           const last = entries.at(-1)
           if (last === undefined) return
           after = last.sequence
         }
       })
+      const { differences, ...counts } = replay.result()
       outputOf(self).result({ ...counts, differences }, [
         ...differences.flatMap(differenceLines),
         `${counts.calls} calls: ${counts.same} decided alike, ${counts.stricter} more strictly, ${counts.laxer} less strictly, ${counts.incomplete} not recorded whole.`,

@@ -1,0 +1,43 @@
+import { lstatSync } from 'node:fs'
+import type { FileSide } from '../../contract/schemas/checkpoint.ts'
+import { toNative } from './byte-path.ts'
+import { areaOf, realPath, type Areas } from './layout.ts'
+import { createReach } from './place.ts'
+import type { Project } from './project.ts'
+import { readPlain } from './read-plain.ts'
+
+/** Longest text that is shown, in bytes. */
+const MAX_TEXT_BYTES = 512 * 1024
+
+const sideOf = (bytes: Buffer): FileSide => {
+  if (bytes.includes(0)) return { hidden: 'binary' }
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }
+  } catch {
+    return { hidden: 'binary' }
+  }
+}
+
+/** The text of a stored path in a kept tree; null when it is not there. */
+export const keptText = async (project: Project, tree: string, stored: string): Promise<FileSide> => {
+  const [listed = ''] = (await project.run({ args: ['ls-tree', '-z', '-l', tree, '--', stored], env: project.withMirror() })).split('\0')
+  const [mode, type, oid = '', size] = (listed.split('\t')[0] ?? '').split(/\s+/)
+  if (listed === '') return null
+  if (mode === '120000') return { hidden: 'a link' }
+  if (type !== 'blob') return { hidden: 'not a file' }
+  if (Number(size) > MAX_TEXT_BYTES) return { hidden: 'too long' }
+  return sideOf(Buffer.from(await project.run({ args: ['cat-file', 'blob', oid], env: project.withMirror() }), 'latin1'))
+}
+
+/** The text of a stored path as it is now; never what lies behind a link, on the way or at its end. */
+export const presentText = (areas: Areas, stored: string): FileSide => {
+  const reaches = createReach((path) => areaOf(areas, path))
+  const real = realPath(areas, stored)
+  const stat = lstatSync(toNative(real), { throwIfNoEntry: false })
+  if (stat === undefined || !reaches(stored, real)) return null
+  if (stat.isSymbolicLink()) return { hidden: 'a link' }
+  if (!stat.isFile()) return { hidden: 'not a file' }
+  if (stat.size > MAX_TEXT_BYTES) return { hidden: 'too long' }
+  const bytes = readPlain(real, MAX_TEXT_BYTES)
+  return bytes === null ? { hidden: 'not a file' } : sideOf(Buffer.from(bytes, 'latin1'))
+}
