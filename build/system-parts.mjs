@@ -13,6 +13,7 @@ const PARTS = [
   { program: 'gnome-keyring-daemon', debian: 'gnome-keyring', usedBy: ['integration', 'security', 'e2e'] },
   { program: 'dbus-run-session', debian: 'dbus', usedBy: ['integration', 'security', 'e2e'] },
   { program: 'secret-tool', debian: 'libsecret-tools', usedBy: ['integration', 'security', 'e2e'] },
+  { program: 'pg_ctlcluster', debian: 'postgresql', usedBy: ['integration'] },
   { program: 'tmux', debian: 'tmux', usedBy: ['e2e'] },
   { program: 'chromium', debian: 'chromium', usedBy: ['e2e/browser', 'e2e/electron'] },
   { program: 'Xvfb', debian: 'xvfb', usedBy: ['e2e/electron'] },

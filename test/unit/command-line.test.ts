@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Command, CommanderError } from 'commander'
+import type { Command, CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../shared/host/cli/program.ts'
 
@@ -16,7 +16,8 @@ const run = async (args: readonly string[]) => {
   const redirect = (command: Command): void => command.configureOutput(output).commands.forEach(redirect)
   redirect(program)
   const error = await program.parseAsync(args, { from: 'user' }).then(() => null, (fault: unknown) => fault)
-  return { exitCode: error instanceof CommanderError ? error.exitCode : null, stdout, stderr }
+  // Packages of the tests may bring a commander of their own: its classes are others.
+  return { exitCode: error instanceof Error && error.name === 'CommanderError' ? (error as CommanderError).exitCode : null, stdout, stderr }
 }
 
 describe('the command line', () => {
