@@ -105,6 +105,29 @@ const toParts = (model: string, usage: UsageRecord): UsagePart[] => {
   return [...(explains ? sampled : [{ model, tokens: whole }]), ...extra]
 }
 
+const toMessageUsage = (message: z.infer<typeof Message>, requestModel: string): MessageUsage => {
+  const { usage } = message
+  const model = message.model ?? requestModel
+  return {
+    messageId: message.id ?? null,
+    model,
+    parts: toParts(model, usage),
+    terms: {
+      webSearches: usage.server_tool_use?.web_search_requests ?? 0,
+      standard:
+        (usage.speed ?? 'standard') === 'standard' && (usage.service_tier ?? 'standard') === 'standard',
+      usOnly: usage.inference_geo === 'us',
+    },
+    stopReason: message.stop_reason ?? null,
+  }
+}
+
+/** What a whole message was billed for; null for what is no message of the Messages API. */
+export const usageOfMessage = (value: unknown): MessageUsage | null => {
+  const message = Message.safeParse(value)
+  return message.success ? toMessageUsage(message.data, '') : null
+}
+
 const withoutNulls = <Value extends object>(value: Value): Partial<Value> =>
   Object.fromEntries(
     Object.entries(value).filter(([, part]) => part !== null && part !== undefined),
@@ -178,21 +201,7 @@ export const createMessageUsageReader = (params: {
         usage: { ...message.usage, ...withoutNulls(answer.data.usage) },
       }
     }
-    if (message === null) return
-    const { usage } = message
-    const model = message.model ?? params.requestModel
-    params.onUsage({
-      messageId: message.id ?? null,
-      model,
-      parts: toParts(model, usage),
-      terms: {
-        webSearches: usage.server_tool_use?.web_search_requests ?? 0,
-        standard:
-          (usage.speed ?? 'standard') === 'standard' && (usage.service_tier ?? 'standard') === 'standard',
-        usOnly: usage.inference_geo === 'us',
-      },
-      stopReason: message.stop_reason ?? null,
-    })
+    if (message !== null) params.onUsage(toMessageUsage(message, params.requestModel))
   }
 
   const line = createBoundedBuffer()

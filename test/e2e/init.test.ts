@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -78,6 +78,30 @@ describe("a project's own boundaries and servers", () => {
     expect(stdout).toContain('GITHUB_TOKEN_SECRET: agent/github-pat')
     expect(stdout).toContain('Nothing was written.')
     expect([existsSync(join(project, 'holdfast.yaml')), existsSync(userFile())]).toEqual([false, false])
+  })
+})
+
+describe('what was done in a project before', () => {
+  const remember = (session: string, ...names: string[]): void => {
+    const transcripts = join(folder, 'home', '.claude', 'projects', realpathSync(project).replaceAll(/[^A-Za-z0-9]/g, '-'))
+    mkdirSync(transcripts, { recursive: true })
+    const content = names.map((name, index) => ({ type: 'tool_use', id: `${session}-${index}`, name, input: {} }))
+    const message = { id: session, type: 'message', role: 'assistant', model: 'claude-opus-4-1', content, usage: { input_tokens: 100_000, output_tokens: 2_000 } }
+    writeFileSync(join(transcripts, `${session}.jsonl`), `{"type":"summary"}\n${JSON.stringify({ type: 'assistant', cwd: realpathSync(project), sessionId: session, message })}\n`)
+  }
+
+  it('becomes the tools that a server has and the spend cap, and a server that nobody used is named', async () => {
+    useExamples()
+    for (const session of ['s1', 's2', 's3']) remember(session, 'Read', 'mcp__database-readonly__query', 'mcp__database-readonly__ex*', 'mcp__elsewhere__run')
+    const { stdout } = holdfast('init', '--yes')
+    const profile = await loaded()
+    const { mcpServers } = await loadServers(profile)
+    expect(mcpServers['database-readonly']?.tools).toEqual({ query: true })
+    expect(mcpServers['github-scoped']?.tools).toBeUndefined()
+    expect(profile.limits.spendUsd).toBe(4)
+    expect(stdout).toContain('The server database-readonly has only the tools that 3 past sessions here used: query. Add others to its tools.')
+    expect(stdout).toContain('The server github-scoped was used in none of 3 past sessions here: take it out unless this agent needs it.')
+    expect(stdout).toContain('The spend cap is $4: the dearest of 3 past sessions here came to about $1.65 at list price.')
   })
 })
 

@@ -6,6 +6,7 @@ import { parseMcpConfig } from '../../contract/schemas/mcp-config.ts'
 import { readBoundaries } from '../../domain/onboarding/boundaries.ts'
 import type { ProjectFacts } from '../../domain/onboarding/propose-profile.ts'
 import { DEFAULT_MODEL_KEY } from '../policy/agent-profile.ts'
+import { readTranscripts } from './read-transcripts.ts'
 
 const MAX_BYTES = 1_048_576
 const INSTRUCTIONS = ['CLAUDE.md', join('.claude', 'CLAUDE.md'), 'AGENTS.md']
@@ -60,10 +61,10 @@ const repositoryOf = (config: string | null): string | null => {
 }
 
 /**
- * What lies in a project and says how its agent should be held: boundaries, servers, package manager, origin. Runs
- * nothing. Throws HoldfastError `profile-invalid` for a file that is there and cannot be understood.
+ * What lies in a project and says how its agent should be held: boundaries, servers, package manager, origin; and what
+ * Claude Code, whose configuration folder is named, did here before. Runs nothing. Throws HoldfastError `profile-invalid` for a file that is there and cannot be understood.
  */
-export const readProject = async (cwd: string): Promise<ProjectFacts> => {
+export const readProject = async (cwd: string, claudeFolder: string): Promise<ProjectFacts> => {
   const hidden = await readText(cwd, '.mcp.json')
   const mcp = hidden ?? (await readText(cwd, 'mcp.json'))
   const boundaries = []
@@ -76,5 +77,6 @@ export const readProject = async (cwd: string): Promise<ProjectFacts> => {
     scripts: scriptsOf(await readText(cwd, 'package.json')),
     repository: repositoryOf(await readText(cwd, join('.git', 'config')).catch(() => null)),
     modelKey: DEFAULT_MODEL_KEY,
+    past: await readTranscripts({ cwd, claudeFolder }),
   }
 }

@@ -1,5 +1,6 @@
-import type { McpConfig, McpServerConfig } from '../../contract/schemas/mcp-config.ts'
+import type { McpConfig, McpServerConfig, ToolAccess } from '../../contract/schemas/mcp-config.ts'
 import { hasSecretArgument, isPlainSecret, isSecretReference, isSecretValue } from '../secret-names.ts'
+import type { PastUse } from './past-use.ts'
 
 export interface ProposedServers {
   readonly servers: Readonly<Record<string, unknown>>
@@ -9,6 +10,8 @@ export interface ProposedServers {
 }
 
 const SHELLS = /(^|\/)(sh|bash|zsh|dash|fish|cmd(\.exe)?|powershell(\.exe)?|pwsh)$/
+/** So few that a server may simply not have come up yet. */
+const ENOUGH_SESSIONS = 3
 const RUNNERS = /(^|\/)(npx|bunx|uvx|pipx|pnpx)$/
 
 /** Why a server cannot be taken over as it is. Never repeats a value. */
@@ -41,11 +44,28 @@ const withoutSecrets = (server: string, values: Readonly<Record<string, string>>
   return { values: Object.fromEntries(entries) as Record<string, string>, moved }
 }
 
+/** As Claude Code writes a server's name into those of its tools. */
+const inToolNames = (server: string): string => `mcp__${server.replaceAll(/[^A-Za-z0-9_-]/g, '_')}__`
+
+/** The tools of a server that were called before; none that could be read as a pattern. */
+const toolsUsed = (server: string, past: PastUse): string[] =>
+  Object.keys(past.tools).filter((name) => name.startsWith(inToolNames(server))).map((name) => name.slice(inToolNames(server).length)).filter((name) => /^[\w.-]{1,128}$/.test(name)).sort()
+
+/** A server's own list of tools, else those that past sessions used. */
+const accessOf = (name: string, server: McpServerConfig, past: PastUse): { tools?: ToolAccess; note?: string } => {
+  if (server.tools !== undefined) return { tools: server.tools }
+  const used = toolsUsed(name, past)
+  const before = `${past.sessions} past session${past.sessions === 1 ? '' : 's'} here`
+  if (used.length > 0) return { tools: Object.fromEntries(used.map((tool) => [tool, true as const])), note: `The server ${name} has only the tools that ${before} used: ${used.join(', ')}. Add others to its tools.` }
+  return past.sessions >= ENOUGH_SESSIONS ? { note: `The server ${name} was used in none of ${before}: take it out unless this agent needs it.` } : {}
+}
+
 /**
  * The servers of a project, as the user's own profile could hold them: without a credential in plain text, and a GitHub
- * server held to the project's own repository where it is not held to any.
+ * server held to the project's own repository where it is not held to any; with the tools that were used before, where
+ * that is known.
  */
-export const proposeServers = (config: McpConfig, repository: string | null, modelKey: string): ProposedServers => {
+export const proposeServers = (config: McpConfig, repository: string | null, modelKey: string, past: PastUse): ProposedServers => {
   const servers: Record<string, unknown> = {}
   const secrets: string[] = []
   const notes: string[] = []
@@ -72,9 +92,12 @@ export const proposeServers = (config: McpConfig, repository: string | null, mod
     if (moved.length > 0) notes.push(`The server ${name} gets ${moved.join(', ')} from the keychain, not from the file.`)
     if (server.type === 'stdio' && RUNNERS.test(server.command) && !isPinned(server.args)) notes.push(`The server ${name} runs whatever version is newest; write name@version into its arguments.`)
     const filled = Object.keys(values).length > 0
+    const { tools, note } = accessOf(name, server, past)
+    if (note !== undefined) notes.push(note)
+    const access = tools === undefined ? {} : { tools }
     servers[name] = server.type === 'stdio'
-      ? { command: server.command, ...(server.args.length > 0 ? { args: server.args } : {}), ...(filled ? { env: values } : {}), ...(server.tools === undefined ? {} : { tools: server.tools }) }
-      : { type: server.type, url: server.url, ...(filled ? { headers: values } : {}), ...(server.tools === undefined ? {} : { tools: server.tools }) }
+      ? { command: server.command, ...(server.args.length > 0 ? { args: server.args } : {}), ...(filled ? { env: values } : {}), ...access }
+      : { type: server.type, url: server.url, ...(filled ? { headers: values } : {}), ...access }
   }
   return { servers, secrets: [...new Set(secrets)], notes }
 }

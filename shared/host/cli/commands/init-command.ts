@@ -71,8 +71,9 @@ export const addInitCommand = (program: Command): void => {
     .command('init')
     .summary('propose a profile for the agent of this project, from what lies in it')
     .description(
-      'Reads .mcp.json, CLAUDE.md, AGENTS.md, package.json and the origin, and proposes a holdfast.yaml, which only tightens, and a profile of\n'
-        + 'your own, which names the servers. Shows both, and what the agent could and could not do. Never writes over a file.',
+      'Reads .mcp.json, CLAUDE.md, AGENTS.md, package.json, the origin and the transcripts of past sessions here, and proposes a holdfast.yaml,\n'
+        + 'which only tightens, and a profile of your own, which names the servers and the tools that were used. Shows both, and what the agent\n'
+        + 'could and could not do. Never writes over a file.',
     )
     .option('--yes', 'write both without asking')
     .option('--profile <name>', 'name of the profile and of its agent (default: claude- and the folder)')
@@ -84,7 +85,7 @@ export const addInitCommand = (program: Command): void => {
       if (options.profile !== undefined && !AgentName.safeParse(options.profile).success) {
         throw new HoldfastError('bad-params', `"${options.profile.slice(0, 100)}" cannot be an agent's name: small letters, digits, . _ and - only.`)
       }
-      const proposal = proposeProfile(await readProject(cwd), options.profile)
+      const proposal = proposeProfile(await readProject(cwd, process.env['CLAUDE_CONFIG_DIR'] ?? join(homedir(), '.claude')), options.profile)
       const files = [
         await propose(join(cwd, 'holdfast.yaml'), proposal.projectText, 'project'),
         await propose(join(resolvePaths(process.env).profiles, `${proposal.agent}.yaml`), proposal.userText, 'user'),
