@@ -1,5 +1,6 @@
 import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
 import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
+import type { Finding } from '../../contract/schemas/finding.ts'
 import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import { costText, inputLines } from '../../domain/describe.ts'
@@ -85,3 +86,9 @@ export const usageLines = (sessions: readonly Session[]): string[] => {
     ]),
   ])
 }
+
+/** One finding of the doctor. */
+export const doctorLines = ({ name, state, message, todo }: Finding): string[] => [
+  `${state.padEnd(4)}  ${name.padEnd(9)}  ${visibleText(message)}`,
+  ...(todo === null ? [] : [`${' '.repeat(17)}${visibleText(todo)}`]),
+]

@@ -1,18 +1,12 @@
 import type { Command } from 'commander'
-import type { Finding } from '../../../contract/schemas/finding.ts'
 import { examineAll } from '../../../core/doctor/examine.ts'
 import { examineHost } from '../../../core/doctor/own-state.ts'
 import { systemClock } from '../../../core/identifiers.ts'
 import { resolvePaths } from '../../../core/paths.ts'
 import { createKeychain } from '../../../core/secrets/keychain.ts'
-import { visibleText } from '../../../domain/visible-text.ts'
 import { examples, outputOf } from '../program-output.ts'
+import { doctorLines } from '../render.ts'
 import { connectRunningHost } from '../with-host.ts'
-
-const linesOf = ({ name, state, message, todo }: Finding): string[] => [
-  `${state.padEnd(4)}  ${name.padEnd(9)}  ${visibleText(message)}`,
-  ...(todo === null ? [] : [`${' '.repeat(17)}${visibleText(todo)}`]),
-]
 
 /** `doctor`: what is installed, what holds, what does not, and what to do about it. Starts no host and changes nothing. */
 export const addDoctorCommand = (program: Command): void => {
@@ -28,7 +22,7 @@ export const addDoctorCommand = (program: Command): void => {
         ...(await examineHost(() => connectRunningHost(paths))),
       ]
       const failed = findings.some(({ state }) => state === 'fail')
-      outputOf(self).result({ ok: !failed, findings }, findings.flatMap(linesOf))
+      outputOf(self).result({ ok: !failed, findings }, findings.flatMap(doctorLines))
       if (failed) process.exitCode = 1
     })
 }

@@ -4,15 +4,20 @@ import type { Command } from 'commander'
 import { AgentName } from '../../../contract/schemas/profile.ts'
 import type { Policy } from '../../../contract/schemas/profile.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
+import { audit } from '../../../core/audit/audit.ts'
+import { examineAll } from '../../../core/doctor/examine.ts'
+import { systemClock } from '../../../core/identifiers.ts'
 import { readProject } from '../../../core/onboarding/read-project.ts'
 import { stateOfFile, writeNew } from '../../../core/onboarding/write-new.ts'
 import { resolvePaths } from '../../../core/paths.ts'
 import { readProfileFile } from '../../../core/policy/read-profile-file.ts'
+import { createKeychain } from '../../../core/secrets/keychain.ts'
 import { parseProfileText } from '../../../domain/profile-text.ts'
 import { judgeCall } from '../../../domain/judge-call.ts'
 import type { SampleCall } from '../../../domain/onboarding/known-actions.ts'
 import { proposeProfile, type BoundaryProposal } from '../../../domain/onboarding/propose-profile.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
+import { doctorLines } from '../render.ts'
 import { confirm } from '../confirm.ts'
 import { examples, outputOf } from '../program-output.ts'
 
@@ -65,6 +70,23 @@ const boundaryLines = (boundary: Judged): string[] => {
   ]
 }
 
+/** What a newcomer needs to know of the machine before an agent runs on it: only what is wrong. */
+const machineLines = async (project: string): Promise<string[]> => {
+  const paths = resolvePaths(process.env)
+  const { scanSecrets } = await import('../../../core/audit/scan-secrets.ts')
+  const lacking = (await examineAll({ paths, path: process.env['PATH'] ?? '', here: project, secrets: createKeychain({ service: 'holdfast', clock: systemClock }) })).filter(({ state }) => state !== 'ok')
+  const { findings } = await audit({ home: homedir(), project, environment: process.env, scan: scanSecrets })
+  const high = findings.filter(({ severity }) => severity === 'high')
+  return [
+    lacking.length === 0 ? 'This machine has all that Holdfast needs.' : 'This machine:',
+    ...lacking.flatMap(doctorLines),
+    '',
+    findings.length === 0 ? 'Nothing is wrong with how agents are set up here.' : `How agents are set up here: ${findings.length} findings, ${high.length} of them high. All of them, and what to do: holdfast audit`,
+    ...high.slice(0, 3).map(({ what, file, line }) => `  high  ${visibleText(what)}${file === null ? '' : `  (${visibleText(file)}${line === null ? '' : `:${line}`})`}`),
+    '',
+  ]
+}
+
 /** `init`: from what a project says of itself to an agent that is held to it. */
 export const addInitCommand = (program: Command): void => {
   program
@@ -73,7 +95,8 @@ export const addInitCommand = (program: Command): void => {
     .description(
       'Reads .mcp.json, CLAUDE.md, AGENTS.md, package.json, the origin and the transcripts of past sessions here, and proposes a holdfast.yaml,\n'
         + 'which only tightens, and a profile of your own, which names the servers and the tools that were used. Shows both, and what the agent\n'
-        + 'could and could not do. Never writes over a file.',
+        + 'could and could not do. At a terminal it also says what this machine lacks, what is wrong with how agents are set up here, and starts\n'
+        + 'the agent when you agree. Never writes over a file.',
     )
     .option('--yes', 'write both without asking')
     .option('--profile <name>', 'name of the profile and of its agent (default: claude- and the folder)')
@@ -100,7 +123,10 @@ export const addInitCommand = (program: Command): void => {
       ]
       const fresh = files.filter(({ state }) => state === 'proposed')
       const asks = options.yes !== true && !output.json && process.stdin.isTTY && fresh.length > 0
-      if (asks) process.stdout.write(`${shown.join('\n')}\n\n`)
+      if (asks) {
+        output.note('looking at this machine …')
+        process.stdout.write(`${[...(await machineLines(cwd)), ...shown].join('\n')}\n\n`)
+      }
       const agreed = options.yes === true || (asks && (await confirm(`Write ${fresh.map(({ path }) => path).join(' and ')}?`)))
       if (agreed) {
         for (const file of fresh) {
@@ -116,5 +142,6 @@ export const addInitCommand = (program: Command): void => {
           : ['Nothing was written. Write both with: holdfast init --yes']),
       ]
       output.result({ agent: proposal.agent, files, boundaries, secrets: proposal.secrets, notes: proposal.notes }, [...(asks ? [] : shown), ...next])
+      if (asks && agreed && (await confirm('Start the agent here now?'))) await program.parseAsync(['run', '--cwd', cwd, '--profile', proposal.agent, '--', 'claude'], { from: 'user' })
     })
 }

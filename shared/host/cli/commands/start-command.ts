@@ -110,6 +110,12 @@ const closingLines = (result: GuidedResult): string[] => {
   ]
 }
 
+const NEXT = [
+  '',
+  'Next, in a project of yours: holdfast init. It looks at this machine and the project, proposes what the agent may do, and starts it.',
+  'In this checkout that is: npm run -s holdfast -- init --cwd YOUR-PROJECT',
+]
+
 const guide = async (self: Command): Promise<void> => {
   const output = outputOf(self)
   const interactive = process.stdin.isTTY === true && process.stdout.isTTY === true && !output.json
@@ -120,7 +126,7 @@ const guide = async (self: Command): Promise<void> => {
     environment: process.env,
     programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), networkRelay: beside('./network-relay.mjs'), demoAgent: beside('./demo-agent.mjs'), pages: beside('../renderer') },
   })
-  output.result(result, closingLines(result))
+  output.result(result, [...closingLines(result), ...(interactive ? NEXT : [])])
   const held = result.held === 1 && result.kill.survivors.length === 0 && result.restored && result.undone && result.ledger.ok
   process.exitCode = held ? 0 : 1
 }
