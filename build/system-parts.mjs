@@ -15,7 +15,9 @@ const PARTS = [
   { program: 'secret-tool', debian: 'libsecret-tools', usedBy: ['integration', 'security', 'e2e'] },
   { program: 'pg_ctlcluster', debian: 'postgresql', usedBy: ['integration'] },
   { program: 'tmux', debian: 'tmux', usedBy: ['e2e'] },
-  { program: 'chromium', debian: 'chromium', usedBy: ['e2e/browser', 'e2e/electron'] },
+  { program: 'zsh', debian: 'zsh', usedBy: ['unit'] },
+  { program: 'fish', debian: 'fish', usedBy: ['unit'] },
+  { program: 'chromium', debian: 'chromium', usedBy: ['e2e'] },
   { program: 'Xvfb', debian: 'xvfb', usedBy: ['e2e/electron'] },
 ]
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { expect, it } from 'vitest'
-import { bashCompletion } from '../../shared/host/cli/commands/completion-command.ts'
+import { bashCompletion, fishCompletion, zshCompletion } from '../../shared/host/cli/commands/completion-command.ts'
 import { createProgram } from '../../shared/host/cli/program.ts'
 
 const script = bashCompletion(createProgram())
@@ -22,4 +22,19 @@ it('completes commands, commands of a group, and options', () => {
 
 it("leaves the agent's own words to the shell", () => {
   expect(complete('run', '--', 'cl')).toEqual([])
+})
+
+const lacks = (shell: string): string | null => (spawnSync(shell, ['-c', 'exit 0']).error === undefined ? null : ` (missing: ${shell})`)
+
+it.skipIf(lacks('fish') !== null)(`does so in fish${lacks('fish') ?? ''}`, () => {
+  const offers = (line: string): string[] =>
+    spawnSync('fish', ['--no-config', '-c', `${fishCompletion(createProgram())}\ncomplete --do-complete $argv[1]`, line], { encoding: 'utf8' }).stdout.split('\n').filter((word) => word !== '')
+  expect(offers('holdfast sess')).toEqual(['sessions'])
+  expect(offers('holdfast policy ex')).toEqual(['explain'])
+  expect(offers('holdfast kill --a')).toEqual(['--all'])
+})
+
+it.skipIf(lacks('zsh') !== null)(`is taken by zsh${lacks('zsh') ?? ''}`, () => {
+  const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', `${zshCompletion(createProgram())}\nprint $_comps[holdfast]`], { encoding: 'utf8', env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' } })
+  expect({ stdout, stderr }).toEqual({ stdout: '_bash_complete -o default -F _holdfast\n', stderr: '' })
 })

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { Argument, type Command } from 'commander'
 import { examples } from '../program-output.ts'
 
 interface Place {
@@ -33,17 +33,35 @@ complete -o default -F _holdfast holdfast
 `
 }
 
-const parseShell = (text: string): string => {
-  if (text !== 'bash') throw new InvalidArgumentError('There is a completion for bash alone so far.')
-  return text
+/** The same for zsh, by its own way of running bash's completions (zshcompsys, "bashcompinit"). */
+export const zshCompletion = (program: Command): string => `autoload -Uz compinit bashcompinit\n(( $+functions[compdef] )) || compinit -u\nbashcompinit\n${bashCompletion(program)}`
+
+/** The same for fish. */
+export const fishCompletion = (program: Command): string => {
+  const places = placesOf(program)
+  return `function __holdfast_words
+  set -l at
+  for word in (commandline -opc)[2..-1]
+    test "$word" = --; and return
+    contains -- "$at $word" ${places.slice(1).map(({ path }) => `'${path}'`).join(' ')}; and set at "$at $word"
+  end
+  switch "$at"
+${places.map(({ path, words }) => `    case '${path}'\n      string split ' ' -- '${words.join(' ')}'`).join('\n')}
+  end
+end
+complete -c holdfast -e
+complete -c holdfast -a '(__holdfast_words)'
+`
 }
+
+const SHELLS: Readonly<Record<string, (program: Command) => string>> = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
 
 /** `completion`: made from the commands themselves. */
 export const addCompletionCommand = (program: Command): void => {
   program
     .command('completion')
     .summary('print what makes the Tab key complete commands')
-    .argument('<shell>', 'bash', parseShell)
-    .addHelpText('after', examples('eval "$(holdfast completion bash)"', 'holdfast completion bash > ~/.local/share/bash-completion/completions/holdfast'))
-    .action(() => void process.stdout.write(bashCompletion(program)))
+    .addArgument(new Argument('<shell>').choices(Object.keys(SHELLS)))
+    .addHelpText('after', examples('eval "$(holdfast completion bash)"', 'eval "$(holdfast completion zsh)"', 'holdfast completion fish > ~/.config/fish/completions/holdfast.fish'))
+    .action((shell: string) => void process.stdout.write(SHELLS[shell]?.(program) ?? ''))
 }
