@@ -65,7 +65,7 @@ export interface HostOptions {
   /** The host's own environment: MCP servers get PATH, HOME and LANG of it. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** What of ours runs elsewhere, absolute: programs in other processes, and the folder of the pages in a browser. */
-  readonly programs: { readonly shim: string; readonly plainInit: string; readonly networkRelay: string; readonly pages: string }
+  readonly programs: { readonly shim: string; readonly plainInit: string; readonly networkRelay: string; readonly repositoryWatcher: string; readonly pages: string }
   /** Adapters beside those that every host has. */
   readonly adapters?: readonly AgentAdapter[]
   /** Tells the host's own log about a fault. */
@@ -252,13 +252,14 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     adapters,
     resolveProfile,
     chooseContainer: (sandbox) => chooseContainer(sandbox, containers),
-    onTampering: (sessionId, message) => {
+    onTampering: async (sessionId, message) => {
       alarms.raise(sessionId, message)
-      supervisor.pause(sessionId, message).catch((error: unknown) => log(`session ${sessionId} could not be paused: ${String(error)}`))
+      await supervisor.pause(sessionId, message).catch((error: unknown) => log(`session ${sessionId} could not be paused: ${String(error)}`))
     },
     raiseAlarm: alarms.raise,
     shimFile: options.programs.shim,
     relayFile: options.programs.networkRelay,
+    repositoryWatcherFile: options.programs.repositoryWatcher,
   })
   const sessionCheckpoints = createSessionCheckpoints({ checkpoints, ledger })
   const reviewPoint = createReviewPoint({

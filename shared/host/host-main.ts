@@ -24,7 +24,7 @@ try {
     secrets: createKeychain({ service: 'holdfast', clock: systemClock }),
     ledgerKeys: createKeychain({ service: 'holdfast-ledger', clock: systemClock }),
     environment: process.env,
-    programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), networkRelay: beside('./network-relay.mjs'), pages: beside('../renderer') },
+    programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), networkRelay: beside('./network-relay.mjs'), repositoryWatcher: beside('./repository-watcher.mjs'), pages: beside('../renderer') },
     log: (line) => void process.stderr.write(`${new Date().toISOString()} ${line}\n`),
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void host.stop())

@@ -2,12 +2,14 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { guardFiles } from '../../shared/core/containers/guarded-files.ts'
+import { guardFiles as guard } from '../../shared/core/containers/guarded-files.ts'
+import { findRepositories } from '../../shared/core/containers/repositories.ts'
 import { createLinuxProvider } from '../../shared/core/containers/linux.ts'
 import { initRepository, makeScene, runToEnd } from '../fixtures/containers.ts'
 
 const provider = createLinuxProvider()
 const missing = await provider.unavailable()
+const guardFiles = (roots: readonly string[]) => guard(roots, findRepositories(roots).repositories)
 const IDENTITY = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com', '-c', 'protocol.file.allow=always']
 
 describe.skipIf(missing !== null)('what a session may not change in its project', () => {
@@ -104,16 +106,6 @@ describe.skipIf(missing !== null)('what a session may not change in its project'
     ]
     expect((await session(`${through(attacks)}\necho tried`)).stdout).toBe('tried\n')
     expect(existsSync(path.join(nested, '.git/commondir'))).toBe(false)
-  })
-
-  test('a repository that the agent makes, and whose settings git of the user would run, is told of', async () => {
-    const guarded = guardFiles([scene.project])
-    const env = { PATH: '/usr/bin:/bin', HOME: '/home/agent' }
-    const script = `git init -q sub && git -C sub config core.fsmonitor 'touch ${canary()}; false' && git init -q fine && echo made`
-    const { stdout } = await runToEnd(provider, scene.spec(script, { env, readable: guarded.readable }))
-    expect(stdout).toBe('made\n')
-    expect(guarded.planted()).toEqual([{ folder: path.join(scene.project, 'sub'), runs: ['fsmonitor'] }])
-    guarded.release()
   })
 
   test('git works as ever: commit, branch, stash, rebase, worktree', async () => {

@@ -1,6 +1,9 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { HoldfastError } from '../../contract/errors.ts'
+import { readPlainFile } from '../plain-file.ts'
 import { isWithin } from './mount-plan.ts'
+import { gitFileTarget, kindOf as kindAt } from './repositories.ts'
 
 /** Files through which something runs later, outside the container, by the user's hand. */
 export interface GuardedFiles {
@@ -8,11 +11,8 @@ export interface GuardedFiles {
   readonly readable: readonly string[]
   /** Git's own folder of a linked working tree, which lies elsewhere: git inside needs it. */
   readonly writable: readonly string[]
-  /**
-   * Git repositories that came since, and whose settings or hooks run commands: git of the user runs them as soon as it
-   * looks at the project, without entering them. Each with what does so.
-   */
-  planted(): { readonly folder: string; readonly runs: readonly string[] }[]
+  /** Folders of git whose settings and hooks stay as they are. */
+  readonly repositories: readonly string[]
   /** Takes away what stood in for files that were missing. */
   release(): void
 }
@@ -22,11 +22,10 @@ const START_UP_FILES = [
   ...['.envrc', '.profile', '.bashrc', '.bash_profile', '.bash_login', '.bash_logout'],
   ...['.zshrc', '.zshenv', '.zprofile', '.zlogin', '.zlogout'],
 ]
-/** Repositories inside a project are looked for this deep, and among this many folders. */
-const SEARCH_DEPTH = 4
-const SEARCH_FOLDERS = 5_000
+/** More could not be shown read-only one by one: bubblewrap takes 9,000 arguments. */
+const MAX_GUARDED = 1_500
 const MODULE_DEPTH = 8
-/** Longest `.git` file, and longest `config`, that is read. */
+/** Longest file of git's that is read. */
 const LARGEST_BYTES = 1024 * 1024
 
 /**
@@ -37,8 +36,8 @@ const LARGEST_BYTES = 1024 * 1024
 const COMMON_FOLDER_ITSELF = '.\n'
 
 const kindOf = (file: string): 'folder' | 'file' | null => {
-  const stat = lstatSync(file, { throwIfNoEntry: false })
-  return stat?.isDirectory() === true ? 'folder' : stat?.isFile() === true ? 'file' : null
+  const kind = kindAt(file)
+  return kind === 'other' ? null : kind
 }
 
 const namesIn = (folder: string): string[] => {
@@ -49,10 +48,7 @@ const namesIn = (folder: string): string[] => {
   }
 }
 
-const textOf = (file: string): string => {
-  const stat = lstatSync(file, { throwIfNoEntry: false })
-  return stat?.isFile() === true && stat.size <= LARGEST_BYTES ? readFileSync(file, 'utf8') : ''
-}
+const textOf = (file: string): string => readPlainFile(file, LARGEST_BYTES) ?? ''
 
 const resolved = (file: string): string | null => {
   try {
@@ -62,29 +58,9 @@ const resolved = (file: string): string | null => {
   }
 }
 
-/** Every `.git` of a project, its own first: nested repositories and submodules have theirs. */
-const findGit = (root: string): string[] => {
-  const found: string[] = []
-  let level = [root]
-  let seen = 0
-  for (let depth = 0; depth <= SEARCH_DEPTH && seen < SEARCH_FOLDERS; depth += 1) {
-    const next: string[] = []
-    for (const folder of level) {
-      if ((seen += 1) > SEARCH_FOLDERS) break
-      for (const name of namesIn(folder)) {
-        const file = path.join(folder, name)
-        if (name === '.git' && exists(file)) found.push(file)
-        else if (name !== 'node_modules' && kindOf(file) === 'folder') next.push(file)
-      }
-    }
-    level = next
-  }
-  return found
-}
-
 const pointedTo = (file: string): string | null => {
-  const target = /^gitdir: (.+?)\r?\n?$/.exec(textOf(file))?.[1]
-  return target === undefined ? null : resolved(path.resolve(path.dirname(file), target))
+  const target = gitFileTarget(file, textOf(file))
+  return target === null ? null : resolved(target)
 }
 
 /**
@@ -105,7 +81,10 @@ const linkedFolders = (file: string): { own: string; common: string } | null => 
 /** What stands in for a missing file, and how many sessions it serves: it goes with the last of them. */
 const standIns = new Map<string, { readonly text: string; sessions: number }>()
 
-const exists = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false }) !== undefined
+const isBare = (folder: string): boolean =>
+  kindOf(path.join(folder, 'HEAD')) === 'file' && ['objects', 'refs'].every((name) => kindOf(path.join(folder, name)) === 'folder')
+
+const exists = (file: string): boolean => kindAt(file) !== null
 
 /** Does what the agent, being the same user, could do as well; where it may not, nothing has to stand there. */
 const ifAllowed = (work: () => void): void => {
@@ -129,30 +108,17 @@ const releaseStandIn = (file: string): void => {
   if (kindOf(file) === 'file' && textOf(file) === known.text) rmSync(file, { force: true })
 }
 
-/** Settings of git through which it runs a command (git-config(1)), by their last word. */
-const RUNNING_SETTING =
-  /^\s*(fsmonitor|hookspath|sshcommand|editor|pager|askpass|external|textconv|clean|smudge|process|driver|program|helper|cmd|path|command)\s*=|^\s*\w[\w-]*\s*=\s*"?!/gim
-
-/** What a repository runs by itself: names of settings and hooks. */
-const whatRuns = (git: string): string[] => {
-  const folder = kindOf(git) === 'folder' ? git : pointedTo(git)
-  if (folder === null) return []
-  const settings = ['config', 'config.worktree'].flatMap((name) => [...textOf(path.join(folder, name)).matchAll(RUNNING_SETTING)].map(([line]) => line.split('=')[0]?.trim() ?? ''))
-  const hooks = namesIn(path.join(folder, 'hooks')).filter((name) => !name.endsWith('.sample'))
-  return [...settings, ...hooks, ...(exists(path.join(folder, 'commondir')) ? ['commondir'] : [])]
-}
-
 /**
  * Guards what lies in the folders an agent may write: Holdfast's own files, shell start-up files, and of every git
  * repository found there the settings, hooks and pointers through which git runs commands. A missing `hooks` is made,
- * as git does by default; a missing `commondir` has a stand-in until `release`. A repository that the agent makes
- * itself is not covered, only told of: see `planted`.
+ * as git does by default; a missing `commondir` or `config` has a stand-in until `release`. A repository that the agent
+ * makes itself is not covered: see `watchRepositories`. Throws HoldfastError `container-unavailable` when there are too many.
  */
-export const guardFiles = (roots: readonly string[]): GuardedFiles => {
+export const guardFiles = (roots: readonly string[], repositories: readonly string[]): GuardedFiles => {
   const readable = new Set<string>()
   const writable = new Set<string>()
   const held: string[] = []
-  const known = new Set(roots.flatMap(findGit))
+  const guarded = new Set<string>()
   /** A link is listed too: a container refuses what it cannot keep in place. */
   const keep = (file: string): void => {
     if (exists(file)) readable.add(file)
@@ -169,10 +135,11 @@ export const guardFiles = (roots: readonly string[]): GuardedFiles => {
   }
 
   const guardFolder = (folder: string, depth: number): void => {
+    guarded.add(folder)
     const hooks = path.join(folder, 'hooks')
     if (!exists(hooks)) ifAllowed(() => mkdirSync(hooks))
     standIn(path.join(folder, 'commondir'), COMMON_FOLDER_ITSELF)
-    standIn(path.join(folder, 'config.worktree'), '')
+    for (const name of ['config', 'config.worktree']) standIn(path.join(folder, name), '')
     for (const name of ['hooks', 'config', 'config.worktree', 'commondir']) keep(path.join(folder, name))
     for (const name of namesIn(path.join(folder, 'worktrees'))) {
       standIn(path.join(folder, 'worktrees', name, 'config.worktree'), '')
@@ -194,23 +161,27 @@ export const guardFiles = (roots: readonly string[]): GuardedFiles => {
 
   for (const root of roots) {
     for (const name of [...OWN_FILES, ...START_UP_FILES]) if (kindOf(path.join(root, name)) !== null) keep(path.join(root, name))
-    for (const git of findGit(root)) {
-      if (kindOf(git) === 'folder') guardFolder(git, 0)
-      else keep(git)
-      const linked = path.dirname(git) === root ? linkedFolders(git) : null
-      if (linked === null) continue
-      writable.add(linked.common)
-      guardFolder(linked.common, 0)
+  }
+  for (const git of repositories) {
+    if (path.basename(git) !== '.git') {
+      if (!git.split('/').includes('.git') && isBare(git)) guardFolder(git, 0)
+      continue
     }
+    if (kindOf(git) === 'folder') guardFolder(git, 0)
+    else keep(git)
+    const linked = roots.includes(path.dirname(git)) ? linkedFolders(git) : null
+    if (linked === null) continue
+    writable.add(linked.common)
+    guardFolder(linked.common, 0)
+  }
+  if (readable.size > MAX_GUARDED) {
+    held.splice(0).forEach(releaseStandIn)
+    throw new HoldfastError('container-unavailable', `There are too many git repositories in ${roots.join(', ')}: their settings cannot all be kept from the agent. Start it in one of them.`)
   }
   return {
     readable: [...readable],
     writable: [...writable],
-    planted: () =>
-      roots.flatMap(findGit).flatMap((git) => {
-        const runs = known.has(git) ? [] : whatRuns(git)
-        return runs.length === 0 ? [] : [{ folder: path.dirname(git), runs }]
-      }),
+    repositories: [...guarded],
     release: () => held.splice(0).forEach(releaseStandIn),
   }
 }

@@ -29,6 +29,7 @@ import type { Egress } from '../egress/egress.ts'
 import { loadServers } from './load-servers.ts'
 import { openProxy, planNetwork, type NetworkPlan } from './session-network.ts'
 import { agentHome, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
+import { watchSessionRepositories, type SessionRepositories } from './session-repositories.ts'
 import { serverNotices, startNotices } from './session-notices.ts'
 import type { SessionRegistry } from './session-registry.ts'
 
@@ -78,12 +79,14 @@ export interface SessionLauncherDeps {
   /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
   readonly chooseContainer: (sandbox: 'auto' | 'off') => Promise<ContainerChoice>
   readonly raiseAlarm: (sessionId: SessionId, message: string) => void
-  /** The agent's account of its calls does not agree with the model's. */
-  readonly onTampering: (sessionId: SessionId, message: string) => void
+  /** The session does what it should not: tells of it, and resolves when it is paused, or cannot be. */
+  readonly onTampering: (sessionId: SessionId, message: string) => Promise<void>
   /** The program that relays MCP between the agent and the broker. */
   readonly shimFile: string
   /** The program that relays the agent's one port to the host. */
   readonly relayFile: string
+  /** The program that watches for git repositories that the agent makes. */
+  readonly repositoryWatcherFile: string
 }
 
 const NO_SERVERS: KillProof = { killed: 0, survivors: [], durationMs: 0 }
@@ -153,6 +156,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     let broker: BrokerSession | null = null
     let folder: string | null = null
     let guarded: GuardedFiles | null = null
+    let repositories: SessionRepositories | null = null
 
     const revoke = (): void => {
       over.abort()
@@ -160,13 +164,10 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     }
     const close = async (urgency: Urgency): Promise<void> => {
       await broker?.close(urgency)
-      const ended = guarded
+      guarded?.release()
       guarded = null
-      ended?.release()
+      await repositories?.close()
       if (folder !== null) await removeSessionFolder(folder)
-      for (const { folder: made, runs } of ended?.planted() ?? []) {
-        deps.raiseAlarm(id, `The session made a git repository in ${made} that runs commands (${runs.slice(0, 5).join(', ')}). Git of yours would run them when it looks at the project: revert the session, or look at that repository first.`)
-      }
     }
     const stopIfOver = (): void => {
       if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
@@ -261,10 +262,20 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         modelKey: hasModelKey ? profile.modelKey : null,
       })
       deps.registry.add(session)
-      if (params.checkpoint !== 'off') await keepStart(id, cwd, prepared.writable)
-      stopIfOver()
       const writable = [cwd, ...prepared.writable]
-      guarded = guardFiles(writable)
+      repositories = watchSessionRepositories({
+        program: deps.repositoryWatcherFile,
+        roots: writable,
+        onTampering: (message) => deps.onTampering(id, message),
+        raiseAlarm: (message) => deps.raiseAlarm(id, message),
+        notice: (notice) => deps.registry.apply(id, { type: 'noticed', notice }),
+        hasStarted: () => live.launching,
+      })
+      if (params.checkpoint !== 'off') await keepStart(id, cwd, prepared.writable)
+      const found = await repositories.found
+      stopIfOver()
+      guarded = guardFiles(writable, found)
+      await repositories.guard(guarded.repositories)
       const hold: ServerHold = { launch: (spec) => provider.launch(spec), homeAt: kind === 'off' ? null : homeAt, guarded }
       broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, hold, token, servers: await loadServers(profile), socketPath: brokerSocket })
       void broker.started.then(() => {
@@ -277,7 +288,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         gate: deps.gate,
         judge: (tool, input) => deps.judge(id, tool, input)?.effect ?? null,
         isBrokered: adapter.isBrokered,
-        onTampering: (message) => deps.onTampering(id, message),
+        onTampering: (message) => void deps.onTampering(id, message),
         raiseAlarm: (message) => deps.raiseAlarm(id, message),
       })
       await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })

@@ -1,0 +1,1 @@
+import '../core/containers/repository-watcher.ts'
