@@ -258,17 +258,19 @@ describe.skipIf(!isLinux)('the local socket', () => {
     for (const error of [missing, other, wrong]) expect(JSON.stringify(error) + String(error)).not.toContain('canary')
   })
 
-  test('a host that accepts nobody in time is reported as busy', async () => {
+  test.each([[undefined, 10_000], [300, 300]])('a host that accepts nobody in time (%s, in ms) is reported as busy, and the try leaves no timer', async (given, afterMs) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     try {
       const silent = createServer(() => undefined)
       socketPath = join(folder, 'silent.sock')
       silent.listen(socketPath)
       await once(silent, 'listening')
-      const failed = connectLocal(endpoint(), 'test').catch((thrown: unknown) => thrown)
+      const failed = connectLocal(endpoint(), 'test', given).catch((thrown: unknown) => thrown)
       while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve))
-      vi.advanceTimersByTime(10_000)
+      vi.advanceTimersByTime(afterMs)
       expect(await failed).toMatchObject({ code: 'host-busy' })
+      vi.advanceTimersByTime(1_000)
+      expect(vi.getTimerCount()).toBe(0)
       silent.close()
     } finally {
       vi.useRealTimers()

@@ -22,7 +22,7 @@ const connectTo = (socketPath: string): Promise<Socket> =>
 /** How long a host may take to accept a client: one that takes longer hangs. */
 const READY_TIMEOUT_MS = 10_000
 
-const readyInTime = async (client: Client): Promise<Client> => {
+const readyInTime = async (client: Client, timeoutMs: number): Promise<Client> => {
   const { promise, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     reject(
@@ -32,7 +32,7 @@ const readyInTime = async (client: Client): Promise<Client> => {
       ),
     )
     client.close()
-  }, READY_TIMEOUT_MS)
+  }, timeoutMs)
   try {
     await Promise.race([client.ready, promise])
     return client
@@ -44,9 +44,10 @@ const readyInTime = async (client: Client): Promise<Client> => {
 /**
  * A client of the host at this endpoint, once the host has accepted it; `client` names this program to the host.
  * Throws HoldfastError `no-host` when none answers, `version-mismatch` when it is of another version, `unauthorised`
- * when it refuses this process, `host-busy` when it does not answer.
+ * when it refuses this process, `host-busy` when it does not answer within `readyWithinMs`: then nothing of the try is
+ * left that would keep this program alive.
  */
-export const connectLocal = async (endpoint: Endpoint, client: string): Promise<Client> => {
+export const connectLocal = async (endpoint: Endpoint, client: string, readyWithinMs = READY_TIMEOUT_MS): Promise<Client> => {
   if (endpoint.protocol !== PROTOCOL_VERSION) {
     throw new HoldfastError(
       'version-mismatch',
@@ -55,5 +56,5 @@ export const connectLocal = async (endpoint: Endpoint, client: string): Promise<
     )
   }
   const socket = await connectTo(endpoint.socketPath)
-  return readyInTime(createClient(frameSocketOf(socket), { token: endpoint.token, client }))
+  return readyInTime(createClient(frameSocketOf(socket), { token: endpoint.token, client }), readyWithinMs)
 }

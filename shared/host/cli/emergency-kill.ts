@@ -25,7 +25,7 @@ const HOST_SILENT_MS = 3_000
 /** A client of a host that answers, or null when none does in time. */
 const answeringHost = async (paths: Paths): Promise<Client | null> => {
   const asked = (async () => {
-    const client = await connectRunningHost(paths)
+    const client = await connectRunningHost(paths, HOST_ANSWER_MS)
     await client?.call('host/info', {})
     return client
   })().catch(() => null)

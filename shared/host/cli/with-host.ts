@@ -14,12 +14,12 @@ const START_TIMEOUT_MS = 15_000
 const hostEnvironment = (): Record<string, string> =>
   Object.fromEntries(HOST_VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
 
-/** Connects to the host that runs, or null when none does. Throws when one runs that cannot be talked to. */
-export const connectRunningHost = async (paths: Paths): Promise<Client | null> => {
+/** Connects to the host that runs, or null when none does. Throws when one runs that cannot be talked to, in time if one is given. */
+export const connectRunningHost = async (paths: Paths, readyWithinMs?: number): Promise<Client | null> => {
   const endpoint = await readEndpoint(paths.run)
   if (endpoint === null) return null
   try {
-    return await connectLocal(endpoint, 'cli')
+    return await connectLocal(endpoint, 'cli', readyWithinMs)
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'no-host') return null
     throw error
