@@ -41,6 +41,8 @@ const runShell = (command: string): Promise<{ ok: boolean; text: string }> =>
     child.once('close', (code) => resolve({ ok: code === 0, text: Buffer.concat(chunks).toString('utf8') || '(no output)' }))
   })
 
+const TOOLS = ['Read', 'Write', 'Bash']
+
 const text = (value: unknown): string => z.string().parse(value)
 
 const execute = async ({ name, input }: ToolUse): Promise<{ ok: boolean; text: string }> => {
@@ -50,14 +52,14 @@ const execute = async ({ name, input }: ToolUse): Promise<{ ok: boolean; text: s
     case 'Write':
       await writeFile(text(input['file_path']), text(input['content']))
       return { ok: true, text: 'File written.' }
-    case 'Bash':
-      return runShell(text(input['command']))
     default:
-      return { ok: false, text: `No such tool: ${name}` }
+      return runShell(text(input['command']))
   }
 }
 
+/** As Claude Code does it: hooks hear of the tools that there are, and a call of any other fails at once. */
 const callTool = async (use: ToolUse): Promise<{ is_error: boolean; content: string }> => {
+  if (!TOOLS.includes(use.name)) return { is_error: true, content: `No such tool: ${use.name}` }
   const event = { tool_name: use.name, tool_input: use.input, tool_use_id: use.id }
   const first = HookAnswer.parse(await post('/hook/pre-tool-use', event)).hookSpecificOutput
   if (first.permissionDecision !== 'allow') return { is_error: true, content: first.permissionDecisionReason ?? 'Denied.' }
@@ -90,7 +92,7 @@ const greetBroker = async (): Promise<void> => {
   child.stdin.end()
 }
 
-const tools = ['Read', 'Write', 'Bash'].map((name) => ({ name, description: name, input_schema: { type: 'object' } }))
+const tools = TOOLS.map((name) => ({ name, description: name, input_schema: { type: 'object' } }))
 const messages: { role: 'user' | 'assistant'; content: unknown }[] = [{ role: 'user', content: process.argv[2] ?? 'Begin.' }]
 
 await greetBroker()
