@@ -52,7 +52,7 @@ for (const [state, { colour, draw }] of Object.entries(STATES)) {
     add(`tray-${state}Template${suffix}`, 16 * scale, draw('#000', true))
   }
 }
-for (const size of [16, 22, 24, 32, 48, 512]) add(`icon-${size}`, size, tile(GLYPH.hold)('#0f5fb8', false))
+for (const size of [16, 22, 24, 32, 48, 512]) add(`app/${size}`, size, tile(GLYPH.hold)('#0f5fb8', false))
 
 const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path))
 if (chromium === undefined) throw new Error('Rendering icons needs Chromium; install it with your package manager.')
@@ -80,7 +80,7 @@ try {
   if (rendered.length !== pictures.length) throw new Error(`Chromium rendered ${rendered.length} of ${pictures.length} pictures.`)
   const folder = resolve(dirname(fileURLToPath(import.meta.url)), '../electron/icons')
   rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder)
+  mkdirSync(join(folder, 'app'), { recursive: true })
   for (const [, name = '', data = ''] of rendered) writeFileSync(join(folder, name), Buffer.from(data, 'base64'))
   console.log(`${rendered.length} pictures in ${folder}`)
 } finally {

@@ -19,6 +19,7 @@ export const LAYERS = {
   'renderer/approval': { layers: ['shared/domain', 'renderer/theme'], types: ['shared/contract'] },
   'renderer/theme': {},
   build: { packages: ['*'], node: true },
+  'build/packaging': { node: true },
 }
 
 /** Folders without a layer, whose files may import anything. */

@@ -16,13 +16,15 @@ const cli = join(root, 'build/out/host/cli.mjs')
 const oxlint = join(root, 'node_modules/oxlint/bin/oxlint')
 const packages = packagesStep(root, 'packages')
 const testPackages = packagesStep(join(root, 'test'), 'test packages')
+const packagingTools = packagesStep(join(root, 'build/packaging'), 'packaging tools')
 const host = bundleStep(root)
 
 /** @type {Record<string, { steps: Step[], cwd: string, script: string, args: string[] }>} */
 const modes = {
   start: { steps: [packages, host], cwd: usersFolder(root), script: cli, args: ['start'] },
   holdfast: { steps: [packages, host], cwd: usersFolder(root), script: cli, args: [] },
-  test: { steps: [packages, testPackages], cwd: root, script: join(root, 'build/test.mjs'), args: [] },
+  package: { steps: [packages, packagingTools, host], cwd: root, script: join(root, 'build/package.mjs'), args: [] },
+  test: { steps: [packages, testPackages, packagingTools], cwd: root, script: join(root, 'build/test.mjs'), args: [] },
   lint: { steps: [packages], cwd: root, script: oxlint, args: ['--deny-warnings'] },
 }
 
@@ -41,7 +43,7 @@ async function prepare(steps) {
 }
 
 /**
- * `start | holdfast | test | lint`, then the command's own arguments; ends as the command ends.
+ * `start | holdfast | package | test | lint`, then the command's own arguments; ends as the command ends.
  * @param {string[]} argv
  */
 export async function main([name = '', ...rest]) {

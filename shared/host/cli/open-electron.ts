@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { desktopEnvironment, displayAnswers } from './display.ts'
@@ -6,13 +7,21 @@ import { canOpenBrowser, isExecutable } from './open-browser.ts'
 
 const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
+const INSTALLED: Readonly<Partial<Record<NodeJS.Platform, string>>> = { darwin: '../../../MacOS/Holdfast', win32: '../../../Holdfast.exe' }
+
+/** The app's own binary where this program lies in an installed app's resources; null in a checkout. */
+const installedApp = (): string | null =>
+  existsSync(beside('../../app.asar')) ? beside(INSTALLED[process.platform] ?? '../../../holdfast-app') : null
+
 const BINARY: Readonly<Partial<Record<NodeJS.Platform, string>>> = { darwin: 'Electron.app/Contents/MacOS/Electron', win32: 'electron.exe' }
 
 /**
- * Electron's binary: where ELECTRON_OVERRIDE_DIST_PATH says, else where its package keeps what it fetched; null when
+ * Electron's binary: the installed app's, else where ELECTRON_OVERRIDE_DIST_PATH says, else where its package keeps what it fetched; null when
  * there is none. Asking that package itself would start a download.
  */
 const electronBinary = (): string | null => {
+  const installed = installedApp()
+  if (installed !== null) return installed
   const folder = process.env['ELECTRON_OVERRIDE_DIST_PATH'] ?? beside('../../../node_modules/electron/dist')
   const file = join(folder, BINARY[process.platform] ?? 'electron')
   return isExecutable(file) ? file : null
@@ -48,7 +57,8 @@ export const openElectron = async (): Promise<string | null> => {
   const binary = electronBinary()
   if (binary === null) return NO_BINARY
   if (isRoot()) return NO_SANDBOX
-  const child = spawn(binary, [beside('../electron'), `--holdfast-node=${process.execPath}`], { detached: true, stdio: 'ignore', env: desktopEnvironment(process.env) })
+  const app = installedApp() === null ? [beside('../electron'), `--holdfast-node=${process.execPath}`] : []
+  const child = spawn(binary, app, { detached: true, stdio: 'ignore', env: desktopEnvironment(process.env) })
   const fault = await new Promise<string | null>((resolve) => {
     const timer = setTimeout(() => resolve(null), STARTED_AFTER_MS)
     const settle = (why: string | null): void => {
