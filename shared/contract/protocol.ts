@@ -121,6 +121,8 @@ export const COMMANDS = {
     z.object({ sessionId: SessionId, target: CheckpointId, paths: z.array(z.string().min(1).max(4_096)).min(1).max(10_000).optional() }),
     RestoreReport,
   ),
+  /** The text of a diff that a `file/changed` entry names by its hash. */
+  'checkpoint/recorded-diff': command(z.object({ sessionId: SessionId, sha256: z.string().regex(/^[0-9a-f]{64}$/) }), z.object({ text: z.string() })),
   'checkpoint/pin': command(z.object({ sessionId: SessionId, checkpointId: CheckpointId, pinned: z.boolean() }), Checkpoint),
   'checkpoint/usage': command(nothing, z.object({ projects: z.array(CheckpointUsage) })),
   'tool-call/list': command(z.object({ sessionId: SessionId }), z.object({ toolCalls: z.array(ToolCall) })),

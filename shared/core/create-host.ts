@@ -44,6 +44,7 @@ import { createSessionLauncher } from './supervisor/launch-session.ts'
 import { createPace } from './supervisor/pace.ts'
 import { createReviewPoint } from './supervisor/review-point.ts'
 import { createSessionActivity } from './supervisor/session-activity.ts'
+import { createSessionChanges } from './supervisor/session-changes.ts'
 import { createSessionCheckpoints } from './supervisor/session-checkpoints.ts'
 import { createToken } from './supervisor/session-folder.ts'
 import { createSessionRegistry } from './supervisor/session-registry.ts'
@@ -187,6 +188,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     activity: {
       before: (call) => activity.before(call),
       after: (call) => activity.after(call),
+      recordAll: (sessionId) => activity.recordAll(sessionId),
       endSession: (sessionId) => activity.endSession(sessionId),
     },
     onDecided: (call, denied) => {
@@ -271,11 +273,24 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const activity = createSessionActivity({
     checkpoints,
     sessionCheckpoints,
+    changes: createSessionChanges({ checkpoints, ledger, recordOf: (sessionId) => supervisor.recordOf(sessionId), log }),
     whileStill: (sessionId, work) => supervisor.whileStill(sessionId, work),
     processesOf: (sessionId) => supervisor.processesOf(sessionId),
   })
   const killedElsewhere = (sessionId: SessionId) => takeKillNote(paths.killFiles, sessionId)
-  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher, killedElsewhere })
+  const supervisor = createSupervisor({
+    clock,
+    ledger,
+    registry,
+    checkpoints,
+    gate,
+    approvals,
+    pace,
+    alarms,
+    launcher,
+    recordChanges: (sessionId) => activity.recordAll(sessionId),
+    killedElsewhere,
+  })
   await takeOverSessions({ paths, clock, ledger, registry, checkpoints, alarms, adopt: supervisor.adopt, log })
 
   const isLive = (sessionId: SessionId): boolean => !isOver(registry.find(sessionId)?.state ?? 'ended')

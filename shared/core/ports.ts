@@ -89,6 +89,18 @@ export interface CheckpointLimits {
   readonly maxBytes: number
 }
 
+/** A session's folders as they were at one moment; only the store that made it reads it. */
+export interface FolderState {
+  readonly tree: string
+  readonly extras: string
+}
+
+/** What changed in a session's folders, paths as in CheckpointDiff. */
+export type FolderChanges = Pick<LedgerBody<'file/changed'>, 'counts' | 'files' | 'omitted' | 'diff'> & {
+  readonly refs: LedgerBody<'git/moved'>['refs']
+  readonly refsOmitted: number
+}
+
 /** Checkpoints of working trees, kept outside them. Paths are as `Checkpoint` shows them: relative to its root, or absolute. */
 export interface CheckpointStore {
   /**
@@ -116,9 +128,15 @@ export interface CheckpointStore {
   /**
    * Says whether from now on the session can write to its folders: `active` from its first checkpoint on, `quiet` while
    * none of its processes can, `over` for good. What changes while it cannot is not its own, and no revert of it touches
-   * that. A look at the tree goes with each change of state.
+   * that. A look at the tree goes with each change of state: its result, null where there was none.
    */
-  mark(params: { sessionId: SessionId; state: 'active' | 'quiet' | 'over' }): Promise<void>
+  mark(params: { sessionId: SessionId; state: 'active' | 'quiet' | 'over' }): Promise<FolderState | null>
+  /** How the session's folders are now; null for one without a checkpoint. */
+  look(params: { sessionId: SessionId }): Promise<FolderState | null>
+  /** What changed between two states; null for nothing. The text of it is kept, to be read by its hash while the session has checkpoints. */
+  changes(params: { sessionId: SessionId; from: FolderState | CheckpointId; to: FolderState }): Promise<FolderChanges | null>
+  /** The text of a recorded diff. Throws HoldfastError `not-found`. */
+  recordedDiff(params: { sessionId: SessionId; sha256: string }): Promise<string>
   /** Keeps a checkpoint from retention, or gives it free again. */
   pin(params: { sessionId: SessionId; id: CheckpointId; pinned: boolean }): Promise<Checkpoint>
   /** Real disk use, project by project. */

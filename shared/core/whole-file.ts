@@ -1,13 +1,13 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Writes a small file whole or not at all: aside, to disk, renamed. Private to the user. */
-export const writeWhole = (file: string, text: string): void => {
+export const writeWhole = (file: string, content: string | Uint8Array): void => {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const aside = `${file}.new`
   const handle = openSync(aside, 'w', 0o600)
   try {
-    writeSync(handle, text)
+    writeFileSync(handle, content)
     fsyncSync(handle)
   } finally {
     closeSync(handle)

@@ -114,7 +114,7 @@ export const createAlarmWatch = (hourOf: (at: number) => number): AlarmWatch => 
 
     const intent = bodyOf(entry, 'tool-call/intent')
     const denied = bodyOf(entry, 'tool-call/decision')
-    const call = intent ?? (denied === null ? null : { tool: denied.tool, input: denied['input'] })
+    const call = intent ?? (denied === null ? null : { tool: denied.tool, input: denied.input })
     if (call !== null) {
       const what = canonicalJson([call.tool, call.input ?? null])
       session.repeats = what === session.lastCall ? session.repeats + 1 : 1

@@ -11,6 +11,28 @@ const plural = (count: number, word: string): string => `${formatCount(count)} $
 const line = (text: string): string => visibleText(text).replaceAll(/\s+/g, ' ')
 const because = (reason: string | null | undefined): string => (reason == null || reason === '' ? '' : `: "${line(reason)}"`)
 
+/** What the model wrote, on one line and no longer than a few. */
+const words = (text: string): string => {
+  const shown = line(text).trim()
+  return shown.length <= MAX_WORDS ? shown : `… ${shown.slice(-MAX_WORDS)}`
+}
+const MAX_WORDS = 400
+const MAX_NAMED = 5
+
+const named = (names: readonly string[], omitted: number): string => {
+  const rest = omitted + Math.max(0, names.length - MAX_NAMED)
+  const shown = names.slice(0, MAX_NAMED).map(line).join(', ')
+  return shown === '' ? '' : `: ${shown}${rest === 0 ? '' : ` and ${formatCount(rest)} more`}`
+}
+
+const refText = ({ ref, from, to, pushed }: { ref: string; from: string | null; to: string | null; pushed: boolean }): string => {
+  const short = (value: string): string => (/^[0-9a-f]{40,64}$/.test(value) ? value.slice(0, 8) : value)
+  const name = ref.replace(/^refs\/(heads|tags|remotes)\//, '')
+  if (to === null) return `${name} removed`
+  if (pushed) return `${short(to)} pushed to ${name}`
+  return from === null ? `${name} made at ${short(to)}` : `${name} from ${short(from)} to ${short(to)}`
+}
+
 const APPROVED_BY: Readonly<Record<string, string>> = {
   person: 'approved by a person',
   'session-grant': 'approved before, for this session',
@@ -40,6 +62,12 @@ const tell = (entry: LedgerEntry, tools: Map<string, string>): string | null => 
     const cost = model.costMicroUsd == null ? 'price unknown' : formatUsd(model.costMicroUsd)
     return `model ${line(model.model ?? '')}: ${formatCount(model.tokens.input)} in, ${formatCount(model.tokens.output)} out, ${cost}, ${formatDuration(model.latencyMs)}, stops for ${line(model.stopReason ?? 'nothing')}`
   }
+  const proposed = bodyOf(entry, 'tool-call/proposed')
+  if (proposed) {
+    const { text, thinking } = proposed.words ?? { text: '', thinking: '' }
+    const said = [...(thinking === '' ? [] : [`thinks: "${words(thinking)}"`]), ...(text === '' ? [] : [`says: "${words(text)}"`])]
+    return said.length === 0 ? null : said.join('; ')
+  }
   const intent = bodyOf(entry, 'tool-call/intent')
   if (intent) {
     tools.set(intent.toolCallId, intent.tool)
@@ -48,14 +76,23 @@ const tell = (entry: LedgerEntry, tools: Map<string, string>): string | null => 
     return `${line(intent.tool)}: ${inputSummary(intent.input)} (${actionClass}: ${line(reasons.join('; '))}${by})`
   }
   const denied = bodyOf(entry, 'tool-call/decision')
-  if (denied) return `${line(denied.tool)} ${line(denied.effect)}${'input' in denied ? `: ${inputSummary(denied['input'])}` : ''}. ${line(denied.reason)}`
+  if (denied) return `${line(denied.tool)} ${line(denied.effect)}${'input' in denied ? `: ${inputSummary(denied.input)}` : ''}. ${line(denied.reason)}`
   const outcome = bodyOf(entry, 'tool-call/outcome')
   if (outcome) {
     const tool = outcome.tool ?? tools.get(outcome.toolCallId) ?? 'the call'
     tools.delete(outcome.toolCallId)
     const how = outcome.ok === null ? 'ended, nobody knows how' : outcome.ok ? 'is done' : 'failed'
-    return `  ${line(tool)} ${how} after ${formatDuration(outcome.durationMs)}: ${line(outcome.summary)}`
+    const redacted = outcome.redacted === undefined || outcome.redacted === 0 ? '' : `; ${plural(outcome.redacted, 'secret')} taken out of its result`
+    return `  ${line(tool)} ${how} after ${formatDuration(outcome.durationMs)}: ${line(outcome.summary)}${redacted}`
   }
+  const changed = bodyOf(entry, 'file/changed')
+  if (changed) {
+    const { added, modified, deleted, linesAdded, linesRemoved } = changed.counts
+    const files = named(changed.files.map(({ path }) => path), changed.omitted)
+    return `${changed.toolCallIds.length === 0 ? 'in all' : '  files'}: ${formatCount(added)} added, ${formatCount(modified)} modified, ${formatCount(deleted)} deleted (+${formatCount(linesAdded)} -${formatCount(linesRemoved)} lines)${files}`
+  }
+  const moved = bodyOf(entry, 'git/moved')
+  if (moved) return `${moved.toolCallIds.length === 0 ? 'in all, git' : '  git'}${named(moved.refs.map(refText), moved.omitted)}`
   const asked = bodyOf(entry, 'approval/requested')
   if (asked) return `asks to use ${line(asked.tool)}`
   const answer = bodyOf(entry, 'approval/decided')

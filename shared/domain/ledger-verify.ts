@@ -12,6 +12,7 @@ export const CONTENT_KINDS: ReadonlySet<string> = new Set<LedgerKind>([
   'model-request/intent',
   'model-request/outcome',
   'approval/requested',
+  'file/changed',
 ])
 
 const Pruned = z.object({ through: z.number().int().positive() })

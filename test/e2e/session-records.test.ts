@@ -35,6 +35,18 @@ describe.skipIf(missing !== null)(`what is kept of a session${missing === null ?
     })
   })
 
+  it('the story of a session tells what its calls changed in files and in git, with the diff where it is asked for', async () => {
+    const here = (world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made here\n' }), bash('git commit -qm more --allow-empty')]))
+    expect((await here.holdfast(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.'])).code).toBe(0)
+    const { sessions } = parsed((await here.holdfast(['sessions', '--json'])).stdout) as { sessions: { id: string }[] }
+    const story = (await here.holdfast(['ledger', 'show', '--session', sessions[0]?.id ?? '', '--diffs'])).stdout
+    expect(story).toMatch(/ {2}files: 1 added, 0 modified, 0 deleted \(\+1 -0 lines\): made\.txt\n[^]*\+made here\n/)
+    expect(story).toMatch(/ {2}git: main from \w{8} to \w{8}\n/)
+    expect(story).toMatch(/in all: 1 added, 0 modified, 0 deleted \(\+1 -0 lines\): made\.txt\n/)
+    expect(story).toMatch(/in all, git: main from \w{8} to \w{8}\n/)
+    expect(parsed((await here.holdfast(['ledger', 'verify', '--json'])).stdout)).toMatchObject({ ok: true })
+  })
+
   it('a waiting approval can be shown alone, and answered', async () => {
     const here = (world = await createScriptedWorld(() => [bash('rm -rf build')]))
     const client = await here.client()

@@ -163,7 +163,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
   })
   const gate = createToolCallGate({
     trail: { wordsOf: () => null, endSession: () => undefined },
-    activity: { before: () => null, after: () => undefined, endSession: () => undefined },
+    activity: { before: () => null, after: () => undefined, recordAll: () => Promise.resolve(), endSession: () => undefined },
     clock,
     ids,
     ledger,
@@ -209,7 +209,10 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     diff: () => Promise.reject(new Error('not in these tests')),
     file: () => Promise.reject(new Error('not in these tests')),
     pin: () => Promise.reject(new Error('not in these tests')),
-    mark: () => Promise.resolve(),
+    mark: () => Promise.resolve(null),
+    look: () => Promise.resolve(null),
+    changes: () => Promise.resolve(null),
+    recordedDiff: () => Promise.reject(new Error('not in these tests')),
     usage: () => Promise.resolve([]),
     prune: () => Promise.resolve([]),
   }
@@ -299,7 +302,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     }
   }
 
-  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher: { launch }, killedElsewhere: behaviour.killedElsewhere })
+  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher: { launch }, recordChanges: () => behaviour.step('record changes'), killedElsewhere: behaviour.killedElsewhere })
   const viewer = createFakeViewer()
   const start = () => supervisor.start({ cwd: '/project', command: ['agent'], env: {}, terminal: null, sandbox: 'auto' }, viewer.viewer)
   const kindsOf = (id: SessionId): string[] => ledger.entries.filter(({ sessionId }) => sessionId === id).map(({ kind }) => kind)

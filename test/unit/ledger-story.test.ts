@@ -49,3 +49,35 @@ test('says of pruned entries that their content is gone', () => {
   const intent = entries().find(({ kind }) => kind === 'tool-call/intent') as LedgerEntry
   expect(createStory()({ ...intent, body: {}, pruned: true })[1]).toBe('     +0 ms  tool-call/intent: its content was pruned')
 })
+
+test('tells what the agent said before a call, what the call changed and pushed, and what was taken out of its result', () => {
+  const [started] = entries()
+  const entry = (kind: LedgerEntry['kind'], body: Record<string, unknown>): LedgerEntry => ({ ...(started as LedgerEntry), kind, body })
+  const proposed = { toolUseId: 't', tool: 'Bash', request: 1, model: null, messageId: null, conversation: null, subagent: null, promptId: null }
+  const oid = 'abcdef0123456789abcdef0123456789abcdef01'
+  const files = Array.from({ length: 6 }, (_, n) => ({ path: n === 0 ? 'a\nb.ts' : `f${n}.ts`, change: 'modified', added: 1, removed: 1 }))
+  const counts = { added: 1, modified: 6, deleted: 0, linesAdded: 1_200, linesRemoved: 7 }
+  const refs = [
+    { ref: 'refs/heads/main', from: oid, to: 'b'.repeat(40), pushed: false },
+    { ref: 'refs/remotes/origin/main', from: oid, to: 'b'.repeat(40), pushed: true },
+    { ref: 'refs/tags/v1', from: null, to: oid, pushed: false },
+    { ref: 'refs/heads/old', from: oid, to: null, pushed: false },
+  ]
+  const told = [
+    entry('tool-call/proposed', { ...proposed, words: { text: 'I clean up\nfirst.', thinking: 'The build is stale.' } }),
+    entry('tool-call/proposed', { ...proposed, words: { text: 'x'.repeat(500), thinking: '' } }),
+    entry('tool-call/proposed', { ...proposed, words: null }),
+    entry('tool-call/outcome', { toolCallId: 'call_222222222222', tool: 'mcp__db__query', ok: true, summary: 'completed', durationMs: 5, redacted: 2 }),
+    entry('file/changed', { toolCallIds: ['call_222222222222'], counts, files, omitted: 1, diff: null }),
+    entry('file/changed', { toolCallIds: [], counts: { ...counts, modified: 0 }, files: [], omitted: 0, diff: null }),
+    entry('git/moved', { toolCallIds: ['call_222222222222'], refs, omitted: 0 }),
+  ].flatMap(createStory())
+  expect(told.slice(1).map((line) => line.slice(12))).toEqual([
+    'thinks: "The build is stale."; says: "I clean up first."',
+    `says: "… ${'x'.repeat(400)}"`,
+    '  mcp__db__query is done after 5 ms: completed; 2 secrets taken out of its result',
+    '  files: 1 added, 6 modified, 0 deleted (+1,200 -7 lines): a b.ts, f1.ts, f2.ts, f3.ts, f4.ts and 2 more',
+    'in all: 1 added, 0 modified, 0 deleted (+1,200 -7 lines)',
+    '  git: main from abcdef01 to bbbbbbbb, bbbbbbbb pushed to origin/main, v1 made at abcdef01, old removed',
+  ])
+})

@@ -8,20 +8,32 @@ let told: string[]
 let processes: number[]
 let checkpointFails: boolean
 let hasCheckpoint: boolean
+let recorded: string[]
 let activity: ReturnType<typeof createSessionActivity>
 
 beforeEach(() => {
   told = []
+  recorded = []
+  let states = 0
+  const state = () => ({ tree: `${(states += 1)}`, extras: '' })
   processes = [10, 11]
   checkpointFails = false
   hasCheckpoint = true
   activity = createSessionActivity({
-    checkpoints: { mark: async ({ state }: { state: string }) => void told.push(state) } as never,
+    checkpoints: {
+      mark: async ({ state: to }: { state: string }) => (told.push(to), state()),
+      look: async () => state(),
+    } as never,
+    changes: {
+      record: async (_session, calls, from, to) => void recorded.push(`${calls.map((id) => id.at(-1)).join('')}: ${typeof from === 'string' ? from : from.tree} to ${to.tree}`),
+      recordAll: async () => void recorded.push('all'),
+    },
     sessionCheckpoints: {
       has: async () => hasCheckpoint,
       create: async (_session: SessionId, reason: string) => {
         if (checkpointFails) throw new Error('no checkpoint')
         told.push(reason)
+        return { id: 'chk_222222222222' }
       },
     } as never,
     whileStill: async (_session, work) => {
@@ -82,4 +94,25 @@ test('a session that was started without a checkpoint is not held up for one', a
   activity.after(call('b', 'destructive'))
   await settled()
   expect(told).toEqual([])
+})
+
+test('what calls changed is recorded once none runs, from just before them, whether or not they left a process behind', async () => {
+  await activity.before(call('b', 'write'))
+  await activity.before(call('c', 'write'))
+  activity.after(call('b', 'write'))
+  await settled()
+  expect(recorded).toEqual([])
+  activity.after(call('c', 'write'))
+  await settled()
+  expect(recorded).toEqual(['bc: 1 to 2'])
+  await activity.before(call('d', 'destructive'))
+  processes = [10, 11, 12]
+  activity.after(call('d', 'destructive'))
+  await settled()
+  await activity.before(call('f', 'write'))
+  activity.after(call('f', 'write'))
+  await settled()
+  expect(recorded.slice(1)).toEqual(['d: 3 to 4', 'f: 4 to 5'])
+  await activity.recordAll(sessionId)
+  expect(recorded.at(-1)).toBe('all')
 })

@@ -14,7 +14,7 @@ const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null
   let runs = true
   const gate = createToolCallGate({
     trail: { wordsOf: (_, toolUseId) => (toolUseId === 'toolu_1' ? { text: 'I clean up first.', thinking: '' } : null), endSession: () => undefined },
-    activity: { before: () => null, after: () => undefined, endSession: () => undefined },
+    activity: { before: () => null, after: () => undefined, recordAll: () => Promise.resolve(), endSession: () => undefined },
     clock,
     ids,
     ledger,

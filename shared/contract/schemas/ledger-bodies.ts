@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ApprovalId, CheckpointId, GrantId, ToolCallId } from '../ids.ts'
 import { ApprovalScope } from './approval.ts'
 import { AlarmRule, type LedgerEntry, type LedgerKind, LedgerSeal } from './ledger.ts'
+import { FileChange } from './checkpoint.ts'
 import { ContainerKind, Session } from './session.ts'
 import { Timestamp } from './time.ts'
 import { AgentWords, PolicyDecision } from './tool-call.ts'
@@ -88,6 +89,8 @@ export const LEDGER_BODIES = {
     tool: text,
     effect: text,
     reason: text,
+    /** As of an intent. */
+    input: z.unknown().optional(),
     toolUseId: text.nullable().optional(),
     /** null when it could not be judged. */
     decision: PolicyDecision.nullable(),
@@ -99,6 +102,8 @@ export const LEDGER_BODIES = {
     summary: text,
     durationMs: milliseconds,
     tool: text.optional(),
+    /** How many secrets were taken out of the result. */
+    redacted: count.optional(),
     /** Of the result as the agent got it: canonical JSON. null where the agent does not show it, or the profile wants none. */
     result: z.looseObject({ sha256: hash, bytes: count, text: text.optional() }).nullable().optional(),
   }),
@@ -133,6 +138,32 @@ export const LEDGER_BODIES = {
   }),
   'checkpoint/created': z.looseObject({ checkpointId: CheckpointId, reason: text, files: count, leftOut: count }),
   'checkpoint/restored': z.looseObject({ undo: z.boolean().optional() }),
+  /** What changed in the session's folders while these calls ran or, with none named, from its start to its end. */
+  'file/changed': z.looseObject({
+    toolCallIds: z.array(ToolCallId),
+    counts: z.looseObject({ added: count, modified: count, deleted: count, linesAdded: count, linesRemoved: count }),
+    /** The first of them; lines are null for what is no text, or large. */
+    files: z.array(z.looseObject({ path: text, change: FileChange.shape.change, added: count.nullable(), removed: count.nullable() })),
+    omitted: count,
+    /** Of the text kept beside the session's checkpoints: see `checkpoint/recorded-diff`. null for one that is too long, or not to be kept. */
+    diff: z.looseObject({ sha256: hash, bytes: count }).nullable(),
+  }),
+  /** Refs with their values before and after. */
+  'git/moved': z.looseObject({
+    toolCallIds: z.array(ToolCallId),
+    /** `pushed`: git's own log says that this remote's ref moved because of a push. */
+    refs: z.array(z.looseObject({ ref: text, from: text.nullable(), to: text.nullable(), pushed: z.boolean() })),
+    omitted: count,
+  }),
+  /** A file that profiles and policies come from is another than when it was last looked at. */
+  'configuration/changed': z.looseObject({
+    file: text,
+    /** null: there is none. */
+    sha256: hash.nullable(),
+    previous: hash.nullable(),
+    /** The whole of it, unless it is longer than a profile may be. */
+    text: text.nullable(),
+  }),
   /** Tools of an MCP server by name and hash of their definition: remembered, stopped as nobody accepted them, accepted. */
   'server/pinned': z.looseObject({ server: text, launch: text }),
   'server/held': z.looseObject({ server: text, launch: text }),

@@ -44,6 +44,7 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'checkpoint/create': dashboard,
   'checkpoint/diff': dashboard,
   'checkpoint/file': dashboard,
+  'checkpoint/recorded-diff': dashboard,
   'checkpoint/restore': dashboard,
   'checkpoint/pin': dashboard,
   'checkpoint/usage': dashboard,

@@ -8,7 +8,8 @@ import type { CheckpointStore, Clock, IdSource } from '../ports.ts'
 import { createProcessLock } from '../storage/process-lock.ts'
 import { createActivity, foldersOf } from './activity.ts'
 import { toText } from './byte-path.ts'
-import { describeDifference } from './differences.ts'
+import { readDiff, recordChanges } from './changes.ts'
+import { describeDifference, type KeptState } from './differences.ts'
 import { measureUse } from './disk-use.ts'
 import { keptText, presentText } from './file-text.ts'
 import { explain } from './git.ts'
@@ -207,16 +208,46 @@ export const createCheckpointStore = (deps: {
     mark: ({ sessionId, state }) =>
       inTurnOf(sessionId, `looking at the folder of ${sessionId}`, async () => {
         const known = records.list(sessionId).at(-1)
-        if (known === undefined) return
+        if (known === undefined) return null
         const active = state === 'active'
         const change = { sessionId, active }
+        let seen: KeptState | null = null
         if (activity.isActive(sessionId) !== active) {
-          await look(known.areas, null, change).catch((error: unknown) => {
+          seen = await look(known.areas, null, change).catch((error: unknown) => {
             if (!active && state !== 'over') throw error
             activity.startUnseen(known.areas, change)
+            return null
           })
         }
         if (state === 'over') activity.forget(sessionId)
+        return seen
+      }),
+
+    look: ({ sessionId }) =>
+      inTurnOf(sessionId, `looking at the folder of ${sessionId}`, async () => {
+        const known = records.list(sessionId).at(-1)
+        return known === undefined ? null : look(known.areas, null)
+      }),
+
+    // Trees do not change, so this waits for nothing and holds nothing up.
+    changes: async ({ sessionId, from, to }) => {
+      // Only this store makes a FolderState.
+      const before: KeptState = typeof from === 'string' ? records.get(sessionId, from) : (from as KeptState)
+      const after = to as KeptState
+      if (before.tree === after.tree && before.extras === after.extras) return null
+      try {
+        return await recordChanges(await projectOf(after.areas), before, after)
+      } catch (error) {
+        throw explain(error, `recording what ${sessionId} changed`)
+      }
+    },
+
+    recordedDiff: ({ sessionId, sha256 }) =>
+      inTurnOf(sessionId, 'reading a recorded diff', async () => {
+        const areas = records.list(sessionId).at(-1)?.areas
+        const text = areas === undefined ? null : readDiff(await projectOf(areas), sha256)
+        if (text === null) throw new HoldfastError('not-found', `Session ${sessionId} has no recorded diff ${sha256}: it is kept as long as the session's checkpoints are.`)
+        return text
       }),
 
     pin: ({ sessionId, id, pinned }) =>

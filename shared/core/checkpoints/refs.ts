@@ -23,6 +23,10 @@ export const readRefs = async (project: Project, tree: string, homes: GitHomes):
   return refs
 }
 
+/** The log git keeps of a ref, as a kept state has it; empty where there is none. */
+export const readLog = async (project: Project, tree: string, homes: GitHomes, ref: string): Promise<string> =>
+  project.run({ args: ['cat-file', 'blob', `${tree}:${homes.refs}/logs/${ref}`], env: project.withMirror() }).catch(() => '')
+
 /** Names of the refs whose values differ. */
 export const movedRefs = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] =>
   [...new Set([...before.keys(), ...after.keys()])].filter((name) => before.get(name) !== after.get(name)).sort()

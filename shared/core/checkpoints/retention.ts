@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { CheckpointId, SessionId } from '../../contract/ids.ts'
 import { planRetention } from '../../domain/checkpoint-retention.ts'
 import type { CheckpointLimits } from '../ports.ts'
+import { dropDiffsBefore } from './changes.ts'
 import { folderUse } from './disk-use.ts'
 import { realPath } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
@@ -61,6 +62,7 @@ export const prune = async (params: Retention & { readonly records: Records; rea
 /** Frees what no record speaks of any more. Removed records are gone by then: interrupted, it is only done later. */
 const collect = async (project: Project, records: readonly CheckpointRecord[]): Promise<void> => {
   if (records.length === 0) return project.remove()
+  dropDiffsBefore(project, Math.min(...records.map(({ shown }) => shown.takenAt)))
   const looks = await keepLooksFrom(project, Math.min(...records.map(({ moment }) => moment)))
   // The next look is compared with the last one.
   const last = looks.slice(-1)

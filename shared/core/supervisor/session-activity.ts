@@ -1,19 +1,23 @@
-import type { SessionId, ToolCallId } from '../../contract/ids.ts'
+import type { CheckpointId, SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { ToolCall } from '../../contract/schemas/tool-call.ts'
-import type { CheckpointStore } from '../ports.ts'
+import type { CheckpointStore, FolderState } from '../ports.ts'
+import type { SessionChanges } from './session-changes.ts'
 import type { SessionCheckpoints } from './session-checkpoints.ts'
 
-/** Says to the checkpoints when a session can write, and keeps a checkpoint before each destructive call. */
+/** Says to the checkpoints when a session can write, keeps a checkpoint before each destructive call, and has what calls changed recorded. */
 export interface SessionActivity {
   /** To be awaited before a call runs; null when there is nothing to wait for. When it rejects, the call must not run. */
   before(call: ToolCall): Promise<void> | null
   after(call: Pick<ToolCall, 'id' | 'sessionId'>): void
+  /** Once nothing of the session runs any more: has recorded what the whole of it changed. Never rejects. */
+  recordAll(sessionId: SessionId): Promise<void>
   endSession(sessionId: SessionId): void
 }
 
 export interface SessionActivityDeps {
   readonly checkpoints: CheckpointStore
   readonly sessionCheckpoints: SessionCheckpoints
+  readonly changes: SessionChanges
   /** Runs the work with everything in the session's container frozen. */
   readonly whileStill: (sessionId: SessionId, work: () => Promise<void>) => Promise<void>
   /** Ids of the processes in the session's container. */
@@ -26,6 +30,9 @@ interface Active {
   own: ReadonlySet<number> | null
   isQuiet: boolean
   hasCheckpoint: boolean | null
+  /** The folders as they were before the calls whose changes are not recorded yet; null when that is not known. */
+  before: FolderState | CheckpointId | null
+  since: ToolCallId[]
   turn: Promise<unknown>
 }
 
@@ -33,10 +40,10 @@ interface Active {
  * A session is quiet while none of its calls runs that does more than read, and no call has left a process behind. What
  * cannot be told counts as activity: then more is restored by a revert, and nothing of the session's slips through.
  */
-export const createSessionActivity = ({ checkpoints, sessionCheckpoints, whileStill, processesOf }: SessionActivityDeps): SessionActivity => {
+export const createSessionActivity = ({ checkpoints, sessionCheckpoints, changes, whileStill, processesOf }: SessionActivityDeps): SessionActivity => {
   const sessions = new Map<SessionId, Active>()
   const activeOf = (sessionId: SessionId): Active => {
-    const known = sessions.get(sessionId) ?? { running: new Set(), own: null, isQuiet: false, hasCheckpoint: null, turn: Promise.resolve() }
+    const known = sessions.get(sessionId) ?? { running: new Set(), own: null, isQuiet: false, hasCheckpoint: null, before: null, since: [], turn: Promise.resolve() }
     sessions.set(sessionId, known)
     return known
   }
@@ -46,23 +53,31 @@ export const createSessionActivity = ({ checkpoints, sessionCheckpoints, whileSt
     return turn
   }
 
-  const begin = async (active: Active, { sessionId, decision }: ToolCall): Promise<void> => {
+  const begin = async (active: Active, { id, sessionId, decision }: ToolCall): Promise<void> => {
     active.hasCheckpoint ??= await sessionCheckpoints.has(sessionId)
     if (!active.hasCheckpoint) return
     active.own ??= new Set(await processesOf(sessionId))
     if (decision?.classification.class !== 'write') {
-      await whileStill(sessionId, async () => void (await sessionCheckpoints.create(sessionId, 'before-destructive')))
+      await whileStill(sessionId, async () => {
+        const kept = await sessionCheckpoints.create(sessionId, 'before-destructive')
+        if (active.since.length === 0) active.before = kept.id
+      })
     }
-    if (active.isQuiet) await checkpoints.mark({ sessionId, state: 'active' })
+    if (active.isQuiet) active.before = (await checkpoints.mark({ sessionId, state: 'active' })) ?? active.before
+    active.before ??= await checkpoints.look({ sessionId })
     active.isQuiet = false
+    active.since.push(id)
   }
 
   const settle = async (active: Active, sessionId: SessionId): Promise<void> => {
     if (active.hasCheckpoint !== true || active.isQuiet || active.running.size > 0 || !sessions.has(sessionId)) return
     const now = await processesOf(sessionId)
-    if (active.own === null || now.some((pid) => active.own?.has(pid) !== true)) return
-    await checkpoints.mark({ sessionId, state: 'quiet' })
-    active.isQuiet = true
+    const isQuiet = active.own !== null && now.every((pid) => active.own?.has(pid) === true)
+    const seen = isQuiet ? await checkpoints.mark({ sessionId, state: 'quiet' }) : await checkpoints.look({ sessionId })
+    active.isQuiet = isQuiet
+    if (active.before !== null && seen !== null) void changes.record(sessionId, active.since, active.before, seen)
+    active.before = seen
+    active.since = []
   }
 
   return {
@@ -79,6 +94,10 @@ export const createSessionActivity = ({ checkpoints, sessionCheckpoints, whileSt
       const active = sessions.get(sessionId)
       if (active?.running.delete(id) !== true) return
       inTurn(active, () => settle(active, sessionId)).catch(() => undefined)
+    },
+    recordAll: async (sessionId) => {
+      await sessions.get(sessionId)?.turn
+      await changes.recordAll(sessionId)
     },
     endSession: (sessionId) => void sessions.delete(sessionId),
   }

@@ -45,6 +45,8 @@ export interface SessionEndDeps {
   readonly approvals: Approvals
   readonly pace: Pace
   readonly alarms: Alarms
+  /** Has the ledger told what the session changed, once nothing of it runs. Never rejects. */
+  readonly recordChanges: (sessionId: SessionId) => Promise<void>
   /** What a client did that killed the session without this host; null when none has. */
   readonly killedElsewhere: (sessionId: SessionId) => Promise<KilledElsewhere | null>
 }
@@ -82,7 +84,7 @@ const endAll = async ({ container }: LiveSession): Promise<KillProof> => {
  * A kill, from its first moment on, owns the end; what else is under way with the session looks for `killing` after each
  * wait, and leaves it be.
  */
-export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, killedElsewhere }: SessionEndDeps): SessionEnd => {
+export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, recordChanges, killedElsewhere }: SessionEndDeps): SessionEnd => {
   /** Writes the one entry that ends a session, and forgets it. Without the entry, the rest of the end is done all the same. */
   const end = (run: Run, kind: 'session/ended' | 'session/killed', body: Record<string, unknown>, apply: () => void): void => {
     const { id } = run.session
@@ -140,6 +142,7 @@ export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, a
     if (isEnding(id)) return
     await within(LAST_OUTPUT_MS, run.shown)
     const note = await killedElsewhere(id)
+    if (note === null) await within(CLOSE_MS, recordChanges(id))
     if (isEnding(id)) return
     if (note !== null) return endKilledElsewhere(run, note)
     const exitCode = exitCodeOf(exit)
@@ -202,6 +205,7 @@ export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, a
       endKilledElsewhere(run, note)
       return { ...report, restoreProblem: note.outcome.restoreProblem }
     }
+    await within(CLOSE_MS, recordChanges(sessionId))
     const back = await restoreAfterKill(session, keepChanges)
     await within(LAST_OUTPUT_MS, run.shown)
     const body = { processesKilled: proof.killed, durationMs, restoreProblem: back.restoreProblem }

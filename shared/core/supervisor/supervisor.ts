@@ -34,6 +34,8 @@ export interface Supervisor {
   undo(sessionId: SessionId): Promise<RestoreReport>
   /** What judges the session's tool calls; null when it does not run. */
   liveSession(sessionId: SessionId): { profile: AgentProfile; cwd: string; home: string } | null
+  /** What the ledger keeps of its inputs and results; null once nothing of it is left. */
+  recordOf(sessionId: SessionId): AgentProfile['record'] | null
   /** Does the work with everything in the session's container frozen, as long as it runs. */
   whileStill(sessionId: SessionId, work: () => Promise<void>): Promise<void>
   /** Ids of all processes in the session's container, in the host's view. */
@@ -190,6 +192,8 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       if (session?.profile == null || session.cwd === null || session.homeAt === null || session.revoked) return null
       return { profile: session.profile, cwd: session.cwd, home: session.homeAt }
     },
+
+    recordOf: (sessionId) => live.get(sessionId)?.session.profile?.record ?? null,
 
     whileStill: (sessionId, work) =>
       inTurn(sessionId, async (container) => {

@@ -154,6 +154,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'checkpoint/create': ({ sessionId }) => sessionCheckpoints.create(sessionId, 'on-demand'),
     'checkpoint/diff': ({ sessionId, from, to }) => sessionCheckpoints.diff(sessionId, from, to),
     'checkpoint/restore': async ({ sessionId, target, paths }) => shortenRestore(await sessionCheckpoints.restore(sessionId, target, paths), MAX_PATH_CHARACTERS),
+    'checkpoint/recorded-diff': async (params) => ({ text: await deps.checkpoints.recordedDiff(params) }),
     'checkpoint/pin': ({ sessionId, checkpointId, pinned }) => deps.checkpoints.pin({ sessionId, id: checkpointId, pinned }),
     'checkpoint/usage': async () => ({ projects: [...(await deps.checkpoints.usage())] }),
     'tool-call/list': ({ sessionId }) => ({ toolCalls: [...deps.gate.list(sessionId)] }),

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { Client } from '../../../contract/client.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
+import { bodyOf } from '../../../contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry, LedgerFilter, LedgerVerification } from '../../../contract/schemas/ledger.ts'
 import { systemClock } from '../../../core/identifiers.ts'
 import { beginAnew } from '../../../core/ledger/begin-anew.ts'
@@ -16,6 +17,7 @@ import { resolvePaths } from '../../../core/paths.ts'
 import { formatCount } from '../../../domain/format.ts'
 import { createStory } from '../../../domain/ledger-story.ts'
 import { csvHeading, csvLine, jsonLine } from '../../../domain/ledger-export.ts'
+import { visibleText } from '../../../domain/visible-text.ts'
 import type { Output } from '../output.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { withHost } from '../with-host.ts'
@@ -125,14 +127,28 @@ const filterOf = ({ session, since, until, grep }: FilterOptions): LedgerFilter 
   ...(grep === undefined ? {} : { text: grep }),
 })
 
+/** The diff that an entry names, so that it stands below it; none where it is not kept any more. */
+const diffLines = async (client: Client, entry: LedgerEntry): Promise<string[]> => {
+  const sha256 = bodyOf(entry, 'file/changed')?.diff?.sha256
+  if (sha256 === undefined || entry.sessionId === null) return []
+  try {
+    const { text } = await client.call('checkpoint/recorded-diff', { sessionId: entry.sessionId, sha256 })
+    return text.trimEnd().split('\n').map((one) => `            ${visibleText(one)}`)
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'not-found') return ['            (its diff is not kept any more)']
+    throw error
+  }
+}
+
 /** `ledger show|verify|export|key|prune|begin-anew`. */
 export const addLedgerCommands = (ledger: Command): void => {
   ledger
     .command('show')
     .summary('tell one session as a story')
     .requiredOption('--session <id>', 'which')
-    .addHelpText('after', examples('holdfast ledger show --session ses_222222222222'))
-    .action(async ({ session }: { session: string }, self: Command) => {
+    .option('--diffs', 'with the text of what changed in files, where it is still kept')
+    .addHelpText('after', examples('holdfast ledger show --session ses_222222222222', 'holdfast ledger show --session ses_222222222222 --diffs'))
+    .action(async ({ session, diffs }: { session: string; diffs?: true }, self: Command) => {
       const sessionId = parseSessionId(session)
       const { json } = outputOf(self)
       const story = createStory()
@@ -140,7 +156,7 @@ export const addLedgerCommands = (ledger: Command): void => {
         let told = false
         for await (const entry of entriesOf(client, { sessionId })) {
           told = true
-          const lines = json ? [jsonLine(entry)] : story(entry)
+          const lines = json ? [jsonLine(entry)] : [...story(entry), ...(diffs === true ? await diffLines(client, entry) : [])]
           if (lines.length > 0) await write(`${lines.join('\n')}\n`)
         }
         if (!told) throw new HoldfastError('not-found', `The ledger has no entry of session ${session}. "holdfast sessions" lists those there are.`)
