@@ -30,6 +30,7 @@ import { createAlarmListener } from './ledger/alarm-listener.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { createSealer } from './ledger/sealer.ts'
 import type { Paths } from './paths.ts'
+import { createConfigurationRecord } from './policy/configuration-record.ts'
 import { loadProfile } from './policy/load-profile.ts'
 import type { Clock, SecretStore } from './ports.ts'
 import { createProfileChange } from './proposals/profile-change.ts'
@@ -81,7 +82,7 @@ export interface Host {
 }
 
 const makeFolders = (paths: Paths): void => {
-  for (const folder of [paths.config, paths.data, paths.checkpoints, paths.agents, paths.run, paths.killFiles, paths.sessions]) {
+  for (const folder of [paths.config, paths.profiles, paths.data, paths.checkpoints, paths.agents, paths.run, paths.killFiles, paths.sessions]) {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
     } catch (error) {
@@ -234,6 +235,12 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const adapters = [...(options.adapters ?? []), claudeCode, plainCommand]
   const resolveProfile = (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) =>
     loadProfile({ cwd: params.cwd, configFolder: paths.config, name: params.profile, command: params.command })
+  const configuration = createConfigurationRecord({ ledger, profiles: paths.profiles, stateFile: paths.configurationSeen, log })
+  opened.push(async () => {
+    await configuration.look()
+    configuration.close()
+  })
+  void configuration.look()
   const containers = containersFor(process.platform, options.programs.plainInit)
   const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock, ids: randomIds })
   const launcher = createSessionLauncher({
@@ -252,7 +259,10 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     egress: createEgress({ clock, gate, ledger, judge }),
     judge,
     adapters,
-    resolveProfile,
+    resolveProfile: async (params) => {
+      await configuration.look(params.cwd)
+      return resolveProfile(params)
+    },
     chooseContainer: (sandbox) => chooseContainer(sandbox, containers),
     onTampering: async (sessionId, message) => {
       alarms.raise(sessionId, message)
@@ -288,7 +298,10 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     pace,
     alarms,
     launcher,
-    recordChanges: (sessionId) => activity.recordAll(sessionId),
+    recordChanges: async (sessionId) => {
+      await configuration.look(registry.find(sessionId)?.cwd)
+      await activity.recordAll(sessionId)
+    },
     killedElsewhere,
   })
   await takeOverSessions({ paths, clock, ledger, registry, checkpoints, alarms, adopt: supervisor.adopt, log })

@@ -18,6 +18,8 @@ export interface Paths {
   readonly toolPins: string
   /** What was approved for always. */
   readonly grants: string
+  /** How the files of profiles and policies were when last seen. */
+  readonly configurationSeen: string
   readonly log: string
   /** What lives as long as the host: endpoint file, sockets, kill files, each session's folder. */
   readonly run: string
@@ -68,6 +70,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     servers: join(data, 'servers'),
     toolPins: join(data, 'tool-pins.json'),
     grants: join(data, 'grants.json'),
+    configurationSeen: join(data, 'configuration-seen.json'),
     log: join(data, 'host.log'),
     run,
     killFiles: join(run, 'kill'),

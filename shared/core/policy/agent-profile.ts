@@ -53,16 +53,19 @@ const withoutValues = (fields: unknown): unknown =>
     ? fields
     : Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, PLAIN_NAME.test(name) ? value : NOT_KEPT]))
 
-/** A profile as the audit log keeps it: of a server's variables and headers the names alone, as people put keys there. */
-export const recordedProfile = (profile: AgentProfile): Record<string, unknown> => {
-  const { servers } = profile
-  if (servers === null || typeof servers.value === 'string') return { ...profile }
-  const value = Object.fromEntries(
-    Object.entries(servers.value).map(([name, server]) => {
+/** Servers as the audit log keeps them: of their variables and headers the names alone, as people put keys there. */
+export const recordedServers = (servers: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(servers).map(([name, server]) => {
       if (typeof server !== 'object' || server === null) return [name, server]
       const kept = Object.entries(server).map(([key, field]) => [key, key === 'env' || key === 'headers' ? withoutValues(field) : (field as unknown)])
       return [name, Object.fromEntries(kept)]
     }),
   )
-  return { ...profile, servers: { ...servers, value } }
+
+/** A profile as the audit log keeps it. */
+export const recordedProfile = (profile: AgentProfile): Record<string, unknown> => {
+  const { servers } = profile
+  if (servers === null || typeof servers.value === 'string') return { ...profile }
+  return { ...profile, servers: { ...servers, value: recordedServers(servers.value) } }
 }

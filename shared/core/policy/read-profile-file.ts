@@ -45,5 +45,5 @@ export const readProfileFile = async (path: string, origin: 'user' | 'project'):
   return text === null ? null : parseProfileText(path, origin, text)
 }
 
-/** The text of a user's profile as it stands, or null when there is none. Throws HoldfastError `profile-invalid` when it cannot be read. */
-export const readProfileText = (path: string): Promise<string | null> => readText(path, true)
+/** The text of a profile as it stands, or null when there is none. Throws HoldfastError `profile-invalid` when it cannot be read. */
+export const readProfileText = (path: string, origin: 'user' | 'project' = 'user'): Promise<string | null> => readText(path, origin === 'user')
