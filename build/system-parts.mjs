@@ -17,6 +17,7 @@ const PARTS = [
   { program: 'tmux', debian: 'tmux', usedBy: ['e2e'] },
   { program: 'zsh', debian: 'zsh', usedBy: ['unit'] },
   { program: 'fish', debian: 'fish', usedBy: ['unit'] },
+  { program: 'groff', debian: 'groff', usedBy: ['unit'] },
   { program: 'chromium', debian: 'chromium', usedBy: ['e2e'] },
   { program: 'Xvfb', debian: 'xvfb', usedBy: ['e2e/electron'] },
 ]

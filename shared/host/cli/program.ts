@@ -6,6 +6,7 @@ import { addClassifyCommand } from './commands/classify-command.ts'
 import { addCompletionCommand } from './commands/completion-command.ts'
 import { addDoctorCommand } from './commands/doctor-command.ts'
 import { addInitCommand } from './commands/init-command.ts'
+import { addManCommand } from './commands/man-command.ts'
 import { addPolicyCommands } from './commands/policy-commands.ts'
 import { addRecordCommands } from './commands/record-commands.ts'
 import { addSecretCommands } from './commands/secret-commands.ts'
@@ -51,6 +52,7 @@ export const createProgram = (): Command => {
   addAuditCommand(program)
   addInitCommand(program)
   addCompletionCommand(program)
+  addManCommand(program)
   inherit(program)
   return program
 }
