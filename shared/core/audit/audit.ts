@@ -2,15 +2,23 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { auditFile, compareFindings } from '../../domain/audit/audit-file.ts'
 import type { AuditFinding, SecretSpan } from '../../domain/audit/finding.ts'
+import type { Reach } from '../../domain/audit/reach.ts'
 import { isPlainSecret } from '../../domain/secret-names.ts'
-import { auditedPlaces, type Place } from './places.ts'
+import { agentOf, auditedPlaces, type Place } from './places.ts'
 
 export interface LocatedFinding extends AuditFinding {
   /** Null for what is in no file. */
   readonly file: string | null
 }
 
+/** Something within reach of an agent: of the one named, or of every one that runs as this user. */
+export interface LocatedReach extends Reach {
+  readonly file: string
+  readonly agent: string | null
+}
+
 export interface AuditReport {
+  readonly reach: readonly LocatedReach[]
   /** The worst first. */
   readonly findings: readonly LocatedFinding[]
   /** Files that were read. */
@@ -64,13 +72,17 @@ const inEnvironment = (environment: AuditParams['environment']): LocatedFinding[
   }))
 
 /** Looks at one file. */
-export const auditPlace = async (place: Place, params: Pick<AuditParams, 'home' | 'scan'>): Promise<{ findings: readonly LocatedFinding[]; skipped: string | null } | null> => {
+export const auditPlace = async (place: Place, params: Pick<AuditParams, 'home' | 'scan'>): Promise<{ findings: readonly LocatedFinding[]; reach: readonly LocatedReach[]; skipped: string | null } | null> => {
   const read = await readAudited(place.path)
   if (read === null) return null
-  if ('why' in read) return { findings: [], skipped: read.why }
+  if ('why' in read) return { findings: [], reach: [], skipped: read.why }
   const secrets = await params.scan(place.path, read.text.slice(0, MAX_SCANNED))
-  const { findings, problem } = auditFile({ kind: place.kind, scope: place.scope, home: params.home, secrets, ...read })
-  return { findings: findings.map((finding) => ({ ...finding, file: place.path })), skipped: problem }
+  const { findings, reach, problem } = auditFile({ kind: place.kind, scope: place.scope, home: params.home, secrets, ...read })
+  return {
+    findings: findings.map((finding) => ({ ...finding, file: place.path })),
+    reach: reach.map((each) => ({ ...each, file: place.path, agent: each.kind === 'server' ? agentOf(place.path) : null })),
+    skipped: problem,
+  }
 }
 
 /**
@@ -79,14 +91,16 @@ export const auditPlace = async (place: Place, params: Pick<AuditParams, 'home' 
  */
 export const audit = async (params: AuditParams): Promise<AuditReport> => {
   const findings = inEnvironment(params.environment)
+  const reach: LocatedReach[] = []
   const read: string[] = []
   const skipped: { file: string; why: string }[] = []
   for (const place of await auditedPlaces(params.home, params.project)) {
     const result = await auditPlace(place, params)
     if (result === null) continue
     findings.push(...result.findings)
+    reach.push(...result.reach)
     if (result.skipped === null) read.push(place.path)
     else skipped.push({ file: place.path, why: result.skipped })
   }
-  return { findings: findings.sort(compareFindings), read, skipped }
+  return { findings: findings.sort(compareFindings), reach, read, skipped }
 }

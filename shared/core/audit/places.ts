@@ -77,3 +77,19 @@ export const auditedPlaces = async (home: string, project: string | null): Promi
   }
   return [...new Map(places.map((place) => [place.path, place])).values()]
 }
+
+/** The agents, by where each keeps its settings; the first that matches. */
+const AGENTS: readonly (readonly [path: RegExp, agent: string])[] = [
+  [/claude_desktop_config\.json$/, 'Claude Desktop'],
+  [/[\\/]\.claude([\\/]|\.json$)|[\\/]\.mcp\.json$/, 'Claude Code'],
+  [/[\\/]\.?cursor[\\/]/i, 'Cursor'],
+  [/windsurf/i, 'Windsurf'],
+  [/[\\/](Code|VSCodium)[\\/]User[\\/]|[\\/]\.vscode[\\/]/, 'VS Code'],
+  [/[\\/]\.codex[\\/]/, 'Codex'],
+  [/[\\/]\.gemini[\\/]/, 'Gemini'],
+  [/opencode\.jsonc?$/, 'opencode'],
+  [/[\\/]\.?zed[\\/]/, 'Zed'],
+]
+
+/** The agent whose settings a file holds; null for a file that every agent can read. */
+export const agentOf = (path: string): string | null => AGENTS.find(([pattern]) => pattern.test(path))?.[1] ?? null

@@ -2,7 +2,8 @@ import { auditAgentSettings } from './agent-rules.ts'
 import { auditClaudeSettings } from './claude-rules.ts'
 import { auditCredentials } from './credential-rules.ts'
 import { at, type AuditedFile, type AuditFinding, fieldsOf, type FileKind, lineAt, SEVERITIES, type Source, THREATS } from './finding.ts'
-import { auditServers } from './mcp-rules.ts'
+import { auditServers, describeServers } from './mcp-rules.ts'
+import { credentialsOf, type Reach } from './reach.ts'
 import { type ParsedSource, readJson, readToml } from './sources.ts'
 import { auditLines } from './text-rules.ts'
 
@@ -21,11 +22,10 @@ const JSON_KINDS: readonly FileKind[] = ['claude-settings', 'claude-state', 'mcp
 /** What only its owner should read: whole files of credentials. */
 const PRIVATE_KINDS: readonly FileKind[] = ['git-credentials', 'gh', 'aws', 'gcloud', 'azure', 'kube', 'npmrc', 'docker', 'netrc', 'pypirc', 'ssh-key']
 
-const serversIn = (kind: FileKind, source: Source, home: string): AuditFinding[] => {
-  const paths = [...(SERVERS[kind] ?? [])]
-  if (kind === 'claude-state') paths.push(...Object.keys(fieldsOf(at(source.value, 'projects'))).map((project) => ['projects', project, 'mcpServers']))
-  return paths.flatMap((path) => auditServers(source, path, home))
-}
+const serverPaths = (kind: FileKind, source: Source): readonly (readonly string[])[] => [
+  ...(SERVERS[kind] ?? []),
+  ...(kind === 'claude-state' ? Object.keys(fieldsOf(at(source.value, 'projects'))).map((project) => ['projects', project, 'mcpServers']) : []),
+]
 
 /** Secrets that the scanner found where no rule found one already. */
 const scanned = ({ text, kind, secrets }: AuditedFile, found: readonly AuditFinding[]): AuditFinding[] => {
@@ -49,23 +49,32 @@ const parsed = ({ kind, text }: AuditedFile): ParsedSource | null => {
   return kind === 'codex' ? readToml(text) : null
 }
 
-/** What is wrong with one file; or why it cannot be told. Never throws for what is in it. */
-export const auditFile = (file: AuditedFile): { readonly findings: readonly AuditFinding[]; readonly problem: string | null } => {
+export interface FileAudit {
+  readonly findings: readonly AuditFinding[]
+  readonly reach: readonly Reach[]
+  /** Why it cannot be told. */
+  readonly problem: string | null
+}
+
+/** What is wrong with one file, and what it lets agents reach. Never throws for what is in it. */
+export const auditFile = (file: AuditedFile): FileAudit => {
   const source = parsed(file)
-  if (source?.ok === false) return { findings: [], problem: source.problem }
+  if (source?.ok === false) return { findings: [], reach: [], problem: source.problem }
   const found = source === null ? auditLines(file) : [
     ...(file.kind === 'claude-settings' ? auditClaudeSettings(source.source, file.scope) : []),
     ...auditAgentSettings(file.kind, source.source),
-    ...serversIn(file.kind, source.source, file.home),
+    ...serverPaths(file.kind, source.source).flatMap((path) => auditServers(source.source, path, file.home)),
   ]
+  const reach: Reach[] = source === null ? [] : serverPaths(file.kind, source.source).flatMap((path) => describeServers(source.source, path, file.home)).map((server) => ({ kind: 'server', ...server }))
   try {
     found.push(...auditCredentials(file, source?.source ?? null))
+    reach.push(...credentialsOf(file, source?.source ?? null))
   } catch {
-    return { findings: found, problem: 'is broken' }
+    return { findings: found, reach, problem: 'is broken' }
   }
   found.push(...scanned(file, found))
   found.push(...openToOthers(file, found))
-  return { findings: found, problem: null }
+  return { findings: found, reach, problem: null }
 }
 
 /** The worst first; among equals the order of the threats, then of the lines. */

@@ -166,13 +166,35 @@ const unasked = ({ name, fields, path }: Server): (Omit<AuditFinding, 'line'> & 
   return fields['trust'] === true ? [...lists, fault(`every tool of the server ${name} runs without asking`, [...path, 'trust'])] : lists
 }
 
-/** What is wrong with the MCP servers below a path of a file. */
-export const auditServers = (source: Source, path: readonly string[], home: string): AuditFinding[] => {
+/** The MCP servers below a path of a file. */
+const serversBelow = (source: Source, path: JsonPath): Server[] => {
   const servers = path.reduce<unknown>((value, key) => fieldsOf(value)[key], source.value)
-  return Object.entries(fieldsOf(servers)).flatMap(([name, value]) => {
-    const server = serverOf(name, [...path, name], value)
-    const isOff = server.fields['disabled'] === true || server.fields['enabled'] === false
-    const found = isOff ? [credential(server, home)] : [...ONE_EACH.map((rule) => rule(server, home)), ...unasked(server)]
+  return Object.entries(fieldsOf(servers)).map(([name, value]) => serverOf(name, [...path, name], value))
+}
+
+const isOff = ({ fields }: Server): boolean => fields['disabled'] === true || fields['enabled'] === false
+
+/** What is wrong with the MCP servers below a path of a file. */
+export const auditServers = (source: Source, path: JsonPath, home: string): AuditFinding[] =>
+  serversBelow(source, path).flatMap((server) => {
+    const found = isOff(server) ? [credential(server, home)] : [...ONE_EACH.map((rule) => rule(server, home)), ...unasked(server)]
     return found.filter((each) => each !== null).map(({ path: where, ...finding }) => ({ ...finding, line: source.lineOf(where) }))
   })
-}
+
+/** The same servers, each in a few words: what it is, whether its version is fixed, what it can reach, who it acts as. */
+export const describeServers = (source: Source, path: JsonPath, home: string): { readonly name: string; readonly detail: string; readonly line: number | null }[] =>
+  serversBelow(source, path).map((server) => {
+    const program = fetchedPackage(server) ?? dockerImage(server) ?? (server.url === '' ? base(server.command) : (/^\w+:\/\/([^/?#@]*)/.exec(server.url)?.[1] ?? 'an address'))
+    const fetched = fetchedPackage(server) !== null || dockerImage(server) !== null
+    const tools = textsOf(server.fields['tools']).length > 0 ? textsOf(server.fields['tools']) : textsOf(server.fields['includeTools'])
+    const words = [
+      visibleText(program).slice(0, 100),
+      ...(isOff(server) ? ['switched off'] : []),
+      ...(fetched ? [unpinned(server, home) === null ? 'at a fixed version' : 'whatever version is newest'] : []),
+      tools.length > 0 ? `only ${visibleText(tools.join(', ')).slice(0, 200)}` : 'all its tools',
+      ...(wideFiles(server, home) === null ? [] : ['opens a whole disk or home folder']),
+      ...(throughShell(server, home) === null && shellTool(server, home) === null ? [] : ['runs commands']),
+      ...(credential(server, home) !== null ? ['with a credential in plain text'] : Object.entries(server.env).some(([key, value]) => isSecretReference(key, textOf(value))) ? ['with a credential from the keychain'] : []),
+    ]
+    return { name: server.name, detail: words.join(', '), line: source.lineOf(server.path) }
+  })

@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
-import { audit, type AuditReport, type LocatedFinding } from '../../../core/audit/audit.ts'
+import { audit, type AuditReport, type LocatedFinding, type LocatedReach } from '../../../core/audit/audit.ts'
 import { applyMends, planMends, undoMends } from '../../../core/audit/mend.ts'
 import { resolvePaths } from '../../../core/paths.ts'
 import { SEVERITIES } from '../../../domain/audit/finding.ts'
@@ -18,9 +18,19 @@ const findingLines = ({ severity, threat, file, line, what, why, fix, mend }: Lo
   `        fix: ${visibleText(fix)}${mend === null ? '' : '  [--fix does it]'}`,
 ]
 
-const reportLines = ({ findings, read, skipped }: AuditReport): string[] => {
+/** First what a person asked: what can my agents reach? */
+const reachLines = (reach: readonly LocatedReach[]): string[] =>
+  reach.length === 0 ? [] : [
+    'Within reach of agents that run as you:',
+    ...reach.map(({ kind, agent, name, detail, file, line }) =>
+      `  ${(agent ?? 'every agent').padEnd(15)} ${kind === 'server' ? `server ${name}: ` : `${name}: `}${detail}  (${visibleText(file)}${line === null ? '' : `:${line}`})`),
+    '',
+  ]
+
+const reportLines = ({ findings, reach, read, skipped }: AuditReport): string[] => {
   const counts = SEVERITIES.map((severity) => `${findings.filter((finding) => finding.severity === severity).length} ${severity}`).join(', ')
   return [
+    ...reachLines(reach),
     ...findings.flatMap(findingLines),
     ...skipped.map(({ file, why }) => `skipped ${visibleText(file)}: it ${why}`),
     `${formatCount(read.length)} file${read.length === 1 ? '' : 's'} read: ${findings.length === 0 ? 'nothing found' : counts}. Nothing was changed.`,
@@ -42,8 +52,8 @@ export const addAuditCommand = (program: Command): void => {
     .command('audit')
     .summary('look at how agents are set up here, and say what could go wrong')
     .description(
-      'Reads the settings of every agent of yours and of this project, shell start-up files and credentials, and says what is wrong, the worst\n'
-        + 'first. No secret is printed, and nothing is changed. Exit code 1 when something of severity high is found.',
+      'Reads the settings of every agent of yours and of this project, shell start-up files and credentials, and says what agents can reach, and\n'
+        + 'what is wrong, the worst first. No secret is printed, and nothing is changed. Exit code 1 when something of severity high is found.',
     )
     .option('--fix', 'show what can be mended, and mend it when you agree; each file is kept first')
     .option('--yes', 'with --fix: do not ask')
