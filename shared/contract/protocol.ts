@@ -3,7 +3,7 @@ import { ErrorBody } from './errors.ts'
 import { ApprovalId, CheckpointId, GrantId, ProposalId, SessionId } from './ids.ts'
 import { ApprovalRequest, ApprovalScope, Grant } from './schemas/approval.ts'
 import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
-import { AuditedFinding, Finding } from './schemas/finding.ts'
+import { AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
 import { ExplainedDecision, PolicyLayerRules, Replay } from './schemas/policy.ts'
 import { ProfileListing } from './schemas/profile.ts'
@@ -62,7 +62,7 @@ export const COMMANDS = {
   /** How the agents of this machine, and of a project, are set up: what could go wrong. Reads and changes nothing. */
   'host/audit': command(
     z.object({ project: z.string().max(4_096).nullable() }),
-    z.object({ findings: z.array(AuditedFinding), read: z.number().int(), skipped: z.array(z.object({ file: z.string(), why: z.string() })) }),
+    z.object({ findings: z.array(AuditedFinding), reach: z.array(AuditedReach), read: z.number().int(), skipped: z.array(z.object({ file: z.string(), why: z.string() })) }),
   ),
   /** The folders in a folder, for choosing one; null is the user's home. */
   'folder/list': command(

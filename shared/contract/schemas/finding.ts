@@ -24,3 +24,14 @@ export const AuditedFinding = z.object({
   fix: z.string(),
 })
 export type AuditedFinding = z.infer<typeof AuditedFinding>
+
+/** Something within reach of agents that run as this user; of the one named, where it is one agent's own. Never a secret. */
+export const AuditedReach = z.object({
+  kind: z.enum(['server', 'credential']),
+  agent: z.string().nullable(),
+  name: z.string(),
+  detail: z.string(),
+  file: z.string(),
+  line: z.number().int().nullable(),
+})
+export type AuditedReach = z.infer<typeof AuditedReach>

@@ -36,13 +36,19 @@ const serverOf = (name: string, path: JsonPath, value: unknown): Server => {
 
 const base = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1).replace(/\.(exe|cmd)$/, '')
 
+/** An address without the user, and the password or token, that may stand before its host. */
+const withoutUser = (address: string): string => address.replace(/^([\w+.-]+:\/\/)[^/?#]*@/, '$1')
+
+const hostOf = (url: string): string => /^[\w+.-]+:\/\/([^/?#]+)/.exec(withoutUser(url))?.[1] ?? 'an address'
+
 /** The package that a runner fetches, or null. */
 const fetchedPackage = ({ command, args }: Server): string | null => {
   const program = base(command)
   const words = args[0] === 'dlx' || args[0] === 'exec' || args[0] === 'x' || args[0] === 'run' ? args.slice(1) : args
   if (!/^(npx|bunx|uvx|pnpx)$/.test(program) && !(/^(pnpm|yarn|bun|npm|pipx)$/.test(program) && words !== args)) return null
   const named = words.findIndex((word) => /^(-p|--package|--from)$/.test(word))
-  return (named >= 0 ? words[named + 1] : words.find((word) => !word.startsWith('-'))) ?? null
+  const found = named >= 0 ? words[named + 1] : words.find((word) => !word.startsWith('-'))
+  return found === undefined ? null : withoutUser(found)
 }
 
 const PINNED = /.@v?\d|==\d|^(\.|\/|file:)|#[0-9a-f]{7,40}$/
@@ -184,7 +190,7 @@ export const auditServers = (source: Source, path: JsonPath, home: string): Audi
 /** The same servers, each in a few words: what it is, whether its version is fixed, what it can reach, who it acts as. */
 export const describeServers = (source: Source, path: JsonPath, home: string): { readonly name: string; readonly detail: string; readonly line: number | null }[] =>
   serversBelow(source, path).map((server) => {
-    const program = fetchedPackage(server) ?? dockerImage(server) ?? (server.url === '' ? base(server.command) : (/^\w+:\/\/([^/?#@]*)/.exec(server.url)?.[1] ?? 'an address'))
+    const program = fetchedPackage(server) ?? dockerImage(server) ?? (server.url === '' ? base(server.command) : hostOf(server.url))
     const fetched = fetchedPackage(server) !== null || dockerImage(server) !== null
     const tools = textsOf(server.fields['tools']).length > 0 ? textsOf(server.fields['tools']) : textsOf(server.fields['includeTools'])
     const words = [

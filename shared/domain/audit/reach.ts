@@ -24,10 +24,10 @@ const lineOfMatch = (text: string, pattern: RegExp): number | null => {
 
 /** Sections of an ini file: name, and what stands in it. */
 const sections = (text: string): { name: string; body: string; line: number }[] =>
-  [...text.matchAll(/^\[([^\]\n]{1,200})\]([^[]*)/gm)].map((found) => ({ name: found[1] ?? '', body: found[2] ?? '', line: lineAt(text, found.index) }))
+  [...text.matchAll(/^\[([^\]\n]{1,200})\]((?:.*\n(?!\[))*.*)/gm)].map((found) => ({ name: found[1] ?? '', body: found[2] ?? '', line: lineAt(text, found.index) }))
 
 const github = (text: string): Reach[] =>
-  Object.entries(fieldsOf(yamlOf(text))).map(([host, value]) => {
+  Object.entries(fieldsOf(yamlOf(text))).filter(([, value]) => typeof value === 'object' && !Array.isArray(value)).map(([host, value]) => {
     const fields = fieldsOf(value)
     const users = [textOf(fields['user']), ...Object.keys(fieldsOf(fields['users']))].filter((user) => user !== '')
     return credential('GitHub', [`as ${shown([...new Set(users)].join(' and ')) || 'you'} on ${shown(host)}`, textOf(fields['oauth_token']) === '' ? 'in the keyring' : PLAIN], lineOfMatch(text, /^\s*oauth_token:/m))

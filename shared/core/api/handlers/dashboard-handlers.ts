@@ -78,8 +78,8 @@ export const createDashboardHandlers = (deps: DashboardHandlerDeps): Pick<Handle
     'host/audit': async ({ project }) => {
       if (project !== null && !(await listFolders(project).then(() => true, () => false))) throw new HoldfastError('not-a-directory', `${project} is no folder that can be read.`)
       const { scanSecrets } = await import('../../audit/scan-secrets.ts')
-      const { findings, read, skipped } = await audit({ home, project, environment: deps.environment, scan: scanSecrets })
-      return { findings: findings.map(({ mend: _, ...finding }) => finding), read: read.length, skipped: [...skipped] }
+      const { findings, reach, read, skipped } = await audit({ home, project, environment: deps.environment, scan: scanSecrets })
+      return { findings: findings.map(({ mend: _, ...finding }) => finding), reach: [...reach], read: read.length, skipped: [...skipped] }
     },
     'folder/list': ({ path }) => listFolders(path ?? home),
   }
