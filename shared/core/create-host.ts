@@ -28,6 +28,7 @@ import { createGateway } from './gateway/gateway.ts'
 import { randomIds } from './identifiers.ts'
 import { createAlarmListener } from './ledger/alarm-listener.ts'
 import { openLedger } from './ledger/ledger.ts'
+import { openSearchIndex } from './ledger/search-index.ts'
 import { createSealer } from './ledger/sealer.ts'
 import type { Paths } from './paths.ts'
 import { createConfigurationRecord } from './policy/configuration-record.ts'
@@ -124,7 +125,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   makeFolders(paths)
   const hub = createEventHub()
   const listeners: ((entry: LedgerEntry) => void)[] = [(entry) => hub.publish('ledger/appended', entry)]
-  const ledger = openLedger({ file: paths.ledger, clock, onAppended: (entry) => listeners.forEach((listener) => listener(entry)) })
+  const ledger = openLedger({ file: paths.ledger, openSearch: (searched) => openSearchIndex(paths.ledgerSearch, searched), clock, onAppended: (entry) => listeners.forEach((listener) => listener(entry)) })
   opened.push(() => ledger.close())
   const startedAt = clock.now()
   ledger.append('host/started', null, { version: VERSION, pid: process.pid })

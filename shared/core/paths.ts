@@ -10,6 +10,8 @@ export interface Paths {
   /** What Holdfast keeps: ledger, checkpoints, agents' homes. */
   readonly data: string
   readonly ledger: string
+  /** Words of the ledger's entries: made anew where it is missing. */
+  readonly ledgerSearch: string
   readonly checkpoints: string
   readonly agents: string
   /** MCP servers' homes. */
@@ -65,6 +67,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     profiles: join(config, 'profiles'),
     data,
     ledger: join(data, 'ledger.db'),
+    ledgerSearch: join(data, 'ledger-search.db'),
     checkpoints: join(data, 'checkpoints'),
     agents: join(data, 'agents'),
     servers: join(data, 'servers'),

@@ -1,13 +1,12 @@
 import type { LedgerFilter } from '../contract/schemas/ledger.ts'
 import type { ChainRow } from './ledger-chain.ts'
 
-/** Whether an entry is one of those asked for, its session apart. A pruned entry holds no text. */
-export const filterOf = ({ kinds, since, until, text }: LedgerFilter): ((row: ChainRow) => boolean) => {
+/** Whether an entry is one of those asked for, its words apart: see ledger-search. */
+export const filterOf = ({ sessionId, kinds, since, until }: LedgerFilter): ((row: ChainRow) => boolean) => {
   const wanted = kinds === undefined ? null : new Set<string>(kinds)
-  const sought = text?.toLowerCase()
-  return ({ kind, at, body }) =>
-    (wanted === null || wanted.has(kind)) &&
-    (since === undefined || at >= since) &&
-    (until === undefined || at < until) &&
-    (sought === undefined || body.toLowerCase().includes(sought))
+  return (row) =>
+    (sessionId === undefined || row.sessionId === sessionId) &&
+    (wanted === null || wanted.has(row.kind)) &&
+    (since === undefined || row.at >= since) &&
+    (until === undefined || row.at < until)
 }

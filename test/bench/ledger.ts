@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { ID_ALPHABET, SessionId, ToolCallId } from '../../shared/contract/ids.ts'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
+import { openSearchIndex, type Searched, type SearchIndex } from '../../shared/core/ledger/search-index.ts'
 import { canonicalJson, GENESIS, hashInput } from '../../shared/domain/ledger-chain.ts'
 
 /**
@@ -97,7 +98,12 @@ try {
   const { bare, chained } = compareAppends()
   const big = join(scratch, 'big.db')
   fill(big)
-  const ledger = openLedger({ file: big, clock })
+  let search: SearchIndex | null = null
+  const openSearch = (searched: Searched): SearchIndex => (search = openSearchIndex(join(scratch, 'search.db'), searched))
+  const ledger = openLedger({ file: big, clock, openSearch })
+  const indexing = timed(1, () => {
+    while (search?.step() === true);
+  })
   const verify: number[] = []
   for (let turn = 0; turn < (ENTRIES > 1_000_000 ? 1 : 5); turn += 1) {
     const start = performance.now()
@@ -110,13 +116,16 @@ try {
     'newest 100': () => ledger.tail(100),
     'newest 100 of a session': (n) => ledger.tail(100, { sessionId: sessionOf((n * 7) % Math.min(SESSIONS, Math.ceil(ENTRIES / 500))) }),
     '100 from the middle': (n) => ledger.read({ after: (n * 7_919) % ENTRIES, limit: 100 }),
-    'search, one page of 10,000': () => ledger.tail(100, { text: 'no entry has this' }),
+    'search for what all have': () => ledger.tail(100, { text: 'unit tests' }),
+    'search for what none has': () => ledger.tail(100, { text: 'no entry has this' }),
+    'search for common words never together': () => ledger.tail(100, { text: 'tests unit' }),
   }
   const p95 = Object.entries(queries).map(([what, ask]) => {
     const times = Array.from({ length: QUERIES }, (_, n) => 1_000 / timed(1, () => ask(n)))
     return { what: `${what}, p95 ms`, value: percentile95(times).toFixed(1), target: '<= 50' }
   })
   ledger.close()
+  const searchBytes = statSync(join(scratch, 'search.db')).size
 
   const whole = (value: number) => Math.round(value).toLocaleString('en')
   console.table([
@@ -126,6 +135,8 @@ try {
     { what: `verify, entries / s, of ${whole(ENTRIES)}`, value: whole(median(verify)), target: '>= 200,000' },
     ...p95,
     { what: 'database KB / 1,000 calls (intent and outcome)', value: whole((statSync(big).size / ENTRIES) * 2), target: '' },
+    { what: 'search index, entries taken up / s', value: whole(indexing * ENTRIES), target: '' },
+    { what: 'search index KB / 1,000 calls', value: whole((searchBytes / ENTRIES) * 2), target: '' },
     { what: `load average while it ran, on ${cpus().length} cores`, value: (loadavg()[0] ?? 0).toFixed(1), target: '' },
   ])
 } finally {

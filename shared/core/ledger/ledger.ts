@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HoldfastError } from '../../contract/errors.ts'
-import { LedgerEntry, type LedgerFilter, type LedgerVerification } from '../../contract/schemas/ledger.ts'
-import { type ChainRow, GENESIS, hashInput, headFault, type LedgerHead } from '../../domain/ledger-chain.ts'
-import { filterOf } from '../../domain/ledger-filter.ts'
+import type { LedgerEntry, LedgerVerification } from '../../contract/schemas/ledger.ts'
+import { GENESIS, hashInput, headFault, type LedgerHead } from '../../domain/ledger-chain.ts'
 import { createSealBatch, parseSeal, sealText, type SealAnchor } from '../../domain/ledger-seal.ts'
 import { CONTENT_KINDS, createLedgerProof } from '../../domain/ledger-verify.ts'
 import type { Clock, Ledger } from '../ports.ts'
@@ -11,6 +10,9 @@ import { closeDatabase, type Database, databaseError, inDatabaseWords, openDatab
 import { ledgerMigrations } from '../storage/migrations/ledger.ts'
 import { bodyText } from './body-text.ts'
 import { type HeadFile, readHeadFile, writeHeadFile } from './head-file.ts'
+import { createPageReader } from './read-pages.ts'
+import { LOWEST, selectRows } from './rows.ts'
+import type { Searched, SearchIndex } from './search-index.ts'
 import { createSessionIndexCheck } from './session-index.ts'
 import { verifySignature } from './signing.ts'
 
@@ -19,21 +21,15 @@ const APPLICATION_ID = 0x48464c47
 /** The head kept beside the database lags behind by at most this long and this many entries. */
 const HEAD_LAG_MS = 250
 const HEAD_LAG_ENTRIES = 1_000
-/** What one `read` looks at and gives at most, so that it neither holds up the host nor overflows a frame. */
-const MAX_SCANNED = 10_000
-const MAX_PAGE_CHARACTERS = 2_000_000
-/** SQLite's row ids lie between: wider than safe integers, and a forged row may have any. */
-const LOWEST = -(2 ** 63)
-const HIGHEST = 2 ** 63
 /** Rows that verify and prune take before others get their turn. */
 const CHUNK = 2_000
-
-const COLUMNS = 'sequence, at, kind, session_id AS sessionId, body, body_hash AS bodyHash, previous_hash AS previousHash, hash'
 
 export interface LedgerOptions {
   /** Absolute path of the database; its folder exists. The head is kept beside it, in `<file>.head`. */
   readonly file: string
   readonly clock: Clock
+  /** Opens an index for searches, which can be lost; without it a search looks through the entries. */
+  readonly openSearch?: (searched: Searched) => SearchIndex
   /** Hears of each entry once it is durable. */
   readonly onAppended?: (entry: LedgerEntry) => void
 }
@@ -58,20 +54,17 @@ export const openLedger = (options: LedgerOptions): Ledger => {
   }
 }
 
-const createLedger = (database: Database, { file, clock, onAppended }: LedgerOptions): Ledger => {
+const createLedger = (database: Database, { file, clock, openSearch, onAppended }: LedgerOptions): Ledger => {
   const insert = database.prepare<[number, number, string, string | null, string, string, string, string]>(
     'INSERT INTO entry (sequence, at, kind, session_id, body, body_hash, previous_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   )
-  const select = <Values extends unknown[]>(rest: string) => database.prepare<Values, ChainRow>(`SELECT ${COLUMNS} FROM entry ${rest}`)
-  const one = select<[number]>('WHERE sequence = ?')
-  const above = select<[number]>('WHERE sequence > ? ORDER BY sequence')
-  const aboveOfSession = select<[number, string]>('WHERE sequence > ? AND session_id = ? ORDER BY sequence')
-  const below = select<[number]>('WHERE sequence < ? ORDER BY sequence DESC')
-  const belowOfSession = select<[number, string]>('WHERE sequence < ? AND session_id = ? ORDER BY sequence DESC')
-  const chunk = select<[number, number]>('WHERE sequence >= ? ORDER BY sequence LIMIT ?')
+  const one = selectRows<[number]>(database, 'WHERE sequence = ?')
+  const above = selectRows<[number]>(database, 'WHERE sequence > ? ORDER BY sequence')
+  const newest = selectRows<[]>(database, 'ORDER BY sequence DESC LIMIT 1')
+  const chunk = selectRows<[number, number]>(database, 'WHERE sequence >= ? ORDER BY sequence LIMIT ?')
 
   const headFile = `${file}.head`
-  let head: LedgerHead = below.get(HIGHEST) ?? GENESIS
+  let head: LedgerHead = newest.get() ?? GENESIS
   let kept = readHeadFile(headFile)
   const found = kept
   const hashAtKept = kept?.sequence === GENESIS.sequence ? GENESIS.hash : one.get(kept?.sequence ?? 0)?.hash
@@ -100,50 +93,8 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
   }
   keepHead()
 
-  const toEntry = ({ body, ...row }: ChainRow): LedgerEntry => {
-    const pruned = body === ''
-    try {
-      const entry = { ...row, body: pruned ? {} : (JSON.parse(body) as unknown), pruned }
-      LedgerEntry.parse(entry)
-      return entry as LedgerEntry
-    } catch (cause) {
-      throw new HoldfastError(
-        'ledger-unavailable',
-        `Entry ${row.sequence} of ${file} cannot be read. Run "holdfast ledger verify" to see what happened to it.`,
-        { cause },
-      )
-    }
-  }
-
-  /** The rows that pass, and whether the walk ended at the last one there is; else `at` is the last one looked at. */
-  const collect = (rows: Iterable<ChainRow>, limit: number, filter: LedgerFilter): { entries: LedgerEntry[]; at: number; isEnd: boolean } =>
-    inDatabaseWords(file, () => {
-      const passes = filterOf(filter)
-      const entries: LedgerEntry[] = []
-      let scanned = 0
-      let characters = 0
-      for (const row of rows) {
-        scanned += 1
-        if (passes(row)) {
-          entries.push(toEntry(row))
-          characters += row.body.length
-        }
-        if (entries.length >= limit || scanned >= MAX_SCANNED || characters >= MAX_PAGE_CHARACTERS) return { entries, at: row.sequence, isEnd: false }
-      }
-      return { entries, at: 0, isEnd: true }
-    })
-
-  /** The last sequence before `time`, as a clock that runs forward wrote them. */
-  const lastBefore = (time: number): number => {
-    let low = 0
-    let high = head.sequence
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2)
-      if ((one.get(middle)?.at ?? time) < time) low = middle
-      else high = middle - 1
-    }
-    return low
-  }
+  const search = openSearch?.({ rowsAfter: (sequence, limit) => chunk.all(sequence + 1, limit), hashAt: (sequence) => one.get(sequence)?.hash ?? null }) ?? null
+  const pages = createPageReader({ database, file, last: () => head.sequence, search })
 
   const append: Ledger['append'] = (kind, sessionId, body) => {
     const text = bodyText(kind, body)
@@ -160,6 +111,7 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
     inDatabaseWords(file, () => insert.run(chained.sequence, at, kind, sessionId, text, chained.bodyHash, head.hash, own))
     head = { sequence: chained.sequence, hash: own }
     keepHeadSoon()
+    search?.saw()
     const entry: LedgerEntry = { ...chained, body, pruned: false, hash: own }
     onAppended?.(entry)
     return entry
@@ -176,20 +128,8 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
   return {
     append,
 
-    read({ after, limit, ...filter }) {
-      const { sessionId, since } = filter
-      const from = since === undefined ? after : Math.max(after, inDatabaseWords(file, () => lastBefore(since)))
-      const rows = sessionId === undefined ? above.iterate(from) : aboveOfSession.iterate(from, sessionId)
-      const { entries, at, isEnd } = collect(rows, limit, filter)
-      return { entries, next: isEnd ? null : at }
-    },
-
-    tail(limit, { before = HIGHEST, ...filter } = {}) {
-      const { sessionId } = filter
-      const rows = sessionId === undefined ? below.iterate(before) : belowOfSession.iterate(before, sessionId)
-      const { entries, at, isEnd } = collect(rows, limit, filter)
-      return { entries: entries.reverse(), next: isEnd ? null : at }
-    },
+    read: pages.read,
+    tail: pages.tail,
 
     seal(signer) {
       const batch = createSealBatch(sha256)
@@ -248,27 +188,31 @@ const createLedger = (database: Database, { file, clock, onAppended }: LedgerOpt
 
     prune: (before) =>
       inTurn(async () => {
-        const through = inDatabaseWords(file, () => lastBefore(before))
+        const through = pages.lastBefore(before)
         if (through === 0) return { through, entries: 0 }
         append('ledger/pruned', null, { through, before })
         const kinds = [...CONTENT_KINDS]
         const empty = database.prepare(
           `UPDATE entry SET body = '' WHERE sequence > ? AND sequence <= ? AND body <> '' AND body_hash IS NOT NULL AND kind IN (${kinds.map(() => '?').join(', ')})`,
         )
-        let entries = 0
-        // Overwrites what is freed, so that it cannot be read out of the file.
-        database.pragma('secure_delete = ON')
-        for (let at = 0; at < through; at += CHUNK) {
-          entries += inDatabaseWords(file, () => empty.run(at, Math.min(at + CHUNK, through), ...kinds).changes)
-          await breathe()
+        const emptyAll = async () => {
+          let entries = 0
+          // Overwrites what is freed, so that it cannot be read out of the file.
+          database.pragma('secure_delete = ON')
+          for (let at = 0; at < through; at += CHUNK) {
+            entries += inDatabaseWords(file, () => empty.run(at, Math.min(at + CHUNK, through), ...kinds).changes)
+            await breathe()
+          }
+          database.pragma('wal_checkpoint(TRUNCATE)')
+          return { through, entries }
         }
-        database.pragma('wal_checkpoint(TRUNCATE)')
-        return { through, entries }
+        return search === null ? emptyAll() : search.whileForgetting(emptyAll)
       }),
 
     close() {
       if (!database.open) return
       keepHeadNow()
+      search?.close()
       closeDatabase(database)
     },
   }

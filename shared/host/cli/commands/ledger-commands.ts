@@ -117,14 +117,14 @@ interface FilterOptions {
   readonly session?: string
   readonly since?: string
   readonly until?: string
-  readonly grep?: string
+  readonly search?: string
 }
 
-const filterOf = ({ session, since, until, grep }: FilterOptions): LedgerFilter => ({
+const filterOf = ({ session, since, until, search }: FilterOptions): LedgerFilter => ({
   ...(session === undefined ? {} : { sessionId: parseSessionId(session) }),
   ...(since === undefined ? {} : { since: parseTime(since) }),
   ...(until === undefined ? {} : { until: parseTime(until) }),
-  ...(grep === undefined ? {} : { text: grep }),
+  ...(search === undefined ? {} : { text: search }),
 })
 
 /** The diff that an entry names, so that it stands below it; none where it is not kept any more. */
@@ -186,7 +186,7 @@ export const addLedgerCommands = (ledger: Command): void => {
     .option('--session <id>', 'of one session alone')
     .option('--since <time>', 'not before: 2026-11-23, or how long ago: 90m, 12h, 30d')
     .option('--until <time>', 'before')
-    .option('--grep <text>', 'whose body has this text')
+    .option('--search <words>', 'with these words, one after the other; the last may be only begun')
     .option('--to <url>', 'otlp: the collector, which gets what it has not got yet', process.env['OTEL_EXPORTER_OTLP_ENDPOINT'])
     .option('-f, --follow', 'otlp: go on with new entries as they come')
     .addHelpText('after', examples('holdfast ledger export > audit.jsonl', 'holdfast ledger export --format csv --since 30d > audit.csv', 'holdfast ledger export --format otlp --to http://127.0.0.1:4318 --follow'))
