@@ -1,6 +1,7 @@
 import { bodyOf } from '../contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry } from '../contract/schemas/ledger.ts'
 import { canonicalJson, type Sha256 } from './ledger-chain.ts'
+import { severityOf } from './ledger-severity.ts'
 
 /** Requests of OTLP/HTTP with JSON bodies (opentelemetry-proto 1.x), by the path each goes to; null where there is nothing to send. */
 export interface OtlpRequests {
@@ -24,11 +25,11 @@ const attributes = (values: Attributes): object[] =>
 
 const nanos = (ms: number): string => `${Math.max(0, Math.round(ms))}000000`
 
-/** INFO, WARN and ERROR of the log data model. */
-const severityOf = (entry: LedgerEntry): { severityNumber: number; severityText: string } => {
-  if (entry.kind === 'alarm/raised') return { severityNumber: 17, severityText: 'ERROR' }
-  const isBad = entry.kind === 'tool-call/decision' || entry.kind === 'network/refused' || bodyOf(entry, 'tool-call/outcome')?.ok === false
-  return isBad ? { severityNumber: 13, severityText: 'WARN' } : { severityNumber: 9, severityText: 'INFO' }
+/** Of the log data model. */
+const SEVERITIES = {
+  info: { severityNumber: 9, severityText: 'INFO' },
+  warn: { severityNumber: 13, severityText: 'WARN' },
+  error: { severityNumber: 17, severityText: 'ERROR' },
 }
 
 /** What the semantic conventions for gen_ai and mcp call this. */
@@ -75,7 +76,7 @@ export const createOtlpMapper = ({ sha256, version }: { sha256: Sha256; version:
     return {
       timeUnixNano: nanos(entry.at),
       observedTimeUnixNano: nanos(entry.at),
-      ...severityOf(entry),
+      ...SEVERITIES[severityOf(entry)],
       eventName: `holdfast.${entry.kind.replace('/', '.')}`,
       body: anyValue(entry.pruned ? '' : canonicalJson(entry.body)),
       attributes: attributes({

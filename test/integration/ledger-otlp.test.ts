@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -159,4 +159,25 @@ test('a collector that refuses for good is not asked again', async () => {
   const collector = await startCollector()
   collector.state.status = 400
   await expect(senderTo(collector.port, { wait: () => Promise.reject(new Error('waited')) })()).rejects.toThrow('it answers 400')
+})
+
+test('a collector that is down for an hour gets all that was written meanwhile, in order and once; nothing waits but in the ledger', async () => {
+  const collector = await startCollector()
+  await collector.close()
+  const until = clock.now() + 3_600_000
+  let written = 0
+  const wait = async (ms: number): Promise<void> => {
+    clock.move(ms)
+    ledger.append('tool-call/outcome', SESSION, { toolCallId: CALL, ok: true, summary: 'done', durationMs: 1 })
+    written += 1
+    if (clock.now() >= until) back ??= await startCollector(collector.port)
+  }
+  let back: Collector | null = null
+  ledger.append('tool-call/outcome', SESSION, { toolCallId: CALL, ok: true, summary: 'done', durationMs: 1 })
+  const send = senderTo(collector.port, { tries: Infinity, wait })
+  expect([await send(), await send(), await send()]).toEqual([1, 65, 0])
+  expect(written).toBe(65)
+  expect(sequences(back as unknown as Collector)).toEqual(Array.from({ length: 66 }, (_, n) => n + 1))
+  expect(readdirSync(folder).filter((name) => !name.startsWith('ledger.db'))).toEqual(['cursor.json'])
+  expect(statSync(join(folder, 'cursor.json')).size).toBeLessThan(200)
 })

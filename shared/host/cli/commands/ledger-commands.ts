@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
@@ -11,6 +12,7 @@ import type { LedgerEntry, LedgerFilter, LedgerVerification } from '../../../con
 import { systemClock } from '../../../core/identifiers.ts'
 import { beginAnew } from '../../../core/ledger/begin-anew.ts'
 import { createOtlpSender } from '../../../core/ledger/otlp-sender.ts'
+import { createSyslogSender, parseSyslogTarget } from '../../../core/ledger/syslog-sender.ts'
 import { fromPem } from '../../../core/ledger/signing.ts'
 import { verifyExport } from '../../../core/ledger/verify-export.ts'
 import { resolvePaths } from '../../../core/paths.ts'
@@ -80,21 +82,17 @@ const collectorHeaders = (): Record<string, string> =>
     }),
   )
 
-const sendToCollector = async (to: string | undefined, follow: boolean, output: Output): Promise<void> => {
-  if (to === undefined || !/^https?:$/.test(URL.parse(to)?.protocol ?? '')) {
-    throw new HoldfastError('bad-params', 'Say where the collector is: --to http://127.0.0.1:4318, or OTEL_EXPORTER_OTLP_ENDPOINT.')
-  }
+const sendToCollector = async (format: 'otlp' | 'syslog', to: string, follow: boolean, output: Output): Promise<void> => {
   const paths = resolvePaths(process.env)
   await withHost(async (client) => {
-    const send = createOtlpSender({
-      baseUrl: to,
-      headers: collectorHeaders(),
-      cursorFile: join(paths.data, `otlp-${createHash('sha256').update(to).digest('hex').slice(0, 16)}.json`),
-      read: (after) => client.call('ledger/read', { after }),
-      wait: (ms) => delay(ms),
+    const outbox = {
+      cursorFile: join(paths.data, `${format}-${createHash('sha256').update(to).digest('hex').slice(0, 16)}.json`),
+      read: (after: number) => client.call('ledger/read', { after }),
+      wait: (ms: number) => delay(ms),
       tries: follow ? Infinity : 5,
       say: output.note,
-    })
+    }
+    const send = format === 'otlp' ? createOtlpSender({ ...outbox, baseUrl: to, headers: collectorHeaders() }) : createSyslogSender({ ...outbox, to, hostname: hostname() })
     let tellNew = (): void => undefined
     client.on('ledger/appended', () => tellNew())
     if (follow) await client.call('event/subscribe', {})
@@ -111,6 +109,16 @@ const sendToCollector = async (to: string | undefined, follow: boolean, output: 
     } while (follow && isOpen)
     output.result({ sent }, [`${formatCount(sent)} entries sent.`])
   })
+}
+
+/** Throws HoldfastError `bad-params`. */
+const collectorUrl = (format: 'otlp' | 'syslog', to: string | undefined): string => {
+  const url = to ?? (format === 'otlp' ? process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] : undefined) ?? ''
+  if (format === 'syslog') parseSyslogTarget(url)
+  else if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
+    throw new HoldfastError('bad-params', 'Say where the collector is: --to http://127.0.0.1:4318, or OTEL_EXPORTER_OTLP_ENDPOINT.')
+  }
+  return url
 }
 
 interface FilterOptions {
@@ -182,22 +190,22 @@ export const addLedgerCommands = (ledger: Command): void => {
   ledger
     .command('export')
     .summary('write entries to standard output')
-    .option('--format <format>', 'jsonl, csv or otlp', 'jsonl')
+    .option('--format <format>', 'jsonl, csv, otlp or syslog', 'jsonl')
     .option('--session <id>', 'of one session alone')
     .option('--since <time>', 'not before: 2026-11-23, or how long ago: 90m, 12h, 30d')
     .option('--until <time>', 'before')
     .option('--search <words>', 'with these words, one after the other; the last may be only begun')
-    .option('--to <url>', 'otlp: the collector, which gets what it has not got yet', process.env['OTEL_EXPORTER_OTLP_ENDPOINT'])
-    .option('-f, --follow', 'otlp: go on with new entries as they come')
-    .addHelpText('after', examples('holdfast ledger export > audit.jsonl', 'holdfast ledger export --format csv --since 30d > audit.csv', 'holdfast ledger export --format otlp --to http://127.0.0.1:4318 --follow'))
+    .option('--to <url>', 'otlp, syslog: the collector, which gets what it has not got yet')
+    .option('-f, --follow', 'otlp, syslog: go on with new entries as they come')
+    .addHelpText('after', examples('holdfast ledger export > audit.jsonl', 'holdfast ledger export --format csv --since 30d > audit.csv', 'holdfast ledger export --format otlp --to http://127.0.0.1:4318 --follow', 'holdfast ledger export --format syslog --to tcp://127.0.0.1:601 --follow'))
     .action(async (options: FilterOptions & { format: string; to?: string; follow?: true }, self: Command) => {
       const { format } = options
       const filter = filterOf(options)
-      if (format === 'otlp') {
+      if (format === 'otlp' || format === 'syslog') {
         if (Object.keys(filter).length > 0) throw new HoldfastError('bad-params', 'A collector gets every entry: filter there, not here.')
-        return sendToCollector(options.to, options.follow === true, outputOf(self))
+        return sendToCollector(format, collectorUrl(format, options.to), options.follow === true, outputOf(self))
       }
-      if (format !== 'jsonl' && format !== 'csv') throw new HoldfastError('bad-params', `--format takes jsonl, csv or otlp, not "${format}".`)
+      if (format !== 'jsonl' && format !== 'csv') throw new HoldfastError('bad-params', `--format takes jsonl, csv, otlp or syslog, not "${format}".`)
       if (format === 'jsonl' && Object.keys(filter).length > 0) outputOf(self).note('a part of the ledger cannot be verified by itself; export the whole for that')
       await withHost(async (client) => {
         if (format === 'csv') await write(`${csvHeading()}\r\n`)
