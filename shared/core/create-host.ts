@@ -30,6 +30,7 @@ import { createAlarmListener } from './ledger/alarm-listener.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { openSearchIndex } from './ledger/search-index.ts'
 import { createSealer } from './ledger/sealer.ts'
+import { createSelfCheck } from './ledger/self-check.ts'
 import type { Paths } from './paths.ts'
 import { createConfigurationRecord } from './policy/configuration-record.ts'
 import { loadProfile } from './policy/load-profile.ts'
@@ -131,19 +132,22 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   ledger.append('host/started', null, { version: VERSION, pid: process.pid })
 
   const registry = createSessionRegistry((session: Session) => hub.publish('session/changed', session))
-  const alarms = createAlarms({ ledger, publish: (alarm) => hub.publish('alarm/raised', alarm), log })
-  const sealer = createSealer({ ledger, keys: options.ledgerKeys, raiseAlarm: (message) => alarms.raise(null, message) })
-  listeners.push(sealer.saw)
-  const alarmListener = createAlarmListener({
+  const alarms = createAlarms({
     ledger,
-    raise: alarms.raise,
-    pause: (sessionId, rule, reason) => {
-      if (supervisor.liveSession(sessionId)?.profile.pauseOn.includes(rule) !== true) return
-      supervisor.pause(sessionId, reason).catch((error: unknown) => log(`session ${sessionId} could not be paused for an alarm: ${String(error)}`))
+    publish: (alarm) => hub.publish('alarm/raised', alarm),
+    pause: (named, rule, reason) => {
+      for (const sessionId of named === null ? supervisor.list().map(({ id }) => id) : [named]) {
+        if (supervisor.liveSession(sessionId)?.profile.pauseOn.includes(rule) !== true) continue
+        supervisor.pause(sessionId, reason).catch((error: unknown) => log(`session ${sessionId} could not be paused for an alarm: ${String(error)}`))
+      }
     },
     log,
   })
-  listeners.push(alarmListener.saw)
+  const sealer = createSealer({ ledger, keys: options.ledgerKeys, raiseAlarm: (message) => alarms.raise(null, message) })
+  listeners.push(sealer.saw)
+  listeners.push(createAlarmListener({ ledger, raise: alarms.raise, log }).saw)
+  const selfCheck = createSelfCheck({ ledger, sealer, raise: alarms.raise, log })
+  opened.push(() => selfCheck.close())
   opened.push(async () => {
     ledger.append('host/stopped', null, {})
     await sealer.close()
@@ -342,7 +346,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       startedAt,
       ledger,
       sealer,
-      alarms,
+      selfCheck,
       supervisor,
       gate,
       approvals,

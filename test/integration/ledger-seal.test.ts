@@ -261,14 +261,12 @@ describe('beginning anew', () => {
   })
 })
 
-test('an alarm over the stream follows the entry that raised it, and pauses where it is to', async () => {
-  const paused: string[] = []
+test('an alarm over the stream follows the entry that raised it', async () => {
   const ledger = openLedger({ file: file(), clock, onAppended: (entry) => listener.saw(entry) })
   opened.push(ledger)
   const listener = createAlarmListener({
     ledger,
     raise: (sessionId, message, rule) => void ledger.append('alarm/raised', sessionId, { message, rule }),
-    pause: (sessionId, rule) => paused.push(`${sessionId} ${rule}`),
     log: (line) => alarms.push(line),
   })
   const started = { agent: 'a', adapter: 'none', command: ['a'], cwd: '/', container: 'off' as const, profile: {}, profileHash: 'a'.repeat(64), modelKey: null }
@@ -281,7 +279,7 @@ test('an alarm over the stream follows the entry that raised it, and pauses wher
     ['tool-call/decision', undefined],
     ['alarm/raised', 'denials'],
   ])
-  expect({ paused, alarms }).toEqual({ paused: [`${SESSION} denials`], alarms: [] })
+  expect(alarms).toEqual([])
 })
 
 test('a search looks at a bounded number of entries at a time, and goes on where it stopped', () => {

@@ -146,7 +146,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
   const registry = createSessionRegistry(({ id, state }) => void states.push({ id, state }))
   const approvals = createApprovals({ clock, ids, ledger, grantsFile: '/dev/null/none', publish: () => undefined })
   const alarmsSeen: string[] = []
-  const alarms = createAlarms({ ledger, publish: ({ message }) => void alarmsSeen.push(message), log: () => undefined })
+  const alarms = createAlarms({ ledger, publish: ({ message }) => void alarmsSeen.push(message), pause: () => undefined, log: () => undefined })
   const pace = createPace({
     clock,
     limitsOf: (id) => supervisor.liveSession(id)?.profile.limits ?? null,

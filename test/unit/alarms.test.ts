@@ -5,9 +5,15 @@ import { createMemoryLedger, ids, SESSION } from '../support/fakes.ts'
 const setUp = () => {
   const ledger = createMemoryLedger()
   const logged: string[] = []
+  const paused: string[] = []
   let told = 0
-  const alarms = createAlarms({ ledger, publish: () => void (told += 1), log: (line) => void logged.push(line) })
-  return { alarms, ledger, logged, told: () => told }
+  const alarms = createAlarms({
+    ledger,
+    publish: () => void (told += 1),
+    pause: (sessionId, rule, reason) => void paused.push(`${sessionId} ${rule} ${reason}`),
+    log: (line) => void logged.push(line),
+  })
+  return { alarms, ledger, logged, paused, told: () => told }
 }
 
 it('lists a hundred alarms of one session, says once that further ones are not listed, and keeps room for others', () => {
@@ -30,4 +36,15 @@ it('never throws, and records no more of a message than a person reads', () => {
   alarms.raise(SESSION, 'the disk')
   expect(told()).toBe(2)
   expect(logged).toHaveLength(1)
+})
+
+it('asks for a pause where a rule raised it, of one session or of all, also past what is listed', () => {
+  const { alarms, ledger, paused } = setUp()
+  alarms.raise(SESSION, 'no rule')
+  alarms.raise(SESSION, 'too many denials', 'denials')
+  alarms.raise(null, 'it does not verify', 'verify')
+  expect(paused).toEqual([`${SESSION} denials too many denials`, 'null verify it does not verify'])
+  for (let i = 0; i < 200; i += 1) alarms.raise(SESSION, 'again', 'repeat')
+  expect(paused).toHaveLength(202)
+  expect(ledger.entries).toHaveLength(101)
 })

@@ -41,8 +41,11 @@ export const LedgerKind = z.enum([
 ])
 export type LedgerKind = z.infer<typeof LedgerKind>
 
-/** What is watched for in the stream of entries: see domain/ledger-alarms. */
-export const AlarmRule = z.enum(['repeat', 'burst', 'denials', 'first-host', 'first-tool', 'secret-paths', 'cost', 'unusual-hour', 'verify'])
+/**
+ * What is watched for. In the stream of entries: see domain/ledger-alarms. `hooks`: the agent told of a call that its model
+ * did not make. `verify`: the ledger does not verify.
+ */
+export const AlarmRule = z.enum(['repeat', 'burst', 'denials', 'first-host', 'first-tool', 'secret-paths', 'cost', 'unusual-hour', 'hooks', 'verify'])
 export type AlarmRule = z.infer<typeof AlarmRule>
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)

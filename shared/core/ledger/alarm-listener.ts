@@ -11,14 +11,12 @@ const PAGE = 500
 export interface AlarmListenerDeps {
   readonly ledger: Ledger
   readonly raise: (sessionId: SessionId | null, message: string, rule: AlarmRule) => void
-  /** Pauses the session when its profile wants that of this rule. */
-  readonly pause: (sessionId: SessionId, rule: AlarmRule, reason: string) => void
   /** Tells the host's own log. */
   readonly log: (line: string) => void
 }
 
 /** Watches the ledger for what is alarming. `saw` takes each new entry; what it raises follows that entry. */
-export const createAlarmListener = ({ ledger, raise, pause, log }: AlarmListenerDeps): { saw(entry: LedgerEntry): void } => {
+export const createAlarmListener = ({ ledger, raise, log }: AlarmListenerDeps): { saw(entry: LedgerEntry): void } => {
   const watch = createAlarmWatch((at) => new Date(at).getHours())
 
   const learn = async (): Promise<void> => {
@@ -35,10 +33,7 @@ export const createAlarmListener = ({ ledger, raise, pause, log }: AlarmListener
   return {
     saw: (entry) => {
       for (const { rule, message } of watch.saw(entry)) {
-        queueMicrotask(() => {
-          raise(entry.sessionId, message, rule)
-          if (entry.sessionId !== null) pause(entry.sessionId, rule, message)
-        })
+        queueMicrotask(() => raise(entry.sessionId, message, rule))
       }
     },
   }

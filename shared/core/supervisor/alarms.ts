@@ -8,7 +8,7 @@ const MAX_PER_SESSION = 100
 const MAX_MESSAGE_CHARACTERS = 4_096
 
 export interface Alarms {
-  /** Tells every client and the ledger. Never throws: whatever raised it goes on, or stops, by its own rules. */
+  /** Tells every client and the ledger, and pauses what its profile wants paused for this rule: with null, any session. Never throws. */
   raise(sessionId: SessionId | null, message: string, rule?: AlarmRule): void
   /** Forgets how many the session had. */
   endSession(sessionId: SessionId): void
@@ -17,11 +17,13 @@ export interface Alarms {
 export interface AlarmsDeps {
   readonly ledger: Ledger
   readonly publish: (alarm: EventData<'alarm/raised'>) => void
+  /** Pauses the session, or with null every one, where its profile wants that of this rule. */
+  readonly pause: (sessionId: SessionId | null, rule: AlarmRule, reason: string) => void
   /** Tells the host's own log. */
   readonly log: (line: string) => void
 }
 
-export const createAlarms = ({ ledger, publish, log }: AlarmsDeps): Alarms => {
+export const createAlarms = ({ ledger, publish, pause, log }: AlarmsDeps): Alarms => {
   const raised = new Map<SessionId, number>()
 
   const tell = (sessionId: SessionId | null, message: string, rule?: AlarmRule): void => {
@@ -33,14 +35,19 @@ export const createAlarms = ({ ledger, publish, log }: AlarmsDeps): Alarms => {
     }
   }
 
+  const tellWithin = (sessionId: SessionId | null, message: string, rule?: AlarmRule): void => {
+    if (sessionId === null) return tell(null, message, rule)
+    const count = (raised.get(sessionId) ?? 0) + 1
+    raised.set(sessionId, count)
+    if (count < MAX_PER_SESSION) tell(sessionId, message, rule)
+    else if (count === MAX_PER_SESSION) tell(sessionId, `${message} (That is the ${MAX_PER_SESSION}th alarm of this session: further ones are not listed.)`)
+  }
+
   return {
     raise: (sessionId, message, rule) => {
       const short = message.slice(0, MAX_MESSAGE_CHARACTERS).toWellFormed()
-      if (sessionId === null) return tell(null, short, rule)
-      const count = (raised.get(sessionId) ?? 0) + 1
-      raised.set(sessionId, count)
-      if (count < MAX_PER_SESSION) tell(sessionId, short, rule)
-      else if (count === MAX_PER_SESSION) tell(sessionId, `${short} (That is the ${MAX_PER_SESSION}th alarm of this session: further ones are not listed.)`)
+      tellWithin(sessionId, short, rule)
+      if (rule !== undefined) pause(sessionId, rule, short)
     },
     endSession: (sessionId) => void raised.delete(sessionId),
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { CommandParams } from '../../contract/protocol.ts'
+import type { AlarmRule } from '../../contract/schemas/ledger.ts'
 import type { Session } from '../../contract/schemas/session.ts'
 import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { NO_TOKENS, type Usage } from '../../contract/schemas/usage.ts'
@@ -78,7 +79,7 @@ export interface SessionLauncherDeps {
   readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
   /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
   readonly chooseContainer: (sandbox: 'auto' | 'off') => Promise<ContainerChoice>
-  readonly raiseAlarm: (sessionId: SessionId, message: string) => void
+  readonly raiseAlarm: (sessionId: SessionId, message: string, rule?: AlarmRule) => void
   /** The session does what it should not: tells of it, and resolves when it is paused, or cannot be. */
   readonly onTampering: (sessionId: SessionId, message: string) => Promise<void>
   /** The program that relays MCP between the agent and the broker. */
@@ -179,7 +180,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         hook: (path, body, gone) => {
           if (hooks === null) throw new Error('this agent has no hooks')
           const signal = AbortSignal.any([gone, over.signal])
-          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message) })
+          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks') })
         },
         model: (request, response, path) => deps.gateway.handle(gatewaySession, request, response, path),
         proxy: way.proxy,
@@ -289,7 +290,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         judge: (tool, input) => deps.judge(id, tool, input)?.effect ?? null,
         isBrokered: adapter.isBrokered,
         onTampering: (message) => void deps.onTampering(id, message),
-        raiseAlarm: (message) => deps.raiseAlarm(id, message),
+        raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks'),
       })
       await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
       stopIfOver()

@@ -7,7 +7,7 @@ import type { Approvals } from '../../approvals/approvals.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
 import type { Sealer } from '../../ledger/sealer.ts'
 import { toPem } from '../../ledger/signing.ts'
-import type { Alarms } from '../../supervisor/alarms.ts'
+import type { SelfCheck } from '../../ledger/self-check.ts'
 import { examineAll } from '../../doctor/examine.ts'
 import type { Paths } from '../../paths.ts'
 import { listProfiles } from '../../policy/list-profiles.ts'
@@ -33,7 +33,7 @@ export interface HandlerDeps extends DashboardHandlerDeps {
   readonly startedAt: number
   readonly ledger: Ledger
   readonly sealer: Sealer
-  readonly alarms: Alarms
+  readonly selfCheck: SelfCheck
   readonly supervisor: Supervisor
   readonly gate: ListedToolCallGate
   readonly approvals: Approvals
@@ -167,11 +167,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       const { entries, next } = after === undefined ? ledger.tail(last ?? 20, query) : ledger.read({ ...query, after, limit: last ?? 1_000 })
       return { entries: [...entries], next }
     },
-    'ledger/verify': async () => {
-      const verification = await ledger.verify(await deps.sealer.trust())
-      if (!verification.ok) deps.alarms.raise(null, `The audit log does not verify: ${verification.faults[0]?.message ?? ''}`, 'verify')
-      return verification
-    },
+    'ledger/verify': () => deps.selfCheck.check(),
     'ledger/seal': async () => {
       await deps.sealer.seal()
       return done
