@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ErrorBody } from './errors.ts'
 import { ApprovalId, CheckpointId, GrantId, ProposalId, SessionId } from './ids.ts'
-import { ApprovalRequest, ApprovalScope, Grant } from './schemas/approval.ts'
+import { ApprovalRequest, ApprovalScope, ApprovalStatistics, Grant } from './schemas/approval.ts'
 import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
 import { AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
@@ -135,9 +135,18 @@ export const COMMANDS = {
       answer: z.enum(['approve', 'deny']),
       scope: ApprovalScope.optional(),
       reason: z.string().max(4_096).optional(),
+      /** Waiting requests for the very same call, shown as one: they get the same answer. */
+      alike: z.array(ApprovalId).max(1_000).optional(),
+      /** With `approve` and `once`: the call runs with these arguments. Only where the request says `mayChange`. */
+      changedInput: z.unknown().optional(),
+      /** With `always`: a rule, in the syntax of policies, that covers this call; without it the grant is for this call alone. */
+      rule: z.string().max(1_000).optional(),
+      /** With `deny`: the session is paused as well. */
+      pause: z.boolean().optional(),
     }),
     ApprovalRequest,
   ),
+  'approval/statistics': command(nothing, ApprovalStatistics),
   'grant/list': command(nothing, z.object({ grants: z.array(Grant) })),
   'grant/revoke': command(z.object({ grantId: GrantId }), Grant),
   /** With `after`, entries from there on; else the newest, below `before` where it is given. A page may hold fewer than `last`: go on at `next`. */

@@ -24,6 +24,7 @@ import { chooseContainer, containersFor } from './containers/choose.ts'
 import { createEgress } from './egress/egress.ts'
 import { asFileFault } from './file-fault.ts'
 import { createDecisionTrail } from './gateway/decision-trail.ts'
+import { createForesee } from './foresight/foresee.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { randomIds } from './identifiers.ts'
 import { createAlarmListener } from './ledger/alarm-listener.ts'
@@ -175,6 +176,8 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     return {
       agent: profile.agent,
       cwd,
+      home,
+      recoverable: profile.recoverable,
       approvalTimeoutMs: profile.limits.approvalTimeoutMs,
       record: profile.record,
       pace: { admit: (signal) => pace.admit(sessionId, 'tool-call', signal), whileActive: (signal) => pace.whileActive(sessionId, signal) },
@@ -190,6 +193,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     approvals,
     sessionOf: judged,
     publish: (call) => hub.publish('tool-call/changed', call),
+    foresee: createForesee({ keep: (sessionId) => activity.keep(sessionId) }),
     trail,
     activity: {
       before: (call) => activity.before(call),

@@ -249,14 +249,25 @@ export interface ToolCallAsk {
   readonly input: unknown
   /** The provider's tool_use id, or null when the agent gives none. */
   readonly toolUseId: string | null
-  /** Why the call is outside what its server may be used for: then it is denied, whatever policy says. */
-  readonly outside?: string | null
+  /** Why a call with this input is outside what its server may be used for: then it is denied, whatever policy says. */
+  readonly outside?: (input: unknown) => string | null
+  /** Hash of the tool's definition, for tools whose meaning may change under the same name. */
+  readonly definition?: string
+  /** Whether the asker makes the call with the verdict's `changedInput`, where a person has changed it. */
+  readonly mayChange?: true
+  /** The folder that relative paths start from now, absolute, where the agent says so. */
+  readonly folder?: string
   /** Aborted when the asker has gone: the question is withdrawn and the call never runs. */
   readonly signal: AbortSignal
 }
 
 export type ToolCallVerdict =
-  | { readonly allowed: true; readonly toolCallId: ToolCallId }
+  | {
+      readonly allowed: true
+      readonly toolCallId: ToolCallId
+      /** What to make the call with instead: see `mayChange`. */
+      readonly changedInput?: { readonly value: unknown }
+    }
   | { readonly allowed: false; readonly toolCallId: ToolCallId; readonly reason: string }
 
 /** The one gate every tool call passes, brokered or built in: policy, approval, ledger intent, in that order. */

@@ -18,3 +18,9 @@ export const formatDuration = (ms: number): string => {
 
 /** A count with thin separators: `1,204,551`. */
 export const formatCount = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+
+/** Bytes in the largest unit that leaves a whole number before the point: `312 B`, `4.1 KiB`, `31.2 MiB`. */
+export const formatBytes = (bytes: number): string => {
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
+  return power === 0 ? `${bytes} B` : `${(bytes / 1024 ** power).toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`
+}

@@ -15,8 +15,10 @@ beforeAll(async () => {
     { 'github-scoped': nodeServer(GITHUB_SERVER, env), database: { ...nodeServer(GITHUB_SERVER), tools: { search_code: { query: { sql: 'read-only' } } } } },
     {
       secrets: { 'agent/github-pat': 'ghp_not-a-real-token' },
-      decide: async ({ outside }) =>
-        outside ? { allowed: false, toolCallId: CALL_ID, reason: outside } : { allowed: true, toolCallId: CALL_ID },
+      decide: async ({ outside, input }) => {
+        const reason = outside?.(input) ?? null
+        return reason === null ? { allowed: true, toolCallId: CALL_ID } : { allowed: false, toolCallId: CALL_ID, reason }
+      },
     },
   )
   client = (await harness.agent()).client

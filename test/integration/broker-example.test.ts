@@ -66,7 +66,10 @@ describe.skipIf(!hasPostgres)(`the example .mcp.json, with a real PostgreSQL${ha
     harness = await openHarness(mcpServers, {
       secrets,
       deps: { environment: { PATH: `${join(folder, 'bin')}:${dirname(process.execPath)}:/usr/bin:/bin`, HOME: folder } },
-      decide: async ({ outside }) => (outside ? { allowed: false, toolCallId: CALL_ID, reason: outside } : { allowed: true, toolCallId: CALL_ID }),
+      decide: async ({ outside, input }) => {
+        const reason = outside?.(input) ?? null
+        return reason === null ? { allowed: true, toolCallId: CALL_ID } : { allowed: false, toolCallId: CALL_ID, reason }
+      },
     })
     client = (await harness.agent()).client
   })

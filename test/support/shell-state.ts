@@ -43,5 +43,7 @@ export const anApproval = (last: string, changes: Partial<ApprovalRequest> = {})
   decidedAt: null,
   reason: null,
   words: null,
+  foresight: null,
+  mayChange: false,
   ...changes,
 })

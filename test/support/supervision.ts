@@ -37,6 +37,7 @@ const profileWith = (limits: ProfileLimits): AgentProfile => ({
   modelBaseUrl: null,
   servers: null,
   policy: { layers: [] },
+  recoverable: 'ask',
   limits,
   sandbox: 'auto',
   record: { inputs: 'full', results: 'hashed' },
@@ -174,12 +175,15 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
         : {
             agent: 'tester',
             cwd: '/project',
+            home: '/home/agent',
+            recoverable: 'ask',
             approvalTimeoutMs: 60_000,
             record: { inputs: 'full', results: 'hashed' },
             pace: { admit: (signal) => pace.admit(id, 'tool-call', signal), whileActive: (signal) => pace.whileActive(id, signal) },
             evaluate: () => decisionOf(behaviour.effect, 'write'),
           },
     publish: () => undefined,
+    foresee: () => null,
     onDecided: (call) => pace.counted(call.sessionId),
   })
   const report = (): RestoreReport => ({

@@ -11,6 +11,8 @@ const promptFor = (input: unknown, tool = 'Bash') =>
     ApprovalRequest.parse({
       id: 'apr_22222222222b',
       words: null,
+      foresight: null,
+      mayChange: true,
       toolCallId: 'call_22222222222b',
       sessionId: 'ses_22222222222b',
       agent: 'tester',

@@ -22,6 +22,8 @@ const setUp = (grantsFile = newFile()) => {
       tool: 'Bash',
       input: { command: 'rm -rf build' },
       cwd: '/project',
+      definition: null,
+      foresight: null,
       decision: decisionOf('ask'),
       timeoutMs: 600_000,
       signal: new AbortController().signal,
@@ -254,5 +256,129 @@ describe('a grant for always', () => {
     ledger.failFrom = ledger.entries.length + 2
     expect(() => decide('approve', 'always')).toThrow('the disk is gone')
     expect(approvals.grants.list()).toEqual([])
+  })
+})
+
+describe('an approval does not cover', () => {
+  const alikeTo = (changes: Partial<ApprovalAsk>) => async (scope: 'session' | 'always') => {
+    const { ask, decide, approvals } = setUp()
+    const tool = { tool: scope === 'session' ? 'mcp__db__query' : 'Bash', definition: scope === 'session' ? 'a'.repeat(64) : null }
+    const answered = ask(tool)
+    decide('approve', scope)
+    await answered
+    expect(await ask({ ...tool })).toMatchObject({ approved: true })
+    void ask({ ...tool, ...changes })
+    return approvals.waiting().length
+  }
+
+  it.each([
+    ['another argument', { input: { command: 'rm -rf build', force: true } }],
+    ['another working folder', { cwd: '/project/sub' }],
+    ['a changed tool definition', { definition: 'b'.repeat(64) }],
+    ['another tool', { tool: 'Other' }],
+    ['another agent', { agent: 'other' }],
+  ] as const)('%s', async (_, changes) => {
+    expect(await alikeTo(changes)('session')).toBe(1)
+    expect(await alikeTo(changes)('always')).toBe(1)
+  })
+
+  it('another session, when it is for one', async () => {
+    expect(await alikeTo({ sessionId: ids.session() })('session')).toBe(1)
+  })
+
+  it('a second execution of a once, not even of a call that waits beside it', async () => {
+    const { ask, decide, approvals } = setUp()
+    const answers = [ask(), ask()]
+    decide('approve')
+    expect(await answers[0]).toEqual({ approved: true, by: 'person' })
+    expect(approvals.waiting()).toHaveLength(1)
+    void ask()
+    expect(approvals.waiting()).toHaveLength(2)
+  })
+
+  it('what differs from what was shown: each of these alone makes another binding', async () => {
+    const { ask, approvals } = setUp()
+    const changes: Partial<ApprovalAsk>[] = [{}, { input: 1 }, { cwd: '/x' }, { tool: 'T' }, { sessionId: ids.session() }, { definition: 'c'.repeat(64) }]
+    for (const change of changes) void ask(change)
+    expect(new Set(approvals.waiting().map(({ bindingHash }) => bindingHash)).size).toBe(changes.length)
+  })
+})
+
+describe('questions about the very same call', () => {
+  const three = () => {
+    const all = setUp()
+    const answers = [all.ask(), all.ask(), all.ask(), all.ask({ cwd: '/elsewhere' })]
+    const [first, ...others] = all.approvals.waiting()
+    if (first === undefined) throw new Error('nothing waits')
+    const give = (answer: 'approve' | 'deny', scope: 'once' | 'session') =>
+      all.approvals.decide({ approvalId: first.id, bindingHash: first.bindingHash, answer, scope, reason: 'no', alike: others.map(({ id }) => id) })
+    return { ...all, answers, give }
+  }
+
+  it('get one answer, each recorded as its own; another call named with them gets none', async () => {
+    const { give, answers, approvals, ledger } = three()
+    give('approve', 'once')
+    expect(await Promise.all(answers.slice(0, 3))).toEqual(Array.from({ length: 3 }, () => ({ approved: true, by: 'person' })))
+    expect(approvals.waiting()).toMatchObject([{ cwd: '/elsewhere' }])
+    expect(ledger.entries.filter(({ kind }) => kind === 'approval/decided')).toHaveLength(3)
+  })
+
+  it('are let go with the first when that is granted for the session', async () => {
+    const { answers, approvals, decide } = three()
+    decide('approve', 'session')
+    expect(await Promise.all(answers.slice(0, 3))).toMatchObject([{ by: 'person' }, { by: 'session-grant' }, { by: 'session-grant' }])
+    expect(approvals.waiting()).toHaveLength(1)
+  })
+
+  it('are denied together', async () => {
+    const { give, answers, approvals } = three()
+    give('deny', 'once')
+    expect(await Promise.all(answers.slice(0, 3))).toMatchObject([{ approved: false }, { approved: false }, { approved: false }])
+    expect(approvals.waiting()).toHaveLength(1)
+  })
+})
+
+describe('a rule that a person grants for always', () => {
+  const granted = async (rule: string, command = 'git push origin main', decision = decisionOf('ask', 'write')) => {
+    const all = setUp()
+    const answered = all.ask({ input: { command }, decision })
+    const { id, bindingHash } = all.first()
+    all.approvals.decide({ approvalId: id, bindingHash, answer: 'approve', scope: 'always', reason: null, rule })
+    await answered
+    return all
+  }
+
+  it('covers the calls it names that are no worse than the one approved, of this agent in this folder', async () => {
+    const { ask, approvals } = await granted('Bash(git push origin:*)')
+    const write = decisionOf('ask', 'write')
+    expect(await ask({ input: { command: 'git push origin topic' }, decision: write })).toEqual({ approved: true, by: 'always-grant' })
+    void ask({ input: { command: 'git push origin +main' }, decision: decisionOf('ask', 'destructive') })
+    void ask({ input: { command: 'git push other main' }, decision: write })
+    void ask({ input: { command: 'git push origin x && rm y' }, decision: write })
+    void ask({ input: { command: 'git push origin x' }, decision: write, agent: 'other' })
+    void ask({ input: { command: 'git push origin x' }, decision: write, cwd: '/elsewhere' })
+    void ask({ input: { command: 'git push origin x' }, decision: { ...write, rules: [{ rule: 'Edit(.git/hooks)', effect: 'ask', source: 'built-in' }] } })
+    expect(approvals.waiting()).toHaveLength(6)
+    const [grant] = approvals.grants.list()
+    expect(grant).toMatchObject({ rule: 'Bash(git push origin:*)', class: 'write', uses: 1 })
+    if (grant !== undefined) approvals.grants.revoke(grant.id)
+    void ask({ input: { command: 'git push origin topic' }, decision: write })
+    expect(approvals.waiting()).toHaveLength(7)
+  })
+
+  it.each([
+    ['does not cover the call', 'Bash(npm test:*)', 'does not cover the call'],
+    ['names no calls', 'Bash', 'names the tool and which of its calls'],
+    ['names all of them', 'Bash(*)', 'names the tool and which of its calls'],
+    ['names another tool', 'Edit(a)', 'names the tool and which of its calls'],
+    ['is none', 'bash(x)', 'did you mean Bash'],
+  ])('is refused when it %s', async (_, rule, reason) => {
+    await expect(granted(rule)).rejects.toThrow(reason)
+  })
+
+  it('is for always alone', () => {
+    const { ask, approvals, first } = setUp()
+    void ask()
+    expect(() => approvals.decide({ approvalId: first().id, bindingHash: first().bindingHash, answer: 'approve', scope: 'session', reason: null, rule: 'Bash(rm:*)' })).toThrow('A rule is for always')
   })
 })

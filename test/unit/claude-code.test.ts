@@ -130,6 +130,22 @@ describe('the hooks of Claude Code', () => {
     expect(behaviour(await call('permission-request', 'Bash', { command: 'ls' }))).toBe('deny')
   })
 
+  it('give arguments that a person changed to the agent and its model, and let those alone run', async () => {
+    const { call, asked } = setUp({ allowed: true, changedInput: { value: { command: 'ls -l' } } })
+    expect(await call('pre-tool-use', 'Bash', { command: 'rm x' })).toEqual({
+      hookSpecificOutput: {
+        hookEventName: 'PreToolUse',
+        permissionDecision: 'allow',
+        permissionDecisionReason: 'Allowed by Holdfast, as the user changed it.',
+        updatedInput: { command: 'ls -l' },
+        additionalContext: 'The user changed the arguments of this call before it ran. It ran with: {"command":"ls -l"}',
+      },
+    })
+    expect(asked[0]?.mayChange).toBe(true)
+    expect(behaviour(await call('permission-request', 'Bash', { command: 'rm x' }))).toBe('deny')
+    expect(behaviour(await call('permission-request', 'Bash', { command: 'ls -l' }))).toBe('allow')
+  })
+
   it('deny a permission request with other input than was allowed, and raise an alarm', async () => {
     const { call, alarms } = setUp({ allowed: true })
     await call('pre-tool-use', 'Bash', { command: 'ls' })

@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import type { PolicyEffect, ToolCall } from '../../shared/contract/schemas/tool-call.ts'
+import { CheckpointId } from '../../shared/contract/ids.ts'
+import type { PolicyDecision, PolicyEffect, ToolCall } from '../../shared/contract/schemas/tool-call.ts'
 import type { AgentProfile } from '../../shared/core/policy/agent-profile.ts'
 import { createApprovals } from '../../shared/core/approvals/approvals.ts'
 import { createToolCallGate } from '../../shared/core/supervisor/tool-call-gate.ts'
+import type { Foreseen } from '../../shared/core/foresight/foresee.ts'
+import type { ToolCallAsk } from '../../shared/core/ports.ts'
 import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
 
-const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null = null, record: AgentProfile['record'] = { inputs: 'full', results: 'hashed' }) => {
+const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null = null, record: AgentProfile['record'] = { inputs: 'full', results: 'hashed' },
+  { recoverable = 'ask', foreseen = null, evaluate, ...extra }: {
+    recoverable?: 'ask' | 'allow'
+    foreseen?: Promise<Foreseen> | null
+    evaluate?: (input: unknown) => PolicyDecision
+  } & Partial<ToolCallAsk> = {}) => {
   const clock = createClock()
   const ledger = createMemoryLedger()
   const states: string[] = []
@@ -24,20 +32,24 @@ const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null
         ? {
             agent: 'claude',
             cwd: '/project',
+            home: '/home/a',
+            recoverable,
             approvalTimeoutMs: 60_000,
             record,
             pace: { admit: () => overRate, whileActive: () => null },
-            evaluate: () => {
+            evaluate: (_tool, input) => {
+              if (evaluate !== undefined) return evaluate(input)
               if (effect === 'throws') throw new Error('a broken rule')
               return decisionOf(effect, effect === 'allow' ? 'write' : 'destructive')
             },
           }
         : null,
     publish: ({ state }) => void states.push(state),
+    foresee: () => foreseen,
     onDecided: (call, denied) => void decided.push([call.state, denied]),
   })
   const gone = new AbortController()
-  const request = (input: unknown = { command: 'x' }) => gate.request({ sessionId: SESSION, tool: 'Bash', input, toolUseId: 'toolu_1', signal: gone.signal })
+  const request = (input: unknown = { command: 'x' }) => gate.request({ sessionId: SESSION, tool: 'Bash', input, toolUseId: 'toolu_1', signal: gone.signal, ...extra })
   const answer = (given: 'approve' | 'deny') => {
     const waiting = approvals.waiting()[0]
     if (waiting === undefined) throw new Error('nothing waits')
@@ -191,5 +203,83 @@ describe('the tool call gate', () => {
     const { request, ledger } = setUp('allow', Promise.resolve('the limit is 1 tool calls a minute'))
     expect(await request()).toMatchObject({ allowed: false, reason: 'Denied by Holdfast: the limit is 1 tool calls a minute' })
     expect(ledger.entries.map(({ kind }) => kind)).toEqual(['tool-call/decision'])
+  })
+})
+
+describe('a destructive call that a checkpoint covers', () => {
+  const byClass: PolicyDecision = { ...decisionOf('ask'), rules: [{ rule: 'destructive actions', effect: 'ask', source: 'built-in' }] }
+  const seen = (covered: boolean): Promise<Foreseen> => {
+    const coveredBy = covered ? CheckpointId.parse('chk_22222222222b') : null
+    return Promise.resolve({ coveredBy, foresight: { touches: [], moreTouches: 0, production: false, preview: [], recoverable: { covered, why: 'the test says so' } } })
+  }
+  const run = (recoverable: 'ask' | 'allow', covered: boolean, decision = byClass) => setUp('ask', null, undefined, { recoverable, foreseen: seen(covered), evaluate: () => decision })
+
+  it('passes where the profile lets it, recorded with the checkpoint that brings it back', async () => {
+    const { request, ledger } = run('allow', true)
+    expect(await request()).toMatchObject({ allowed: true })
+    expect(ledger.entries).toMatchObject([{ kind: 'tool-call/intent', body: { approvedBy: 'recoverable', checkpointId: 'chk_22222222222b' } }])
+  })
+
+  it.each([
+    ['the profile says nothing', 'ask', true, byClass],
+    ['no checkpoint covers it', 'allow', false, byClass],
+    ['a rule asks about it', 'allow', true, { ...byClass, rules: [...byClass.rules, { rule: 'Bash(rm:*)', effect: 'ask', source: 'profile:3' }] }],
+    ['what governs the agent is at stake', 'allow', true, { ...byClass, rules: [{ rule: 'Edit(.git/hooks)', effect: 'ask', source: 'built-in' }] }],
+  ] satisfies [string, 'ask' | 'allow', boolean, PolicyDecision][])('is asked about where %s, with what was seen', async (_, recoverable, covered, decision) => {
+    const { request, approvals, answer } = run(recoverable, covered, decision)
+    const verdict = request()
+    await expect.poll(() => approvals.waiting().length).toBe(1)
+    expect(approvals.waiting()[0]?.foresight?.recoverable).toEqual({ covered, why: 'the test says so' })
+    answer('deny')
+    expect(await verdict).toMatchObject({ allowed: false })
+  })
+})
+
+describe('arguments that a person changes', () => {
+  const changing = (extra: Partial<ToolCallAsk> = { mayChange: true }) =>
+    setUp('ask', null, undefined, {
+      ...extra,
+      evaluate: (input) => decisionOf(JSON.stringify(input).includes('secret') ? 'deny' : JSON.stringify(input).includes('ls') ? 'allow' : 'ask', 'destructive'),
+    })
+  const approveWith = ({ approvals }: ReturnType<typeof changing>, value: unknown, more: { scope?: 'session' } = {}) => {
+    const waiting = approvals.waiting()[0]
+    if (waiting === undefined) throw new Error('nothing waits')
+    return approvals.decide({ approvalId: waiting.id, bindingHash: waiting.bindingHash, answer: 'approve', scope: 'once', reason: null, changedInput: { value }, ...more })
+  }
+
+  it('are what the asker gets, and stand in the ledger beside those that the agent gave', async () => {
+    const all = changing()
+    const verdict = all.request({ command: 'rm -rf src' })
+    approveWith(all, { command: 'rm -rf build' })
+    expect(await verdict).toMatchObject({ allowed: true, changedInput: { value: { command: 'rm -rf build' } } })
+    expect(all.ledger.entries.slice(1)).toMatchObject([
+      { kind: 'approval/decided', body: { state: 'approved', changedInputHash: expect.stringMatching(/^[0-9a-f]{64}$/) } },
+      { kind: 'tool-call/intent', body: { input: { command: 'rm -rf build' }, askedInput: { command: 'rm -rf src' }, approvedBy: 'person' } },
+    ])
+    expect(all.gate.list(SESSION)[0]?.input).toEqual({ command: 'rm -rf build' })
+  })
+
+  it.each([
+    ['policy denies the changed call', { command: 'cat secret' }, {}, "Denied by Holdfast's policy"],
+    ['they are no object', 'rm', {}, 'an object of fields'],
+    ['nothing was changed', { command: 'x' }, {}, 'as they were'],
+    ['it would hold for the session', { command: 'y' }, { scope: 'session' }, 'for one call'],
+  ] as const)('are refused where %s, and the question stays', (_, value, more, reason) => {
+    const all = changing()
+    void all.request({ command: 'x' })
+    expect(() => approveWith(all, value, more)).toThrow(reason)
+    expect(all.approvals.waiting()).toHaveLength(1)
+  })
+
+  it('are refused where the asker could not make the changed call', () => {
+    const all = changing({})
+    void all.request({ command: 'x' })
+    expect(() => approveWith(all, { command: 'y' })).toThrow('cannot be changed')
+  })
+
+  it('never lead outside what the server may be used for', () => {
+    const all = changing({ mayChange: true, outside: (input) => (JSON.stringify(input).includes('other') ? 'the test says so' : null) })
+    void all.request({ command: 'x' })
+    expect(() => approveWith(all, { command: 'other' })).toThrow('outside what this server may be used for')
   })
 })

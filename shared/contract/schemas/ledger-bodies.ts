@@ -5,7 +5,7 @@ import { AlarmRule, type LedgerEntry, type LedgerKind, LedgerSeal } from './ledg
 import { FileChange } from './checkpoint.ts'
 import { ContainerKind, Session } from './session.ts'
 import { Timestamp } from './time.ts'
-import { AgentWords, PolicyDecision } from './tool-call.ts'
+import { AgentWords, MatchedRule, PolicyDecision } from './tool-call.ts'
 import { Billing, Tokens } from './usage.ts'
 
 const count = z.number().int().nonnegative()
@@ -80,8 +80,12 @@ export const LEDGER_BODIES = {
     input: z.unknown(),
     toolUseId: text.nullable(),
     decision: PolicyDecision,
-    /** `person`, `session-grant`, `always-grant`, or null when nobody had to be asked. */
+    /** `person`, `session-grant`, `always-grant`, `recoverable` (the profile lets it pass, as a checkpoint covers it), or null when nobody had to be asked. */
     approvedBy: text.nullable(),
+    /** When a person changed the arguments: those that the agent gave. */
+    askedInput: z.unknown().optional(),
+    /** The checkpoint that brings back what a recoverable call destroys. */
+    checkpointId: CheckpointId.optional(),
   }),
   /** A call that does not run. */
   'tool-call/decision': z.looseObject({
@@ -107,7 +111,16 @@ export const LEDGER_BODIES = {
     /** Of the result as the agent got it: canonical JSON. null where the agent does not show it, or the profile wants none. */
     result: z.looseObject({ sha256: hash, bytes: count, text: text.optional() }).nullable().optional(),
   }),
-  'approval/requested': z.looseObject({ approvalId: ApprovalId, toolCallId: ToolCallId, tool: text, bindingHash: hash, expiresAt: Timestamp }),
+  'approval/requested': z.looseObject({
+    approvalId: ApprovalId,
+    toolCallId: ToolCallId,
+    tool: text,
+    bindingHash: hash,
+    expiresAt: Timestamp,
+    /** The rules that made it a question. */
+    rules: z.array(MatchedRule).optional(),
+    recoverable: z.boolean().nullable().optional(),
+  }),
   'approval/decided': z.looseObject({
     approvalId: ApprovalId,
     toolCallId: ToolCallId,
@@ -116,10 +129,12 @@ export const LEDGER_BODIES = {
     scope: ApprovalScope,
     reason: text.nullable(),
     waitedMs: milliseconds,
+    /** Of the arguments that a person put in the place of those that were asked about: SHA-256 of the canonical JSON. */
+    changedInputHash: hash.nullable().optional(),
     /** The shell a person answered through; null when nobody did. */
     via: text.nullable().optional(),
   }),
-  'grant/made': z.looseObject({ grantId: GrantId, scope: ApprovalScope, tool: text, bindingHash: hash, expiresAt: Timestamp.nullable() }),
+  'grant/made': z.looseObject({ grantId: GrantId, scope: ApprovalScope, tool: text, bindingHash: hash, expiresAt: Timestamp.nullable(), rule: text.nullable().optional() }),
   'grant/revoked': z.looseObject({ grantId: GrantId, tool: text }),
   'model-request/intent': z.looseObject({ agent: text, endpoint: text, bodyBytes: count, billing: Billing, model: text.optional() }),
   'model-request/outcome': z.looseObject({

@@ -44,7 +44,15 @@ export const ProfileFile = z.strictObject({
     .optional(),
   /** A path from the file's own folder, or the servers by name, as under `mcpServers`. */
   servers: z.union([line, z.record(line, z.unknown())]).optional(),
-  policy: z.strictObject({ deny: rules.optional(), ask: rules.optional(), allow: rules.optional() }).optional(),
+  policy: z
+    .strictObject({
+      deny: rules.optional(),
+      ask: rules.optional(),
+      allow: rules.optional(),
+      /** `allow` lets a destructive call pass when a checkpoint of that moment holds all that it destroys. */
+      recoverable: z.enum(['ask', 'allow']).optional(),
+    })
+    .optional(),
   limits: z
     .strictObject({
       spendUsd: z.number().nonnegative().max(1_000_000).optional(),

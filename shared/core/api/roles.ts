@@ -51,6 +51,7 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'tool-call/list': everyone,
   'approval/list': everyone,
   'approval/decide': approver,
+  'approval/statistics': everyone,
   'grant/list': everyone,
   'grant/revoke': everyone,
   'ledger/read': dashboard,

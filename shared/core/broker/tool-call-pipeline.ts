@@ -3,7 +3,7 @@ import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
 import type { CallToolRequestParams, CallToolResult, Progress, RequestMethod, Result, ResultTypeMap } from '@modelcontextprotocol/server'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
-import type { ToolCallGate } from '../ports.ts'
+import type { ToolCallAsk, ToolCallGate } from '../ports.ts'
 import type { Offers } from './offers.ts'
 import type { Redactor } from './redactor.ts'
 import type { AgentRequest } from './rounds.ts'
@@ -77,21 +77,15 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
 
   /** Runs `work` once the gate has allowed it, and records how it ended. */
   const govern = async <Value extends Result>(
-    ask: { readonly tool: string; readonly input: unknown; readonly outside: string | null; readonly meta: Record<string, unknown> },
+    ask: Pick<ToolCallAsk, 'tool' | 'input' | 'outside' | 'definition' | 'mayChange'> & { readonly meta: Record<string, unknown> },
     request: AgentRequest,
     onTick: (tick: number) => void,
-    work: () => Promise<Value>,
+    work: (input: unknown) => Promise<Value>,
   ): Promise<{ readonly result: Value } | { readonly refused: string }> => {
     const { signal } = request
-    const toolUseId = ask.meta['claudecode/toolUseId']
-    const question = gate.request({
-      sessionId: deps.sessionId,
-      tool: ask.tool,
-      input: ask.input,
-      toolUseId: typeof toolUseId === 'string' ? toolUseId : null,
-      outside: ask.outside,
-      signal,
-    })
+    const { meta, ...call } = ask
+    const toolUseId = meta['claudecode/toolUseId']
+    const question = gate.request({ ...call, sessionId: deps.sessionId, toolUseId: typeof toolUseId === 'string' ? toolUseId : null, signal })
     const verdict = await withTicks(question, deps.progressEveryMs, onTick)
     if (!verdict.allowed) return { refused: redactor.text(verdict.reason) }
     const finish = (ok: boolean, summary: string, result?: unknown, redacted = 0): void => gate.finish(verdict.toolCallId, { ok, summary, result, redacted })
@@ -100,7 +94,7 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
       throw signal.reason
     }
     try {
-      const answered = await work()
+      const answered = await work(verdict.changedInput === undefined ? ask.input : verdict.changedInput.value)
       const before = redactor.count
       const result = redactor.json(answered)
       const redacted = redactor.count - before
@@ -136,12 +130,13 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
     // Fractions, so that the server's own progress, which counts up from 0 or 1, still only grows.
     const onTick = (tick: number): void => sendProgress({ progress: tick / 1_000_000, message: 'Waiting for a decision in Holdfast' })
     try {
-      const outcome = await govern({ tool: entry.policyName, input, outside: entry.outside(input), meta }, request, onTick, () => {
+      const ask = { tool: entry.policyName, input, outside: entry.outside, definition: entry.definitionHash, mayChange: true, meta } as const
+      const outcome = await govern(ask, request, onTick, (allowed) => {
         if (deps.catalog().get(params.name)?.definitionHash !== entry.definitionHash) {
           throw new NotRun(`The definition of ${params.name} has changed while the call waited, so it did not run.`)
         }
         return entry.upstream.call(
-          { name: entry.name, arguments: input, _meta: { ...meta, 'holdfast/agent': deps.agent, 'holdfast/session': deps.sessionId } },
+          { name: entry.name, arguments: allowed as Record<string, unknown>, _meta: { ...meta, 'holdfast/agent': deps.agent, 'holdfast/session': deps.sessionId } },
           {
             signal: request.signal,
             origin: gatedOrigin(deps, entry.upstream.name, request.origin),
@@ -162,7 +157,7 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
 
   const read: Pipeline['read'] = async (server, { method, params }, request) => {
     const { _meta: meta = {}, ...input } = params as { _meta?: Record<string, unknown> }
-    const outcome = await govern({ tool: READING, input: { server: server.name, ...input }, outside: null, meta }, request, () => {}, () =>
+    const outcome = await govern({ tool: READING, input: { server: server.name, ...input }, meta }, request, () => {}, () =>
       server.request(
         { method, params: { ...input, _meta: { ...meta, 'holdfast/agent': deps.agent, 'holdfast/session': deps.sessionId } } },
         { signal: request.signal, origin: gatedOrigin(deps, server.name, request.origin) },

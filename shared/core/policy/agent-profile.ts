@@ -30,6 +30,8 @@ export interface AgentProfile {
     readonly folder: string
   } | null
   readonly policy: Policy
+  /** What happens to a destructive call that a checkpoint covers whole. */
+  readonly recoverable: 'ask' | 'allow'
   readonly limits: ProfileLimits
   readonly sandbox: 'auto' | 'off'
   /** The user's word alone: a project could hide what its agent does. */

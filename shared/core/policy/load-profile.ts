@@ -105,6 +105,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
   if (profile.network === 'open') refused('network: open', YOURS)
   if (profile.record !== undefined) refused('record', YOURS)
   if (profile.sandbox === 'off') refused('sandbox: off', 'run with --no-sandbox yourself')
+  if (profile.policy?.recoverable === 'allow') refused('policy.recoverable: allow', YOURS)
   if ((profile.policy?.allow?.length ?? 0) > 0) refused('policy.allow', 'its rules lift no question')
   return notices
 }
@@ -139,6 +140,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command, draft }: L
       ? null
       : { value: servers, origin: serversFrom === user ? 'user' : 'project', folder: dirname(serversFrom.path) },
     policy: { layers: [BUILT_IN_LAYER, ...(user === null ? [] : [user.layer]), ...(project === null ? [] : [project.layer])] },
+    recoverable: theirs.policy?.recoverable === 'ask' ? 'ask' : (mine.policy?.recoverable ?? 'ask'),
     limits: limitsOf(mine.limits, theirs.limits),
     sandbox: mine.sandbox ?? 'auto',
     record: { inputs: mine.record?.inputs ?? 'full', results: mine.record?.results ?? 'hashed' },

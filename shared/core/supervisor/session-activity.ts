@@ -1,4 +1,5 @@
 import type { CheckpointId, SessionId, ToolCallId } from '../../contract/ids.ts'
+import type { Checkpoint } from '../../contract/schemas/checkpoint.ts'
 import type { ToolCall } from '../../contract/schemas/tool-call.ts'
 import type { CheckpointStore, FolderState } from '../ports.ts'
 import type { SessionChanges } from './session-changes.ts'
@@ -11,6 +12,8 @@ export interface SessionActivity {
   after(call: Pick<ToolCall, 'id' | 'sessionId'>): void
   /** Once nothing of the session runs any more: has recorded what the whole of it changed. Never rejects. */
   recordAll(sessionId: SessionId): Promise<void>
+  /** Keeps the session's folders as they are now; null for a session that was started without checkpoints. */
+  keep(sessionId: SessionId): Promise<Checkpoint | null>
   endSession(sessionId: SessionId): void
 }
 
@@ -47,10 +50,17 @@ export const createSessionActivity = ({ checkpoints, sessionCheckpoints, changes
     sessions.set(sessionId, known)
     return known
   }
-  const inTurn = (active: Active, work: () => Promise<void>): Promise<void> => {
+  const inTurn = <Result>(active: Active, work: () => Promise<Result>): Promise<Result> => {
     const turn = active.turn.then(work)
     active.turn = turn.catch(() => undefined)
     return turn
+  }
+
+  const keepStill = async (active: Active, sessionId: SessionId): Promise<Checkpoint | null> => {
+    active.hasCheckpoint ??= await sessionCheckpoints.has(sessionId)
+    let kept: Checkpoint | null = null
+    if (active.hasCheckpoint) await whileStill(sessionId, async () => void (kept = await sessionCheckpoints.create(sessionId, 'before-destructive')))
+    return kept
   }
 
   const begin = async (active: Active, { id, sessionId, decision }: ToolCall): Promise<void> => {
@@ -58,10 +68,8 @@ export const createSessionActivity = ({ checkpoints, sessionCheckpoints, changes
     if (!active.hasCheckpoint) return
     active.own ??= new Set(await processesOf(sessionId))
     if (decision?.classification.class !== 'write') {
-      await whileStill(sessionId, async () => {
-        const kept = await sessionCheckpoints.create(sessionId, 'before-destructive')
-        if (active.since.length === 0) active.before = kept.id
-      })
+      const kept = await keepStill(active, sessionId)
+      if (active.since.length === 0) active.before = kept?.id ?? active.before
     }
     if (active.isQuiet) active.before = (await checkpoints.mark({ sessionId, state: 'active' })) ?? active.before
     active.before ??= await checkpoints.look({ sessionId })
@@ -98,6 +106,10 @@ export const createSessionActivity = ({ checkpoints, sessionCheckpoints, changes
     recordAll: async (sessionId) => {
       await sessions.get(sessionId)?.turn
       await changes.recordAll(sessionId)
+    },
+    keep: (sessionId) => {
+      const active = activeOf(sessionId)
+      return inTurn(active, () => keepStill(active, sessionId))
     },
     endSession: (sessionId) => void sessions.delete(sessionId),
   }

@@ -1,9 +1,10 @@
-import type { SessionId, ToolCallId } from '../../contract/ids.ts'
+import type { CheckpointId, SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { AgentWords, PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import { recordedInput, recordedResult } from '../ledger/recording.ts'
+import type { Foresee, ForeseenCall } from '../foresight/foresee.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
 import type { SessionActivity } from './session-activity.ts'
@@ -20,7 +21,11 @@ const MAX_ENDED_SESSIONS = 20
 export interface JudgedSession {
   readonly agent: string
   readonly cwd: string
+  /** The home folder as the agent sees it. */
+  readonly home: string
   readonly approvalTimeoutMs: number
+  /** What happens to a destructive call that a checkpoint covers whole. */
+  readonly recoverable: 'ask' | 'allow'
   /** What the ledger keeps of inputs and results. */
   readonly record: AgentProfile['record']
   /** Keeps the session to its rates and out of its pauses: see Pace. */
@@ -40,10 +45,12 @@ export interface ToolCallGateDeps {
   /** null when the session does not run, or runs no more. */
   readonly sessionOf: (sessionId: SessionId) => JudgedSession | null
   readonly publish: (call: ToolCall) => void
+  /** Looks at what a call would do, before a person is asked about it. */
+  readonly foresee: (call: ForeseenCall) => ReturnType<Foresee> | null
   /** What the model said before it asked for a call; null where its answer was not seen. */
   readonly trail: { wordsOf(sessionId: SessionId, toolUseId: string): AgentWords | null; endSession(sessionId: SessionId): void }
   /** Looks after the session's folder before a call, and after it. */
-  readonly activity: SessionActivity
+  readonly activity: Omit<SessionActivity, 'keep'>
   /** Called once a call is decided. */
   readonly onDecided: (call: ToolCall, denied: boolean) => void
 }
@@ -56,6 +63,22 @@ export interface ListedToolCallGate extends ToolCallGate {
 }
 
 const UNKNOWN_OUTCOME = 'The session ended before the outcome was known.'
+
+/** Why a call may run, or may not. */
+type Permission =
+  | {
+      readonly approvedBy: string | null
+      readonly checkpointId: CheckpointId | null
+      readonly changedInput?: { readonly value: unknown }
+      /** What policy says of the changed call. */
+      readonly decision?: PolicyDecision | undefined
+    }
+  | { readonly type: 'denied' | 'expired' | 'cancelled'; readonly reason: string }
+
+const FREE: Extract<Permission, { approvedBy: unknown }> = { approvedBy: null, checkpointId: null }
+
+/** No rule asks about this call: it is a question because of its class alone. */
+const asksForClassAlone = ({ rules }: PolicyDecision): boolean => rules.every(({ rule, effect, source }) => effect !== 'ask' || (source === 'built-in' && rule === 'destructive actions'))
 
 /** When it is not known any more what the profile wants. */
 const CAREFUL: AgentProfile['record'] = { inputs: 'hashed', results: 'hashed' }
@@ -110,6 +133,41 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     return { allowed: false, toolCallId: id, reason }
   }
 
+  /** Why a call must not run, whatever a person says; null when it may, or may be asked about. */
+  const denialOf = (ask: ToolCallAsk, decision: PolicyDecision, input: unknown): string | null => {
+    const outside = ask.outside?.(input) ?? null
+    if (outside !== null) return `Denied by Holdfast: outside what this server may be used for, since ${outside}.`
+    if (decision.effect === 'deny') return `Denied by Holdfast's policy: ${decision.classification.reasons.join('; ')}.`
+    if (decision.effect === 'ask' && canonicalJson(input).length > MAX_SHOWN_CHARACTERS) return 'Denied by Holdfast: the call needs an answer, and is too long to be shown to a person. Make it smaller.'
+    return null
+  }
+
+  /** Asks a person, unless a checkpoint covers the call and the profile lets that pass. */
+  const permit = async (call: ToolCall, ask: ToolCallAsk, session: JudgedSession, decision: PolicyDecision, onAsked: (asked: ToolCall) => void): Promise<Permission> => {
+    const { sessionId, tool, input, toolUseId, signal } = ask
+    const { agent, cwd, home, approvalTimeoutMs: timeoutMs } = session
+    const about = { sessionId, agent, tool, input, cwd: ask.folder ?? cwd, definition: ask.definition ?? null, decision }
+    const looking = deps.approvals.grants.covers(about) ? null : deps.foresee({ sessionId, tool, input, cwd, folder: ask.folder ?? cwd, home, decision, signal })
+    const seen = looking === null ? null : await looking
+    if (seen !== null && seen.coveredBy !== null && session.recoverable === 'allow' && asksForClassAlone(decision)) {
+      return { approvedBy: 'recoverable', checkpointId: seen.coveredBy }
+    }
+    onAsked(advance(call, { type: 'asked' }))
+    const changed: { decision?: PolicyDecision } = {}
+    const refuseChanged = (other: unknown): string | null => {
+      if (typeof other !== 'object' || other === null || Array.isArray(other)) return 'The arguments are an object of fields: give one.'
+      changed.decision = session.evaluate(tool, other)
+      return denialOf(ask, changed.decision, other)
+    }
+    const words = toolUseId === null ? null : deps.trail.wordsOf(sessionId, toolUseId)
+    const answer = await deps.approvals.ask({ ...about, toolCallId: call.id, words, foresight: seen?.foresight ?? null, timeoutMs, signal, ...(ask.mayChange === true ? { refuseChanged } : {}) })
+    if (!answer.approved) {
+      const type = answer.outcome === 'withdrawn' ? 'cancelled' : answer.outcome
+      return { type, reason: type === 'denied' ? `Denied by the user through Holdfast: ${answer.reason}` : `Not approved: ${answer.reason}` }
+    }
+    return { ...FREE, approvedBy: answer.by, ...(answer.changedInput === undefined ? {} : { changedInput: answer.changedInput, decision: changed.decision }) }
+  }
+
   const decide = async (received: ToolCall, ask: ToolCallAsk): Promise<ToolCallVerdict> => {
     let call = received
     try {
@@ -118,38 +176,34 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       const late = session.pace.admit(ask.signal)
       const overRate = late === null ? null : await late
       if (overRate !== null) return refuse(call, 'denied', `Denied by Holdfast: ${overRate}`)
-      const text = canonicalJson(ask.input)
       const decision = session.evaluate(ask.tool, ask.input)
       call = advance(call, { type: 'evaluated', decision })
-      const because = decision.classification.reasons.join('; ')
-      if (ask.outside) return refuse(call, 'denied', `Denied by Holdfast: outside what this server may be used for, since ${ask.outside}.`)
-      if (decision.effect === 'deny') return refuse(call, 'denied', `Denied by Holdfast's policy: ${because}.`)
-      let approvedBy: string | null = null
-      if (decision.effect === 'ask') {
-        if (text.length > MAX_SHOWN_CHARACTERS) {
-          return refuse(call, 'denied', 'Denied by Holdfast: the call needs an answer, and is too long to be shown to a person. Make it smaller.')
-        }
-        call = advance(call, { type: 'asked' })
-        const { agent, cwd, approvalTimeoutMs: timeoutMs } = session
-        const { sessionId, tool, input, toolUseId, signal } = ask
-        const words = toolUseId === null ? null : deps.trail.wordsOf(sessionId, toolUseId)
-        const answer = await deps.approvals.ask({ toolCallId: call.id, sessionId, agent, tool, input, cwd, decision, words, timeoutMs, signal })
-        if (!answer.approved) {
-          const type = answer.outcome === 'withdrawn' ? 'cancelled' : answer.outcome
-          return refuse(call, type, type === 'denied' ? `Denied by the user through Holdfast: ${answer.reason}` : `Not approved: ${answer.reason}`)
-        }
-        approvedBy = answer.by
-      }
+      const denied = denialOf(ask, decision, ask.input)
+      if (denied !== null) return refuse(call, 'denied', denied)
+      const permission = decision.effect === 'ask' ? await permit(call, ask, session, decision, (asked) => (call = asked)) : FREE
+      if ('reason' in permission) return refuse(call, permission.type, permission.reason)
+      const { approvedBy, checkpointId, changedInput } = permission
+      if (changedInput !== undefined) call = keep({ ...call, input: changedInput.value, decision: permission.decision ?? decision })
       const paused = session.pace.whileActive(ask.signal)
       if (paused !== null) await paused
       const kept = deps.activity.before(call)
       if (kept !== null) await kept
       if (ask.signal.aborted || deps.sessionOf(ask.sessionId) === null) return refuse(call, 'cancelled', 'Cancelled: the session does not wait for it any more.')
       const { id, sessionId, tool, toolUseId } = call
-      deps.ledger.append('tool-call/intent', sessionId, { toolCallId: id, tool, input: recordedInput(session.record.inputs, ask.input), toolUseId, decision, approvedBy })
+      const recorded = (input: unknown): unknown => recordedInput(session.record.inputs, input)
+      deps.ledger.append('tool-call/intent', sessionId, {
+        toolCallId: id,
+        tool,
+        input: recorded(changedInput === undefined ? ask.input : changedInput.value),
+        toolUseId,
+        decision: call.decision ?? decision,
+        approvedBy,
+        ...(changedInput === undefined ? {} : { askedInput: recorded(ask.input) }),
+        ...(checkpointId === null ? {} : { checkpointId }),
+      })
       call = advance(call, { type: 'started' })
       deps.onDecided(call, false)
-      return { allowed: true, toolCallId: id }
+      return changedInput === undefined ? { allowed: true, toolCallId: id } : { allowed: true, toolCallId: id, changedInput }
     } catch (error) {
       const why = error instanceof Error && error.name === 'HoldfastError' ? error.message : 'it could not be judged'
       return refuse(call, 'denied', `Denied by Holdfast: ${why}`)

@@ -100,7 +100,7 @@ const judgeKnown = (call: Call): boolean => {
 /** Judges one simple command, and whatever it runs in turn; what is found goes to `state`. */
 export const judgeCommand = (argv: readonly string[], input: Input, state: ShellState, hooks: ScriptHooks): void => {
   const [name = ''] = argv
-  state.commands.push({ argv, written: hooks.written })
+  state.commands.push({ argv, written: hooks.written, folder: state.place.folder })
   const program = programOf(name)
   if (program === null) {
     state.findings.push(destructive(`which program runs cannot be told: ${shown(argv.slice(0, 8).join(' '))}`))

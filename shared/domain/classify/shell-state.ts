@@ -8,6 +8,8 @@ export interface SimpleCommand {
   readonly argv: readonly string[]
   /** False when it stands inside another one's arguments, as after sudo or in `sh -c`. */
   readonly written: boolean
+  /** The folder it runs in: null when a `cd` before it went somewhere unknown. */
+  readonly folder: string | null
 }
 
 /** What a command reads: text that is known, that was made here and is not followed, that is not known, or nothing in particular. */

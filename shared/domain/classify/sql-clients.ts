@@ -39,3 +39,8 @@ export const SQL_CLIENTS: readonly SqlClient[] = [
   { names: ['aws'], sqlOptions: ['--sql', '--sql-statement'], after: ['rds-data'] },
   { names: ['prisma'], sqlOptions: [], fileOptions: ['--file'], after: ['db', 'execute'] },
 ]
+
+const NAMES: ReadonlySet<string> = new Set(SQL_CLIENTS.filter(({ after }) => after === undefined).flatMap(({ names }) => names))
+
+/** Whether a program does nothing but to talk to a database. */
+export const isSqlClient = (program: string): boolean => NAMES.has(program)

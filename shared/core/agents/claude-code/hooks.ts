@@ -15,6 +15,8 @@ const ToolEvent = Conversation.extend({
   tool_name: z.string().min(1).max(256),
   tool_input: z.unknown(),
   tool_use_id: z.string().max(256).optional(),
+  /** Where the agent's shell is now. */
+  cwd: z.string().startsWith('/').max(4_096).optional(),
 })
 
 const PostEvent = ToolEvent.extend({ tool_response: z.unknown().optional(), error: z.string().max(1_000_000).optional(), is_interrupt: z.boolean().optional() })
@@ -22,6 +24,13 @@ const PostEvent = ToolEvent.extend({ tool_response: z.unknown().optional(), erro
 const decide = (permissionDecision: 'allow' | 'deny', permissionDecisionReason: string) => ({
   hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision, permissionDecisionReason },
 })
+
+/** A person has changed the call: Claude Code runs it with these arguments, and its model is told. */
+const replace = (updatedInput: unknown) => {
+  const { hookSpecificOutput } = decide('allow', 'Allowed by Holdfast, as the user changed it.')
+  const additionalContext = `The user changed the arguments of this call before it ran. It ran with: ${JSON.stringify(updatedInput)}`
+  return { hookSpecificOutput: { ...hookSpecificOutput, updatedInput, additionalContext } }
+}
 
 const permit = (decision: { behavior: 'allow' } | { behavior: 'deny'; message: string }) => ({
   hookSpecificOutput: { hookEventName: 'PermissionRequest', decision },
@@ -64,10 +73,10 @@ export const createClaudeCodeHooks = (): HookHandler => {
   const allowances = createAllowances()
   const running = new Map<string, ToolCallId>()
 
-  const allow = (event: z.infer<typeof ToolEvent>, toolCallId: ToolCallId | null): unknown => {
+  const allow = (event: z.infer<typeof ToolEvent>, toolCallId: ToolCallId | null, changed?: { readonly value: unknown }): unknown => {
     if (event.tool_use_id !== undefined && toolCallId !== null) running.set(event.tool_use_id, toolCallId)
-    allowances.add(event.tool_name, event.tool_input)
-    return decide('allow', 'Allowed by Holdfast.')
+    allowances.add(event.tool_name, changed === undefined ? event.tool_input : changed.value)
+    return changed === undefined ? decide('allow', 'Allowed by Holdfast.') : replace(changed.value)
   }
 
   const preToolUse = async (body: unknown, context: HookContext): Promise<unknown> => {
@@ -81,10 +90,12 @@ export const createClaudeCodeHooks = (): HookHandler => {
         tool: event.tool_name,
         input: event.tool_input,
         toolUseId: event.tool_use_id ?? null,
+        mayChange: true,
+        ...(event.cwd === undefined ? {} : { folder: event.cwd }),
         signal: context.signal,
       })
       if (!verdict.allowed) return decide('deny', verdict.reason)
-      return allow(event, verdict.toolCallId)
+      return allow(event, verdict.toolCallId, verdict.changedInput)
     }
     return allow(event, null)
   }

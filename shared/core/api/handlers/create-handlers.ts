@@ -14,6 +14,7 @@ import { listProfiles } from '../../policy/list-profiles.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Ledger, SecretStore } from '../../ports.ts'
 import type { DetachedViewers } from '../../supervisor/detached-viewers.ts'
+import { approvalStatistics } from '../../../domain/approval-statistics.ts'
 import { shortenRestore } from '../../../domain/restore-report.ts'
 import { refuseWhileLocked } from '../../lock.ts'
 import { adapterFor } from '../../supervisor/launch-session.ts'
@@ -55,6 +56,9 @@ export interface HandlerDeps extends DashboardHandlerDeps {
 }
 
 const done = {}
+
+/** Entries about questions that statistics are made of: the newest. */
+const MAX_STATISTICS = 10_000
 
 /** So that the answer fits into a frame. */
 const MAX_HELD_SHOWN = 50
@@ -159,8 +163,16 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     'checkpoint/usage': async () => ({ projects: [...(await deps.checkpoints.usage())] }),
     'tool-call/list': ({ sessionId }) => ({ toolCalls: [...deps.gate.list(sessionId)] }),
     'approval/list': () => ({ requests: [...approvals.waiting()] }),
-    'approval/decide': ({ approvalId, bindingHash, answer, scope, reason }, connection) =>
-      approvals.decide({ approvalId, bindingHash, answer, scope: scope ?? 'once', reason: reason ?? null, via: shellOf(connection) }),
+    'approval/decide': async (params, connection) => {
+      const { approvalId, bindingHash, answer, scope = 'once', reason = null, alike = [], rule, pause = false } = params
+      const via = shellOf(connection)
+      const changed = 'changedInput' in params && params.changedInput !== undefined ? { changedInput: { value: params.changedInput } } : {}
+      if (pause && answer !== 'deny') throw new HoldfastError('unsupported', 'Only a no pauses the session with it.')
+      const decided = approvals.decide({ approvalId, bindingHash, answer, scope, reason, via, alike, ...changed, ...(rule === undefined ? {} : { rule }) })
+      if (pause) await supervisor.pause(decided.sessionId, `paused with a no to ${decided.tool}`)
+      return decided
+    },
+    'approval/statistics': () => approvalStatistics(ledger.tail(MAX_STATISTICS, { kinds: ['approval/requested', 'approval/decided'] }).entries),
     'grant/list': () => ({ grants: [...approvals.grants.list()] }),
     'grant/revoke': ({ grantId }) => approvals.grants.revoke(grantId),
     'ledger/read': ({ after, last, ...query }) => {
