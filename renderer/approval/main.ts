@@ -1,3 +1,4 @@
+import type { CommandParams } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { Proposal } from '../../shared/contract/schemas/proposal.ts'
 import { formatDuration } from '../../shared/domain/format.ts'
@@ -8,8 +9,8 @@ import { createChanges } from './changes.ts'
 import { h } from './dom.ts'
 import { connectHost, type ApprovalHost } from './host.ts'
 import { logIn } from './login.ts'
-import { EMPTY_QUEUE, mayAnswer, withAll, withChange, withShown, type Queue } from './queue.ts'
-import { KEYS, others, question, type Answer } from './view.ts'
+import { alikeTo, EMPTY_QUEUE, mayAnswer, withAll, withChange, withShown, type Queue } from './queue.ts'
+import { KEYS, others, question, type Given } from './view.ts'
 
 const app = document.getElementById('app')
 if (app === null) throw new Error('approval.html has no place for the page')
@@ -18,6 +19,8 @@ let queue: Queue = EMPTY_QUEUE
 let host: ApprovalHost | null = null
 let said = ''
 let drawn: ApprovalRequest | null = null
+/** Those that were said to wait for the very same call when the page was drawn last. */
+let drawnAlike: ApprovalRequest['id'][] = []
 
 const main = h('main', { class: 'approvals' })
 const changes = createChanges((text) => {
@@ -52,12 +55,18 @@ const draw = (): void => {
   document.title = `${asked > 0 ? `(${asked}) ` : ''}Approvals · Holdfast`
   status.textContent = said
   if (shown === null || shown.id !== drawn?.id) {
-    const view = shown === null ? quiet() : question(shown, (answer) => void give(answer))
+    const view = shown === null ? quiet() : question(shown, (given) => void give(given))
     main.replaceChildren(status, view, changes.element)
     changes.moved()
     if (shown !== null) view.focus({ preventScroll: true })
   } else main.querySelector('nav')?.remove()
   if (shown === null) main.children[1]?.replaceWith(quiet())
+  drawnAlike = shown === null ? [] : alikeTo(queue, shown).map(({ id }) => id)
+  const alike = document.getElementById('alike')
+  if (alike !== null) {
+    alike.hidden = drawnAlike.length === 0
+    alike.textContent = `The very same call waits ${drawnAlike.length + 1} times: your answer is for each of them.`
+  }
   const list = others(queue, (id) => change(withShown(queue, id, Date.now())))
   if (list !== null) main.append(list)
   drawn = shown
@@ -69,25 +78,37 @@ const change = (next: Queue): void => {
   draw()
 }
 
-const give = async (answer: Answer): Promise<void> => {
+/** What is sent for an answer, beside which question it is for. */
+const decisionOf = (given: Exclude<Given, { answer: 'kill' }>, alike: Pick<CommandParams<'approval/decide'>, 'alike'>) => {
+  switch (given.answer) {
+    case 'once':
+      return { answer: 'approve', scope: 'once', ...alike } as const
+    case 'session':
+      return { answer: 'approve', scope: 'session' } as const
+    case 'always':
+      return { answer: 'approve', scope: 'always', ...(given.rule === null ? {} : { rule: given.rule }) } as const
+    case 'change':
+      return { answer: 'approve', scope: 'once', changedInput: given.changedInput } as const
+    default:
+      return { answer: 'deny', reason: given.reason || 'The user said no.', pause: given.answer === 'pause', ...alike } as const
+  }
+}
+
+const give = async (given: Given): Promise<void> => {
   const { shown } = queue
   if (shown === null || host === null || !mayAnswer(queue, Date.now())) return
   try {
-    if (answer === 'kill') {
+    if (given.answer === 'kill') {
       said = 'Killing the session…'
       draw()
       const { reports } = await host.call('session/kill', { sessionIds: [shown.sessionId], keepChanges: false })
       const survivors = reports.flatMap((report) => report.survivors)
       said = survivors.length === 0 ? 'The session is killed; nothing of it is left running.' : `Still running: ${survivors.join(', ')}.`
     } else {
-      await host.call('approval/decide', {
-        approvalId: shown.id,
-        bindingHash: shown.bindingHash,
-        answer: answer === 'deny' ? 'deny' : 'approve',
-        scope: answer === 'session' ? 'session' : 'once',
-        ...(answer === 'deny' ? { reason: 'The user said no.' } : {}),
-      })
-      said = `${answer === 'deny' ? 'Denied' : 'Approved'}: ${visibleText(shown.tool)}`
+      const { id: approvalId, bindingHash } = shown
+      const { state } = await host.call('approval/decide', { approvalId, bindingHash, ...decisionOf(given, { alike: drawnAlike }) })
+      const what = state === 'denied' ? (given.answer === 'pause' ? 'Denied, and the session is paused' : 'Denied') : given.answer === 'change' ? 'Approved as changed' : 'Approved'
+      said = `${what}: ${visibleText(shown.tool)}`
     }
   } catch (error) {
     said = error instanceof Error ? visibleText(error.message) : 'The answer did not arrive.'
@@ -95,10 +116,12 @@ const give = async (answer: Answer): Promise<void> => {
   draw()
 }
 
+const isWriting = (target: EventTarget | null): boolean => target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement
+
 document.addEventListener('keydown', (event) => {
-  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return
+  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || isWriting(event.target)) return
   const pressed = KEYS.find(({ key }) => key === event.key)
-  if (pressed !== undefined) void give(pressed.answer)
+  if (pressed !== undefined) void give({ answer: pressed.answer })
 })
 
 const showLogin = (): void =>

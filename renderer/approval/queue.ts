@@ -36,3 +36,9 @@ export const withShown = (queue: Queue, id: string, now: number): Queue => {
 
 /** Whether an answer counts now. */
 export const mayAnswer = (queue: Queue, now: number): boolean => queue.shown !== null && now - queue.shownAt >= DEAF_MS && now < queue.shown.expiresAt
+
+/** The others that wait for the very same call. */
+export const alikeTo = ({ waiting }: Queue, { id, bindingHash }: ApprovalRequest): readonly ApprovalRequest[] => waiting.filter((other) => other.bindingHash === bindingHash && other.id !== id)
+
+/** Of those that wait for the very same call only the first. */
+export const firstOfEach = ({ waiting }: Queue): readonly ApprovalRequest[] => waiting.filter(({ bindingHash }, index) => waiting.findIndex((other) => other.bindingHash === bindingHash) === index)

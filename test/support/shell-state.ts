@@ -44,6 +44,7 @@ export const anApproval = (last: string, changes: Partial<ApprovalRequest> = {})
   reason: null,
   words: null,
   foresight: null,
+  grantRules: [],
   mayChange: false,
   ...changes,
 })

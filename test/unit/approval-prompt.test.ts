@@ -6,12 +6,13 @@ const SHOWN_AT = 1_000
 const AWAKE = SHOWN_AT + DEAF_MS
 const WIDE = { columns: 120, rows: 40 }
 
-const promptFor = (input: unknown, tool = 'Bash') =>
+const promptFor = (input: unknown, tool = 'Bash', more: Partial<ApprovalRequest> = {}) =>
   createApprovalPrompt(
     ApprovalRequest.parse({
       id: 'apr_22222222222b',
       words: null,
       foresight: null,
+      grantRules: [],
       mayChange: true,
       toolCallId: 'call_22222222222b',
       sessionId: 'ses_22222222222b',
@@ -26,6 +27,7 @@ const promptFor = (input: unknown, tool = 'Bash') =>
       expiresAt: SHOWN_AT + 60_000,
       decidedAt: null,
       reason: null,
+      ...more,
     }),
     SHOWN_AT,
   )
@@ -36,19 +38,54 @@ const press = (prompt: ReturnType<typeof promptFor>, key: string, now = AWAKE) =
 const long = { description: 'harmless', command: Array.from({ length: 60 }, (_, i) => `echo line ${i}`).join('\n') }
 
 describe('the question of an approval', () => {
-  it('shows a short call whole, its command first, and takes a, s, d and k', () => {
+  it('shows a short call whole, its command first, and takes a, s, d, p and k', () => {
     const prompt = promptFor({ description: 'clean up', command: 'rm -rf build' })
     const rows = rowsOf(prompt.draw(WIDE))
     expect(rows.find((row) => row.includes(': '))).toContain('Holdfast: the agent waits')
     expect(rows.findIndex((row) => row.includes('command: rm -rf build'))).toBeLessThan(rows.findIndex((row) => row.includes('description: clean up')))
-    expect(rows.at(-1)).toContain('[a] approve once')
-    expect(['a', 'S', 'd', 'k'].map((key) => press(prompt, key))).toEqual(['approve', 'approve-session', 'deny', 'kill'])
+    expect(rows.slice(-2).join(' ')).toContain('[a] approve once')
+    expect(['a', 'S', 'd', 'p', 'k'].map((key) => press(prompt, key))).toEqual(['approve', 'approve-session', 'deny', 'deny-and-pause', 'kill'])
   })
 
   it('says that a yes to a host is for its connections of a minute', () => {
     const rows = rowsOf(promptFor({ host: 'example.com', port: 443 }, 'Network').draw(WIDE))
-    expect(rows.at(-1)).toContain('[a] approve for one minute   [s] approve for this session')
+    expect(rows.slice(-2).join(' ')).toContain('[a] approve for one minute   [s] approve for this session')
     expect(rows.join()).not.toContain('approve once')
+  })
+
+  it('takes a reason for a no, which only Enter sends', () => {
+    const prompt = promptFor({ command: 'rm -rf build' })
+    prompt.draw(WIDE)
+    expect(press(prompt, 'r')).toBe('redraw')
+    for (const key of ['k', 'e', 'e', 'p', 'x', '\x7f', ' ', 'a']) expect(press(prompt, key)).toBe('redraw')
+    expect(rowsOf(prompt.draw(WIDE)).join(' ')).toContain('> keep a')
+    expect(press(prompt, '\x1b[?1;2c')).toBe('redraw')
+    expect(press(prompt, '\r')).toEqual({ denyBecause: 'keep a' })
+    press(prompt, '\x1b')
+    expect(press(prompt, 'd')).toBe('deny')
+  })
+
+  it('says how often the very same call waits, and answers for those that were drawn', () => {
+    const prompt = promptFor({ command: 'rm -rf build' })
+    const other = ApprovalRequest.shape.id.parse('apr_22222222222c')
+    prompt.draw(WIDE)
+    prompt.setAlike([other])
+    expect(prompt.alike()).toEqual([])
+    expect(prompt.draw(WIDE)).toContain('The very same call waits 2 times: your answer is for each of them.')
+    expect(prompt.alike()).toEqual([other])
+  })
+
+  it('shows what the call would do, what it touches, whether it can be put back, and what the agent said', () => {
+    const foresight: ApprovalRequest['foresight'] = {
+      touches: [{ kind: 'path', name: '/project/build' }],
+      moreTouches: 2,
+      production: true,
+      preview: [{ about: 'rm -rf build', summary: 'deletes 40 files, 1.0 KiB, 1 folder', computed: true, lines: Array.from({ length: 40 }, (_, index) => `build/${index}  1 B`), more: 0 }],
+      recoverable: { covered: true, why: 'a checkpoint of this moment holds all of it' },
+    }
+    const screen = promptFor({ command: 'rm -rf build' }, 'Bash', { foresight, words: { text: 'I clean up.\u202e', thinking: '' } }).draw(WIDE)
+    for (const part of ['would     rm -rf build: deletes 40 files', 'build/10  1 B', '…and 29 more', 'touches   path /project/build', '…and 2 more', 'IT NAMES PRODUCTION', 'would bring it back: a checkpoint', 'it said   I clean up.\\u{202e}'])
+      expect(screen).toContain(part)
   })
 
   it('takes no key at first, and none that came in company', () => {

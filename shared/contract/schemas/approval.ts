@@ -39,6 +39,8 @@ export const ApprovalRequest = z.object({
   words: AgentWords.nullable(),
   /** null where nothing was looked up. */
   foresight: Foresight.nullable(),
+  /** Rules that a grant for always may be for, the narrowest first: see `approval/decide`. */
+  grantRules: z.array(z.string().max(1_000)).max(20),
   /** Whether a person may change the arguments and approve that. */
   mayChange: z.boolean(),
   /** SHA-256, hex, of what exactly is asked (session, tool, canonical input, working folder): the answer binds to it. */

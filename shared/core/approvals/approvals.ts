@@ -7,6 +7,7 @@ import type { Timestamp } from '../../contract/schemas/time.ts'
 import type { AgentWords, PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { reduceApproval } from '../../domain/approval-state.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
+import { proposeRules } from '../../domain/propose-rules.ts'
 import type { Clock, IdSource, Ledger } from '../ports.ts'
 import { createGrants, type Grants } from './grants.ts'
 
@@ -222,6 +223,7 @@ export const createApprovals = (deps: ApprovalsDeps): Approvals => {
         decision,
         words,
         foresight,
+        grantRules: proposeRules(ask),
         mayChange: refuseChanged !== null,
         bindingHash,
         state: 'waiting',

@@ -1,6 +1,6 @@
 import type { Client } from '../../contract/client.ts'
 import { HoldfastError } from '../../contract/errors.ts'
-import type { SessionId } from '../../contract/ids.ts'
+import type { ApprovalId, SessionId } from '../../contract/ids.ts'
 import type { ApprovalRequest } from '../../contract/schemas/approval.ts'
 import type { Session } from '../../contract/schemas/session.ts'
 import { isOver } from '../../domain/session-state.ts'
@@ -54,10 +54,21 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
     ;(stream === 'stderr' ? process.stderr : stream === 'stdout' ? stdout : process.stdout).write(data)
   }
 
+  const alikeTo = ({ id, bindingHash }: ApprovalRequest): ApprovalId[] =>
+    queue.filter((other) => other.bindingHash === bindingHash && other.id !== id).map((other) => other.id)
+
+  /** Others for the call that is shown came or went. */
+  const drawAlike = (shown: ApprovalPrompt, changed: ApprovalRequest): void => {
+    if (shown.request.bindingHash !== changed.bindingHash) return
+    shown.setAlike(alikeTo(shown.request))
+    process.stdout.write(shown.draw(sizeOf(process.stdout)))
+  }
+
   const showNext = (): void => {
     const request = queue[0]
     if (prompt !== null || request === undefined) return
     prompt = createApprovalPrompt(request, Date.now())
+    prompt.setAlike(alikeTo(request))
     process.stdout.write(`${modes.enter()}${prompt.draw(sizeOf(process.stdout))}\x07`)
   }
 
@@ -76,19 +87,21 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
     void client.call('session/resize', { sessionId, terminal }).catch(() => undefined)
   }
 
-  const answer = async (request: ApprovalRequest, given: PromptAnswer): Promise<void> => {
+  const answer = async (request: ApprovalRequest, alike: readonly ApprovalId[], given: PromptAnswer): Promise<void> => {
     try {
       if (given === 'kill') {
         await client.call('session/kill', { sessionIds: [request.sessionId], keepChanges: false })
         return
       }
       const { id: approvalId, bindingHash } = request
+      const isYes = given === 'approve' || given === 'approve-session'
       await client.call('approval/decide', {
         approvalId,
         bindingHash,
-        answer: given === 'deny' ? 'deny' : 'approve',
+        alike: [...alike],
+        answer: isYes ? 'approve' : 'deny',
         scope: given === 'approve-session' ? 'session' : 'once',
-        ...(given === 'deny' ? { reason: 'The user said no.' } : {}),
+        ...(isYes ? {} : { reason: typeof given === 'object' ? given.denyBecause : 'The user said no.', pause: given === 'deny-and-pause' }),
       })
     } catch (error) {
       // Answered elsewhere or expired meanwhile: the event that says so closes the prompt. Anything else is told below it.
@@ -123,8 +136,10 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
     if (request.sessionId !== sessionId) return
     if (request.state === 'waiting') {
       if (withTerminal) {
-        queue.push(request)
-        showNext()
+        const known = queue.findIndex(({ id }) => id === request.id)
+        queue.splice(known === -1 ? queue.length : known, known === -1 ? 0 : 1, request)
+        if (prompt === null) showNext()
+        else if (known === -1) drawAlike(prompt, request)
       } else {
         for (const line of approvalLines(request, Date.now())) notice(line)
         notice(`answer in another terminal: holdfast approve ${request.id}  or  holdfast deny ${request.id}`)
@@ -135,6 +150,7 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
     if (place === -1) return
     queue.splice(place, 1)
     if (prompt?.request.id === request.id) hidePrompt()
+    else if (prompt !== null) drawAlike(prompt, request)
   })
 
   const detach = (): void => {
@@ -172,7 +188,7 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
       }
       const given = prompt.press(chunk, Date.now())
       if (given === 'redraw') process.stdout.write(prompt.draw(sizeOf(process.stdout)))
-      else if (given !== null) void answer(prompt.request, given)
+      else if (given !== null) void answer(prompt.request, prompt.alike(), given)
     }
     const resize = (): void => {
       const terminal = sizeOf(process.stdout)

@@ -4,6 +4,7 @@ import type { Finding } from '../../contract/schemas/finding.ts'
 import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import { costText, inputLines } from '../../domain/describe.ts'
+import { foreseenFacts } from '../../domain/foresight/words.ts'
 import { formatCount, formatDuration, formatUsd } from '../../domain/format.ts'
 import { hasRestored, restoreCounts } from '../../domain/restore-report.ts'
 import { visibleText } from '../../domain/visible-text.ts'
@@ -29,14 +30,33 @@ export const sessionLines = (sessions: readonly Session[], now: number): string[
   ])
 }
 
-export const approvalLines = (request: ApprovalRequest, now: number): string[] => [
+/** Enough of a preview to go by; `approvals ID` has more. */
+const SHORT = 12
+
+/** One question in full. Of what was looked up at most `limit` lines a part; of the call itself everything. */
+export const approvalLines = (request: ApprovalRequest, now: number, limit = SHORT): string[] => [
   `${request.id}  ${request.agent} wants to use ${visibleText(request.tool)} (${request.decision.classification.class})`,
   ...inputLines(request.input).map((line) => `    ${line}`),
   `  in        ${visibleText(request.cwd)}`,
   `  why       ${visibleText(request.decision.classification.reasons.join('; '))}`,
   ...request.decision.rules.map((rule) => `  rule      ${rule.effect} ${visibleText(rule.rule)} (${visibleText(rule.source)})`),
+  ...foreseenFacts(request, limit).flatMap(({ name, lines, more }) => [
+    ...lines.map((line, index) => `  ${(index === 0 ? name : '').padEnd(10)}${visibleText(line)}`),
+    ...(more === 0 ? [] : [`            …and ${formatCount(more)} more`]),
+  ]),
   `  expires   ${request.expiresAt > now ? `in ${formatDuration(request.expiresAt - now)}, then denied` : 'now'}`,
 ]
+
+/** Questions for the very same call, oldest first, each with the others. */
+export const alikeGroups = (requests: readonly ApprovalRequest[]): (readonly [ApprovalRequest, ...ApprovalRequest[]])[] => {
+  const groups = new Map<string, [ApprovalRequest, ...ApprovalRequest[]]>()
+  for (const request of requests) {
+    const group = groups.get(request.bindingHash)
+    if (group === undefined) groups.set(request.bindingHash, [request])
+    else group.push(request)
+  }
+  return [...groups.values()]
+}
 
 export const restoreLines = (report: RestoreReport): string[] => {
   const { written, deleted, refsMoved } = restoreCounts(report)
