@@ -115,7 +115,7 @@ export const question = (request: ApprovalRequest, give: (given: Given) => void)
       'div',
       { class: 'answers', role: 'group', 'aria-label': 'Your answer' },
       ...KEYS.map(({ key, answer, look }) => {
-        const { label, hint } = { ...WORDS, ...approvalWords(request.tool) }[answer]
+        const { label, hint } = { ...WORDS, ...approvalWords(request) }[answer]
         return h('button', { type: 'button', class: `button big ${look}`, title: hint, 'data-answer': answer, 'aria-keyshortcuts': key, click: () => give({ answer }) }, `${label} `, h('kbd', { 'aria-hidden': 'true' }, key))
       }),
     ),

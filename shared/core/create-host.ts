@@ -168,6 +168,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     clock,
     limitsOf: (sessionId) => supervisor.liveSession(sessionId)?.profile.limits ?? null,
     onReviewDue: (sessionId, reason) => void reviewPoint(sessionId, reason),
+    onOverLimit: (sessionId, reason) => void reviewPoint(sessionId, reason),
   })
   const judged = (sessionId: SessionId): JudgedSession | null => {
     const session = supervisor.liveSession(sessionId)
@@ -180,7 +181,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       recoverable: profile.recoverable,
       approvalTimeoutMs: profile.limits.approvalTimeoutMs,
       record: profile.record,
-      pace: { admit: (signal) => pace.admit(sessionId, 'tool-call', signal), whileActive: (signal) => pace.whileActive(sessionId, signal) },
+      pace: { admit: (action, signal) => pace.admit(sessionId, action, signal), whileActive: (signal) => pace.whileActive(sessionId, signal) },
       evaluate: (tool, input) => judgeCall({ policy: profile.policy, tool, input, cwd, home }),
     }
   }
@@ -210,7 +211,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     clock,
     ledger,
     priceTable: PRICE_TABLE,
-    admit: (sessionId, signal) => pace.admit(sessionId, 'model-request', signal),
+    admit: (sessionId, signal) => pace.admit(sessionId, { kind: 'model-request' }, signal)?.then((held) => (held !== null && 'denied' in held ? held.denied : null)) ?? null,
     onUsage: (sessionId, usage) => {
       registry.apply(sessionId, { type: 'usage-counted', usage })
       pace.spent(sessionId, usage.costMicroUsd)

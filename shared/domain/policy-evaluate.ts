@@ -18,6 +18,9 @@ export const BUILT_IN_LAYER: PolicyLayer = {
   ],
 }
 
+/** The rule by which a program that nothing is known of is asked about once a session. */
+export const UNKNOWN_PROGRAMS = 'unknown programs'
+
 /** What happens to a class when no rule speaks. */
 const DEFAULT_EFFECT = { read: 'allow', write: 'allow', destructive: 'ask' } as const
 
@@ -39,22 +42,29 @@ export interface PolicyQuestion {
 /**
  * What policy says of one call: the strictest of all matching rules, with the rules that made it. Where none denies or
  * asks, reads and writes are allowed and a destructive call is asked about, unless a rule of the user's own profile
- * allows exactly that call (see isExactFor). The built-in layer holds whether or not the policy lists it.
+ * allows exactly that call (see isExactFor). A program that nothing is known of is a write, and asked about unless the
+ * user's own profile allows the call; who asks remembers the answer for the session. The built-in layer holds whether or not the policy lists it.
  */
 export const evaluatePolicy = ({ policy, tool, input, cwd, home, classification }: PolicyQuestion): PolicyDecision => {
   const subject = createSubject(tool, input, cwd, home)
   const rules: MatchedRule[] = []
   let lifted = false
+  let isAllowed = false
   for (const layer of [BUILT_IN_LAYER, ...policy.layers.filter((each) => each.origin !== 'built-in')]) {
     for (const { rule, effect, source } of layer.rules) {
       if (!matchesRule(rule, subject, effect)) continue
       rules.push({ rule: rule.text, effect, source })
+      if (effect === 'allow' && layer.origin === 'user') isAllowed = true
       if (effect === 'allow' && layer.origin === 'user' && isExactFor(rule, subject)) lifted = true
     }
   }
   const strictest = strictestOf(rules)
   if (strictest !== null) return { effect: strictest, classification, rules }
   if (lifted) return { effect: 'allow', classification, rules }
+  const unknown = classification.unknown ?? []
+  if (classification.class === 'write' && unknown.length > 0 && !isAllowed) {
+    return { effect: 'ask', classification, rules: [...rules, { rule: UNKNOWN_PROGRAMS, effect: 'ask', source: 'built-in' }] }
+  }
   const effect = DEFAULT_EFFECT[classification.class]
   rules.push({ rule: `${classification.class} actions`, effect, source: 'built-in' })
   return { effect, classification, rules }

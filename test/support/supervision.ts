@@ -22,7 +22,12 @@ export const NO_LIMITS: ProfileLimits = {
   spendUsd: null,
   tokens: null,
   toolCallsPerMinute: null,
+  toolCallsPerHour: null,
   modelRequestsPerMinute: null,
+  modelRequestsPerHour: null,
+  sameCallPerHour: null,
+  rates: [],
+  overLimit: 'wait',
   approvalTimeoutMs: 60_000,
   reviewEvery: null,
 }
@@ -151,6 +156,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
   const pace = createPace({
     clock,
     limitsOf: (id) => supervisor.liveSession(id)?.profile.limits ?? null,
+    onOverLimit: (id, reason) => void supervisor.pause(id, reason).catch(() => pace.resumeSession(id)),
     onReviewDue: (id, reason) =>
       void createReviewPoint({
         supervisor,
@@ -179,7 +185,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
             recoverable: 'ask',
             approvalTimeoutMs: 60_000,
             record: { inputs: 'full', results: 'hashed' },
-            pace: { admit: (signal) => pace.admit(id, 'tool-call', signal), whileActive: (signal) => pace.whileActive(id, signal) },
+            pace: { admit: (action, signal) => pace.admit(id, action, signal), whileActive: (signal) => pace.whileActive(id, signal) },
             evaluate: () => decisionOf(behaviour.effect, 'write'),
           },
     publish: () => undefined,

@@ -31,7 +31,10 @@ describe('the labelled corpus', () => {
   })
 
   test('at most 2 % of the harmless commands are asked about', () => {
-    const asked = harmless.filter(({ command }) => classifyShell(command).class === 'destructive')
+    const asked = harmless.filter(({ command }) => {
+      const { class: found, unknown = [] } = classifyShell(command)
+      return found === 'destructive' || unknown.length > 0
+    })
     expect(asked.length / harmless.length, JSON.stringify(asked)).toBeLessThanOrEqual(0.02)
   })
 

@@ -3,37 +3,59 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ProfileLimits } from '../../shared/core/policy/agent-profile.ts'
 import { createPace } from '../../shared/core/supervisor/pace.ts'
 import { activeMs, ALWAYS_ACTIVE, pauseTime, resumeTime } from '../../shared/domain/active-time.ts'
-import { takePlace, type RateWindow } from '../../shared/domain/rate-window.ts'
+import { type PacedAction, ratesOf, type RateWindows, takePlaces } from '../../shared/domain/rates.ts'
 import { SESSION } from '../support/fakes.ts'
 import { NO_LIMITS } from '../support/supervision.ts'
 
+const CALL: PacedAction = { kind: 'tool-call', tool: 'Bash', class: 'write', hash: 'a' }
+const REQUEST: PacedAction = { kind: 'model-request' }
+
 describe('a rate', () => {
-  it('lets no minute, wherever it begins, hold more than it says', () => {
+  const take = (limits: Partial<ProfileLimits>) => {
+    const rates = ratesOf({ ...NO_LIMITS, ...limits })
+    let windows: RateWindows = new Map()
+    return (now: number, action: PacedAction = CALL, maxWaitMs = 60_000): number | string => {
+      const place = takePlaces(windows, rates, action, { now, maxWaitMs })
+      if ('over' in place) return `${place.over.name} ${place.waitMs}`
+      windows = place.windows
+      return place.at
+    }
+  }
+
+  it('lets no span of its length, wherever it begins, hold more than it says, with others beside it', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 5 }), fc.array(fc.nat(30_000), { maxLength: 40 }), (perMinute, gaps) => {
-        let window: RateWindow = []
+      fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 20 }), fc.array(fc.nat(30_000), { maxLength: 60 }), (perMinute, perHour, gaps) => {
+        const next = take({ toolCallsPerMinute: perMinute, rates: [{ class: 'write', perHour }] })
         let now = 0
         const taken: number[] = []
         for (const gap of gaps) {
           now += gap
-          const place = takePlace(window, { perMinute, now, maxWaitMs: 60_000 })
-          if (place === null) continue
-          window = place.window
-          expect(place.at).toBeGreaterThanOrEqual(now)
-          taken.push(place.at)
+          const at = next(now)
+          if (typeof at === 'string') continue
+          expect(at).toBeGreaterThanOrEqual(now)
+          taken.push(at)
         }
-        for (const from of taken) expect(taken.filter((at) => at >= from && at < from + 60_000).length).toBeLessThanOrEqual(perMinute)
+        const most = (span: number) => Math.max(0, ...taken.map((from) => taken.filter((at) => at >= from && at < from + span).length))
+        expect(most(60_000)).toBeLessThanOrEqual(perMinute)
+        expect(most(3_600_000)).toBeLessThanOrEqual(perHour)
       }),
     )
   })
 
   it('gives those who wait their places in turn, and none that is too far away', () => {
-    const rate = { perMinute: 1, now: 0, maxWaitMs: 60_000 }
-    const first = takePlace([], rate)
-    const second = takePlace(first?.window ?? [], rate)
-    expect([first?.at, second?.at]).toEqual([0, 60_000])
-    expect(takePlace(second?.window ?? [], rate)).toBeNull()
-    expect(takePlace(second?.window ?? [], { ...rate, now: 60_000 })?.at).toBe(120_000)
+    const next = take({ toolCallsPerMinute: 1 })
+    expect([next(0), next(0), next(0), next(60_000)]).toEqual([0, 60_000, 'limits.toolCallsPerMinute 120000', 120_000])
+  })
+
+  it('is by class, by tool, by the very same call and by the hour, each by itself', () => {
+    const hour = 'limits.rates'
+    const next = take({ sameCallPerHour: 2, modelRequestsPerHour: 1, rates: [{ class: 'destructive', perHour: 1 }, { tool: 'mcp__db__*', perMinute: 1 }, { tool: 'Bash', class: 'read', perMinute: 1 }] })
+    const call = (changes: Partial<Extract<PacedAction, { kind: 'tool-call' }>>): PacedAction => ({ kind: 'tool-call', tool: 'Bash', class: 'write', hash: String(Math.random()), ...changes })
+    expect([next(0, call({ hash: 'x' })), next(0, call({ hash: 'x' })), next(0, call({ hash: 'x' }), 0), next(0, call({ hash: 'y' }))]).toEqual([0, 0, 'limits.sameCallPerHour 3600000', 0])
+    expect([next(0, call({ class: 'destructive' })), next(0, call({ class: 'destructive' }))]).toEqual([0, `${hour}[0] 3600000`])
+    expect([next(0, call({ tool: 'mcp__db__query' })), next(0, call({ tool: 'mcp__db__list' }), 0), next(0, call({ tool: 'mcp__other__x' }))]).toEqual([0, `${hour}[1] 60000`, 0])
+    expect([next(0, call({ class: 'read' })), next(0, call({ class: 'read' }), 0), next(0, call({ class: 'read', tool: 'Read' }))]).toEqual([0, `${hour}[2] 60000`, 0])
+    expect([next(0, REQUEST), next(0, REQUEST), next(3_600_000, REQUEST)]).toEqual([0, 'limits.modelRequestsPerHour 3600000', 3_600_000])
   })
 
   it('stands still in a pause', () => {
@@ -50,13 +72,13 @@ describe('the pace of a session', () => {
 
   const setUp = (limits: Partial<ProfileLimits>) => {
     const due: string[] = []
-    const pace = createPace({ clock: { now: () => Date.now() }, limitsOf: () => ({ ...NO_LIMITS, ...limits }), onReviewDue: (_, reason) => void due.push(reason) })
+    const pace = createPace({ clock: { now: () => Date.now() }, limitsOf: () => ({ ...NO_LIMITS, ...limits }), onReviewDue: (_, reason) => void due.push(reason), onOverLimit: (_, reason) => void due.push(reason) })
     const events: string[] = []
     const gone = new AbortController()
-    const admit = (name: string, action: 'tool-call' | 'model-request' = 'tool-call') => {
+    const admit = (name: string, action: PacedAction = CALL) => {
       const late = pace.admit(SESSION, action, gone.signal)
       if (late === null) events.push(`${name} at once`)
-      else void late.then((reason) => events.push(reason === null ? `${name} later` : `${name} denied: ${reason}`))
+      else void late.then((held) => events.push(held === null ? `${name} later` : 'ask' in held ? `${name} asks: ${held.ask.rule} (${held.ask.source})` : `${name} denied: ${held.denied}`))
     }
     return { pace, due, events, admit, gone }
   }
@@ -64,21 +86,45 @@ describe('the pace of a session', () => {
   it('makes a call wait for its place rather than fail, and denies with the limit by name what would wait too long', async () => {
     const { events, admit } = setUp({ toolCallsPerMinute: 1 })
     for (const name of ['first', 'second', 'third']) admit(name)
-    admit('model', 'model-request')
+    admit('model', REQUEST)
     await vi.advanceTimersByTimeAsync(59_999)
     expect(events).toEqual([
       'first at once',
       'model at once',
-      'third denied: the limit for tool calls is 1 a minute (limits.toolCallsPerMinute), and too many wait already. Try again in a minute.',
+      'third denied: the limit for tool calls is 1 a minute (limits.toolCallsPerMinute), and its turn would come in 2 min. Try again then.',
     ])
     await vi.advanceTimersByTimeAsync(1)
     expect(events.at(-1)).toBe('second later')
   })
 
+  it('asks a person over the limit, where the profile wants that', () => {
+    const { events, admit } = setUp({ toolCallsPerMinute: 1, overLimit: 'ask' })
+    admit('first')
+    admit('second')
+    return Promise.resolve().then(() => expect(events).toEqual(['first at once', 'second asks: limits.toolCallsPerMinute: 1 a minute (profile)']))
+  })
+
+  it.each([['pause', CALL, { toolCallsPerHour: 1 }, 'tool calls is 1 a hour (limits.toolCallsPerHour)'], ['ask', REQUEST, { modelRequestsPerMinute: 1 }, 'model requests is 1 a minute (limits.modelRequestsPerMinute)']] as const)(
+    'pauses the session over the limit, where the profile wants %s of a %j, and lets it go on from there when it is resumed',
+    async (overLimit, action, limits, said) => {
+      const { pace, due, events, admit } = setUp({ ...limits, overLimit })
+      admit('first', action)
+      admit('second', action)
+      admit('third', CALL)
+      await vi.advanceTimersByTimeAsync(3_600_000)
+      expect(events).toEqual(['first at once'])
+      expect(due).toEqual([`the limit for ${said}: look at what it does, then resume`])
+      pace.pauseSession(SESSION)
+      pace.resumeSession(SESSION)
+      await vi.advanceTimersByTimeAsync(0)
+      expect(events).toEqual(['first at once', 'second later', 'third later'])
+    },
+  )
+
   it('does not let the minute run while the session is paused, and lets nothing go on then', async () => {
     const { pace, events, admit } = setUp({ modelRequestsPerMinute: 1 })
-    admit('first', 'model-request')
-    admit('second', 'model-request')
+    admit('first', REQUEST)
+    admit('second', REQUEST)
     await vi.advanceTimersByTimeAsync(30_000)
     pace.pauseSession(SESSION)
     admit('call')

@@ -35,6 +35,25 @@ describe('without a rule', () => {
   })
 })
 
+describe('a program that nothing is known of', () => {
+  const asked = { effect: 'ask', rules: [{ rule: 'unknown programs', effect: 'ask', source: 'built-in' }], classification: { class: 'write', unknown: ['frobnicate'] } }
+
+  test.each(['frobnicate --all', 'timeout 5 frobnicate', 'true && frobnicate', 'sh -c "frobnicate x"', '/opt/x/frobnicate', 'echo $(frobnicate)'])('is asked about: %s', (command) => {
+    expect(decide([], 'Bash', { command })).toMatchObject(asked)
+    expect(decide([layer('project', { allow: ['Bash'] })], 'Bash', { command }).effect).toBe('ask')
+  })
+
+  test.each(['./build.sh', `${cwd}/tools/x --all`, 'node server.js', 'python3 -m mine', 'npm test', 'make', 'node_modules/.bin/mine', 'docker compose exec web npm test'])('is no program of the project: %s', (command) => {
+    expect(bash([], command)).toBe('allow')
+  })
+
+  test('is not asked about where the user allows the call, and is denied where a rule says so', () => {
+    expect(bash([layer('user', { allow: ['Bash(frobnicate:*)'] })], 'frobnicate --all')).toBe('allow')
+    expect(bash([layer('user', { allow: ['Bash(frobnicate:*)'] })], 'frobnicate --all; other')).toBe('ask')
+    expect(bash([layer('user', { allow: ['Bash(frobnicate:*)'], deny: ['Bash(frobnicate:*)'] })], 'frobnicate --all')).toBe('deny')
+  })
+})
+
 describe('the strictest rule wins', () => {
   test('whatever the order of layers', () => {
     const layers = [layer('user', { allow: ['Bash'] }), layer('project', { deny: ['Bash(git push:*)'], ask: ['Bash(git:*)'] })]

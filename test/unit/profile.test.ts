@@ -78,16 +78,31 @@ describe('without a file', () => {
 
 describe("the user's and the project's file together", () => {
   test('the lower limit counts, whosever it is', async () => {
-    put(userFile(), 'limits: { spendUsd: 5, tokens: 1000, approvalTimeoutMs: 1000, reviewEvery: { minutes: 10, calls: 5 } }\n')
-    put(projectFile(), 'limits: { spendUsd: 50, tokens: 10, toolCallsPerMinute: 3, approvalTimeoutMs: 9000, reviewEvery: { minutes: 1 } }\n')
+    put(userFile(), 'limits: { spendUsd: 5, tokens: 1000, approvalTimeoutMs: 1000, reviewEvery: { minutes: 10, calls: 5 }, overLimit: ask, rates: [{ class: destructive, perHour: 3 }] }\n')
+    put(projectFile(), 'limits: { spendUsd: 50, tokens: 10, toolCallsPerMinute: 3, approvalTimeoutMs: 9000, reviewEvery: { minutes: 1 }, overLimit: wait, rates: [{ tool: Bash, perMinute: 2 }], sameCallPerHour: 4 }\n')
     expect((await load()).limits).toEqual({
       spendUsd: 5,
       tokens: 10,
       toolCallsPerMinute: 3,
+      toolCallsPerHour: null,
       modelRequestsPerMinute: null,
+      modelRequestsPerHour: null,
+      sameCallPerHour: 4,
+      rates: [{ class: 'destructive', perHour: 3 }, { tool: 'Bash', perMinute: 2 }],
+      overLimit: 'ask',
       approvalTimeoutMs: 1000,
       reviewEvery: { minutes: 1, calls: 5, usd: undefined },
     })
+  })
+
+  test('a project takes no question about recoverable calls away, and may bring it back', async () => {
+    expect((await load()).recoverable).toBe('ask')
+    put(projectFile(), 'policy: { recoverable: allow }\n')
+    expect(await load()).toMatchObject({ recoverable: 'ask', notices: [expect.stringContaining('policy.recoverable: allow does not count')] })
+    put(userFile(), 'policy: { recoverable: allow }\n')
+    expect((await load()).recoverable).toBe('allow')
+    put(projectFile(), 'policy: { recoverable: ask }\n')
+    expect((await load()).recoverable).toBe('ask')
   })
 
   test('a project can not wait longer for an answer than the default', async () => {

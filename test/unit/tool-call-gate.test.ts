@@ -5,10 +5,11 @@ import type { AgentProfile } from '../../shared/core/policy/agent-profile.ts'
 import { createApprovals } from '../../shared/core/approvals/approvals.ts'
 import { createToolCallGate } from '../../shared/core/supervisor/tool-call-gate.ts'
 import type { Foreseen } from '../../shared/core/foresight/foresee.ts'
+import type { Held } from '../../shared/core/supervisor/pace.ts'
 import type { ToolCallAsk } from '../../shared/core/ports.ts'
 import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
 
-const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<string> | null = null, record: AgentProfile['record'] = { inputs: 'full', results: 'hashed' },
+const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<Held> | null = null, record: AgentProfile['record'] = { inputs: 'full', results: 'hashed' },
   { recoverable = 'ask', foreseen = null, evaluate, ...extra }: {
     recoverable?: 'ask' | 'allow'
     foreseen?: Promise<Foreseen> | null
@@ -200,7 +201,7 @@ describe('the tool call gate', () => {
   })
 
   it('denies a call above its rate, with the limit by name', async () => {
-    const { request, ledger } = setUp('allow', Promise.resolve('the limit is 1 tool calls a minute'))
+    const { request, ledger } = setUp('allow', Promise.resolve({ denied: 'the limit is 1 tool calls a minute' }))
     expect(await request()).toMatchObject({ allowed: false, reason: 'Denied by Holdfast: the limit is 1 tool calls a minute' })
     expect(ledger.entries.map(({ kind }) => kind)).toEqual(['tool-call/decision'])
   })
@@ -282,4 +283,26 @@ describe('arguments that a person changes', () => {
     void all.request({ command: 'x' })
     expect(() => approveWith(all, { command: 'other' })).toThrow('outside what this server may be used for')
   })
+})
+
+it('asks about a program that nothing is known of once a session, and about another', async () => {
+  const unknown = (input: unknown): PolicyDecision => ({
+    effect: 'ask',
+    classification: { class: 'write', reasons: ['x'], unknown: [String((input as { command: string }).command.split(' ')[0])] },
+    rules: [{ rule: 'unknown programs', effect: 'ask', source: 'built-in' }],
+  })
+  const { request, answer, approvals, ledger, gate } = setUp('ask', null, undefined, { evaluate: unknown })
+  const refused = request({ command: 'mine a' })
+  answer('deny')
+  expect(await refused).toMatchObject({ allowed: false })
+  const first = request({ command: 'mine a' })
+  answer('approve')
+  expect(await first).toMatchObject({ allowed: true })
+  expect(await request({ command: 'mine b' })).toMatchObject({ allowed: true })
+  expect(ledger.entries.at(-1)).toMatchObject({ kind: 'tool-call/intent', body: { approvedBy: 'met-program' } })
+  void request({ command: 'other' })
+  expect(approvals.waiting()).toHaveLength(1)
+  gate.endSession(SESSION)
+  void request({ command: 'mine b' })
+  expect(approvals.waiting()).toHaveLength(2)
 })

@@ -80,7 +80,7 @@ export const LEDGER_BODIES = {
     input: z.unknown(),
     toolUseId: text.nullable(),
     decision: PolicyDecision,
-    /** `person`, `session-grant`, `always-grant`, `recoverable` (the profile lets it pass, as a checkpoint covers it), or null when nobody had to be asked. */
+    /** `person`, `session-grant`, `always-grant`, `recoverable` (the profile lets it pass, as a checkpoint covers it), `met-program` (a person let these unknown programs run before, in this session), or null when nobody had to be asked. */
     approvedBy: text.nullable(),
     /** When a person changed the arguments: those that the agent gave. */
     askedInput: z.unknown().optional(),

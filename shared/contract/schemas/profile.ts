@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AlarmRule } from './ledger.ts'
-import type { PolicyEffect } from './tool-call.ts'
+import { ActionClass, type PolicyEffect } from './tool-call.ts'
 
 const line = z.string().min(1).max(1_000).regex(/^[^\p{Cc}]*$/u, 'one line, without control characters')
 const rules = z.array(line).max(1_000)
@@ -28,6 +28,10 @@ export type NetworkMode = z.infer<typeof NetworkMode>
 
 export const RecordMode = z.enum(['full', 'hashed', 'off'])
 export type RecordMode = z.infer<typeof RecordMode>
+
+/** From the mildest to the strictest. */
+export const OverLimit = z.enum(['wait', 'ask', 'pause'])
+export type OverLimit = z.infer<typeof OverLimit>
 
 /** `holdfast.yaml` in a project, and `profiles/*.yaml` in the user's config folder. Every key may be left out. */
 export const ProfileFile = z.strictObject({
@@ -58,7 +62,18 @@ export const ProfileFile = z.strictObject({
       spendUsd: z.number().nonnegative().max(1_000_000).optional(),
       tokens: count.optional(),
       toolCallsPerMinute: count.optional(),
+      toolCallsPerHour: count.optional(),
       modelRequestsPerMinute: count.optional(),
+      modelRequestsPerHour: count.optional(),
+      /** How often the very same tool call may come in an hour. */
+      sameCallPerHour: count.optional(),
+      /** Limits of their own for a class, a tool (a `*` at its end stands for several), or both. */
+      rates: z
+        .array(z.strictObject({ class: ActionClass.optional(), tool: line.optional(), perMinute: count.optional(), perHour: count.optional() }))
+        .max(50)
+        .optional(),
+      /** What happens over a limit: the action waits for its place, a person is asked, or the session pauses. Model requests are never asked about: for them `ask` is `pause`. */
+      overLimit: OverLimit.optional(),
       approvalTimeoutMs: count.max(86_400_000).optional(),
       reviewEvery: z
         .strictObject({ minutes: z.number().positive().max(100_000).optional(), calls: count.optional(), usd: z.number().positive().optional() })

@@ -12,6 +12,8 @@ export type PolicyEffect = z.infer<typeof PolicyEffect>
 export const Classification = z.object({
   class: ActionClass,
   reasons: z.array(z.string()),
+  /** Programs in it that nothing is known of. */
+  unknown: z.array(z.string()).optional(),
 })
 export type Classification = z.infer<typeof Classification>
 

@@ -1,11 +1,11 @@
 import type { AlarmRule } from '../../contract/schemas/ledger.ts'
-import type { NetworkMode, Policy, ProfileFile, RecordMode } from '../../contract/schemas/profile.ts'
+import type { RateLimits } from '../../domain/rates.ts'
+import type { NetworkMode, OverLimit, Policy, ProfileFile, RecordMode } from '../../contract/schemas/profile.ts'
 
-export interface ProfileLimits {
+export interface ProfileLimits extends RateLimits {
   readonly spendUsd: number | null
   readonly tokens: number | null
-  readonly toolCallsPerMinute: number | null
-  readonly modelRequestsPerMinute: number | null
+  readonly overLimit: OverLimit
   readonly approvalTimeoutMs: number
   readonly reviewEvery: NonNullable<ProfileFile['limits']>['reviewEvery'] | null
 }

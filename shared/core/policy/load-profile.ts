@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
-import { NetworkMode, type ProfileFile } from '../../contract/schemas/profile.ts'
+import { NetworkMode, OverLimit, type ProfileFile } from '../../contract/schemas/profile.ts'
 import { BUILT_IN_LAYER } from '../../domain/policy-evaluate.ts'
 import { type AgentProfile, DEFAULT_MODEL_KEY, type ProfileLimits } from './agent-profile.ts'
 import { parseProfileText, type ReadProfile } from '../../domain/profile-text.ts'
@@ -60,7 +60,12 @@ const limitsOf = (user: ProfileFile['limits'], project: ProfileFile['limits']): 
   spendUsd: lower(user?.spendUsd, project?.spendUsd),
   tokens: lower(user?.tokens, project?.tokens),
   toolCallsPerMinute: lower(user?.toolCallsPerMinute, project?.toolCallsPerMinute),
+  toolCallsPerHour: lower(user?.toolCallsPerHour, project?.toolCallsPerHour),
   modelRequestsPerMinute: lower(user?.modelRequestsPerMinute, project?.modelRequestsPerMinute),
+  modelRequestsPerHour: lower(user?.modelRequestsPerHour, project?.modelRequestsPerHour),
+  sameCallPerHour: lower(user?.sameCallPerHour, project?.sameCallPerHour),
+  rates: [...(user?.rates ?? []), ...(project?.rates ?? [])],
+  overLimit: OverLimit.options[Math.max(...[user, project].map((limits) => OverLimit.options.indexOf(limits?.overLimit ?? 'wait')))] ?? 'pause',
   approvalTimeoutMs: Math.min(user?.approvalTimeoutMs ?? DEFAULT_APPROVAL_TIMEOUT_MS, project?.approvalTimeoutMs ?? Infinity),
   reviewEvery: reviewOf(user?.reviewEvery, project?.reviewEvery),
 })

@@ -1,7 +1,8 @@
 import type { SessionId } from '../../contract/ids.ts'
+import type { MatchedRule } from '../../contract/schemas/tool-call.ts'
 import { activeMs, ALWAYS_ACTIVE, pauseTime, resumeTime, type ActiveTime } from '../../domain/active-time.ts'
-import { formatUsd } from '../../domain/format.ts'
-import { takePlace, type RateWindow } from '../../domain/rate-window.ts'
+import { formatDuration, formatUsd } from '../../domain/format.ts'
+import { type PacedAction, type Rate, type RateWindows, ratesOf, takePlaces } from '../../domain/rates.ts'
 import type { ProfileLimits } from '../policy/agent-profile.ts'
 import type { Clock } from '../ports.ts'
 
@@ -10,17 +11,18 @@ const MAX_WAIT_MS = 60_000
 /** The longest that setTimeout can do. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-export type PacedAction = 'tool-call' | 'model-request'
+/** What is said to an action that may not go on by itself: it is denied, or a person has to be asked. */
+export type Held = { readonly denied: string } | { readonly ask: MatchedRule }
 
 /** Keeps each session to its rates and its points of review. Its time stands still while the session is paused. */
 export interface Pace {
   /** Starts the session's time. */
   begin(sessionId: SessionId): void
   /**
-   * null when the action may go on at once. Else resolves when it may, with null, or with the reason why it may not.
+   * null when the action may go on at once. Else resolves when it may, with null, or with what stands in its way.
    * While the session is paused nothing goes on; whoever waits is let go when `signal` aborts or the session ends.
    */
-  admit(sessionId: SessionId, action: PacedAction, signal: AbortSignal): Promise<string | null> | null
+  admit(sessionId: SessionId, action: PacedAction, signal: AbortSignal): Promise<Held | null> | null
   /** Like `admit`, under no rate: null when the session is not paused, else resolves when it goes on or has ended. */
   whileActive(sessionId: SessionId, signal: AbortSignal): Promise<void> | null
   /** One more tool call was decided. */
@@ -38,11 +40,14 @@ export interface PaceDeps {
   /** null when the session does not run. */
   readonly limitsOf: (sessionId: SessionId) => ProfileLimits | null
   readonly onReviewDue: (sessionId: SessionId, reason: string) => void
+  /** The session does more than its profile lets it, and is to be paused. */
+  readonly onOverLimit: (sessionId: SessionId, reason: string) => void
 }
 
 interface Paced {
   readonly limits: ProfileLimits
-  readonly windows: Record<PacedAction, RateWindow>
+  readonly rates: readonly Rate[]
+  windows: RateWindows
   /** Called when the session is paused, goes on or ends. */
   readonly sleepers: Set<() => void>
   time: ActiveTime
@@ -55,14 +60,9 @@ interface Paced {
   timer: NodeJS.Timeout | undefined
 }
 
-const RATE = {
-  'tool-call': { limit: 'toolCallsPerMinute', name: 'tool calls' },
-  'model-request': { limit: 'modelRequestsPerMinute', name: 'model requests' },
-} as const
-
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
 
-export const createPace = ({ clock, limitsOf, onReviewDue }: PaceDeps): Pace => {
+export const createPace = ({ clock, limitsOf, onReviewDue, onOverLimit }: PaceDeps): Pace => {
   const sessions = new Map<SessionId, Paced>()
 
   const nowOf = (paced: Paced): number => activeMs(paced.time, clock.now())
@@ -75,7 +75,8 @@ export const createPace = ({ clock, limitsOf, onReviewDue }: PaceDeps): Pace => 
     const at = clock.now()
     const fresh: Paced = {
       limits,
-      windows: { 'tool-call': [], 'model-request': [] },
+      rates: ratesOf(limits),
+      windows: new Map(),
       sleepers: new Set(),
       time: ALWAYS_ACTIVE,
       isOver: false,
@@ -134,14 +135,22 @@ export const createPace = ({ clock, limitsOf, onReviewDue }: PaceDeps): Pace => 
     admit: (sessionId, action, signal) => {
       const paced = find(sessionId)
       if (paced === null) return null
-      const { limit, name } = RATE[action]
-      const perMinute = paced.limits[limit]
+      const { overLimit } = paced.limits
       const now = nowOf(paced)
-      const place = perMinute === null ? { window: paced.windows[action], at: now } : takePlace(paced.windows[action], { perMinute, now, maxWaitMs: MAX_WAIT_MS })
-      if (place === null) {
-        return Promise.resolve(`the limit for ${name} is ${perMinute} a minute (limits.${limit}), and too many wait already. Try again in a minute.`)
+      const place = takePlaces(paced.windows, paced.rates, action, { now, maxWaitMs: overLimit === 'wait' ? MAX_WAIT_MS : 0 })
+      if ('over' in place) {
+        const { name, what, limit, per } = place.over
+        const said = `the limit for ${what} is ${limit} a ${per} (${name})`
+        if (overLimit === 'wait') return Promise.resolve({ denied: `${said}, and its turn would come in ${formatDuration(place.waitMs)}. Try again then.` })
+        if (overLimit === 'ask' && action.kind === 'tool-call') return Promise.resolve({ ask: { rule: `${name}: ${limit} a ${per}`, effect: 'ask', source: 'profile' } })
+        if (paced.time.pausedAt === null) {
+          // At once: the pause that follows takes a moment, and no further action may slip through in it.
+          paced.time = pauseTime(paced.time, clock.now())
+          onOverLimit(sessionId, `${said}: look at what it does, then resume`)
+        }
+        return sleepUntil(paced, 0, signal).then(() => null)
       }
-      paced.windows[action] = place.window
+      paced.windows = place.windows
       if (place.at <= now && paced.time.pausedAt === null) return null
       return sleepUntil(paced, place.at, signal).then(() => null)
     },
@@ -181,6 +190,7 @@ export const createPace = ({ clock, limitsOf, onReviewDue }: PaceDeps): Pace => 
       paced.time = resumeTime(paced.time, clock.now())
       paced.reviewed = { calls: paced.calls, microUsd: paced.microUsd, at: nowOf(paced) }
       paced.isReviewDue = false
+      if (paced.limits.overLimit !== 'wait') paced.windows = new Map()
       awaitReview(sessionId, paced)
       wake(paced)
     },

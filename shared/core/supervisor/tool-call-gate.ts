@@ -1,12 +1,16 @@
+import { createHash } from 'node:crypto'
 import type { CheckpointId, SessionId, ToolCallId } from '../../contract/ids.ts'
-import type { AgentWords, PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
+import type { AgentWords, MatchedRule, PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
+import { UNKNOWN_PROGRAMS } from '../../domain/policy-evaluate.ts'
+import type { PacedAction } from '../../domain/rates.ts'
 import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import { recordedInput, recordedResult } from '../ledger/recording.ts'
 import type { Foresee, ForeseenCall } from '../foresight/foresee.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
+import type { Held } from './pace.ts'
 import type { SessionActivity } from './session-activity.ts'
 
 /** Longest input, as JSON, that is shown to a person whole; a longer one is never asked about, but denied. */
@@ -16,6 +20,7 @@ const LISTED_BEGINNING = 4_096
 /** Calls kept per session for listing, and sessions that are over; the ledger has them all. */
 const MAX_LISTED = 1_000
 const MAX_ENDED_SESSIONS = 20
+const MAX_MET = 1_000
 
 /** What the gate must know of a session to judge its calls. */
 export interface JudgedSession {
@@ -30,7 +35,7 @@ export interface JudgedSession {
   readonly record: AgentProfile['record']
   /** Keeps the session to its rates and out of its pauses: see Pace. */
   readonly pace: {
-    admit(signal: AbortSignal): Promise<string | null> | null
+    admit(action: PacedAction, signal: AbortSignal): Promise<Held | null> | null
     whileActive(signal: AbortSignal): Promise<void> | null
   }
   /** Throws when the policy cannot be evaluated: then the call is denied. */
@@ -77,8 +82,14 @@ type Permission =
 
 const FREE: Extract<Permission, { approvedBy: unknown }> = { approvedBy: null, checkpointId: null }
 
-/** No rule asks about this call: it is a question because of its class alone. */
-const asksForClassAlone = ({ rules }: PolicyDecision): boolean => rules.every(({ rule, effect, source }) => effect !== 'ask' || (source === 'built-in' && rule === 'destructive actions'))
+/** Whether this rule of the built-in ones is all that makes the call a question. */
+const asksAlone = ({ rules }: PolicyDecision, name: string): boolean => rules.every(({ rule, effect, source }) => effect !== 'ask' || (source === 'built-in' && rule === name))
+
+const hashOf = ({ tool, input }: ToolCallAsk): string => createHash('sha256').update(canonicalJson([tool, input])).digest('base64')
+
+/** The decision when a further rule asks. */
+const withRule = (decision: PolicyDecision, rule: MatchedRule): PolicyDecision =>
+  ({ ...decision, effect: decision.effect === 'deny' ? 'deny' : 'ask', rules: [...decision.rules, rule] })
 
 /** When it is not known any more what the profile wants. */
 const CAREFUL: AgentProfile['record'] = { inputs: 'hashed', results: 'hashed' }
@@ -97,6 +108,8 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
   const calls = new Map<SessionId, Map<ToolCallId, ToolCall>>()
   const running = new Map<ToolCallId, ToolCall>()
   const endedSessions: SessionId[] = []
+  /** Programs that nothing is known of, and that a person has let run in a session. */
+  const metPrograms = new Map<SessionId, ReadonlySet<string>>()
 
   const recordOf = (sessionId: SessionId): AgentProfile['record'] => deps.sessionOf(sessionId)?.record ?? CAREFUL
 
@@ -146,10 +159,13 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
   const permit = async (call: ToolCall, ask: ToolCallAsk, session: JudgedSession, decision: PolicyDecision, onAsked: (asked: ToolCall) => void): Promise<Permission> => {
     const { sessionId, tool, input, toolUseId, signal } = ask
     const { agent, cwd, home, approvalTimeoutMs: timeoutMs } = session
+    const unknown = asksAlone(decision, UNKNOWN_PROGRAMS) ? (decision.classification.unknown ?? []) : []
+    const met = metPrograms.get(sessionId)
+    if (unknown.length > 0 && unknown.every((program) => met?.has(program))) return { ...FREE, approvedBy: 'met-program' }
     const about = { sessionId, agent, tool, input, cwd: ask.folder ?? cwd, definition: ask.definition ?? null, decision }
     const looking = deps.approvals.grants.covers(about) ? null : deps.foresee({ sessionId, tool, input, cwd, folder: ask.folder ?? cwd, home, decision, signal })
     const seen = looking === null ? null : await looking
-    if (seen !== null && seen.coveredBy !== null && session.recoverable === 'allow' && asksForClassAlone(decision)) {
+    if (seen !== null && seen.coveredBy !== null && session.recoverable === 'allow' && asksAlone(decision, 'destructive actions')) {
       return { approvedBy: 'recoverable', checkpointId: seen.coveredBy }
     }
     onAsked(advance(call, { type: 'asked' }))
@@ -165,6 +181,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       const type = answer.outcome === 'withdrawn' ? 'cancelled' : answer.outcome
       return { type, reason: type === 'denied' ? `Denied by the user through Holdfast: ${answer.reason}` : `Not approved: ${answer.reason}` }
     }
+    if (unknown.length > 0 && answer.changedInput === undefined) metPrograms.set(sessionId, new Set([...(met ?? []), ...unknown].slice(-MAX_MET)))
     return { ...FREE, approvedBy: answer.by, ...(answer.changedInput === undefined ? {} : { changedInput: answer.changedInput, decision: changed.decision }) }
   }
 
@@ -173,11 +190,12 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     try {
       const session = deps.sessionOf(ask.sessionId)
       if (session === null) return refuse(call, 'denied', 'Denied by Holdfast: the session is not running.')
-      const late = session.pace.admit(ask.signal)
-      const overRate = late === null ? null : await late
-      if (overRate !== null) return refuse(call, 'denied', `Denied by Holdfast: ${overRate}`)
-      const decision = session.evaluate(ask.tool, ask.input)
+      const judged = session.evaluate(ask.tool, ask.input)
+      const late = session.pace.admit({ kind: 'tool-call', tool: ask.tool, class: judged.classification.class, hash: hashOf(ask) }, ask.signal)
+      const held = late === null ? null : await late
+      const decision = held !== null && 'ask' in held ? withRule(judged, held.ask) : judged
       call = advance(call, { type: 'evaluated', decision })
+      if (held !== null && 'denied' in held) return refuse(call, 'denied', `Denied by Holdfast: ${held.denied}`)
       const denied = denialOf(ask, decision, ask.input)
       if (denied !== null) return refuse(call, 'denied', denied)
       const permission = decision.effect === 'ask' ? await permit(call, ask, session, decision, (asked) => (call = asked)) : FREE
@@ -261,6 +279,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         }
       }
       deps.activity.endSession(sessionId)
+      metPrograms.delete(sessionId)
       deps.trail.endSession(sessionId)
       if (!calls.has(sessionId) || endedSessions.includes(sessionId)) return
       endedSessions.push(sessionId)

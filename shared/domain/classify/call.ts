@@ -13,6 +13,8 @@ export interface ScriptHooks {
   callFunction(name: string, args: readonly string[]): void
   /** Whether the command stands in the line itself, not in another command's arguments. */
   readonly written: boolean
+  /** Its first word may be a file of the project, or no command at all. */
+  readonly maybe: boolean
 }
 
 /** One simple command while it is judged. */
@@ -22,8 +24,8 @@ export interface Call {
   readonly input: Input
   readonly state: ShellState
   readonly hooks: ScriptHooks
-  /** Judges a command that this one runs. */
-  readonly run: (argv: readonly string[], input: Input) => void
+  /** Judges a command that this one runs; `maybe` when its first word may be a file of the project, or no command at all. */
+  readonly run: (argv: readonly string[], input: Input, maybe?: 'maybe') => void
 }
 
 /** A program's name without folder, `.exe` and version, be it a package's: `/usr/bin/python3.12` → `python`. Null when it cannot be told. */

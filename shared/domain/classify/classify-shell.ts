@@ -135,7 +135,7 @@ const createReader = (state: ShellState) => {
     const given = inputOfRedirects(command.redirects, state) ?? piped
     const cutsOddly = argv[0] === 'read' && command.prefix.some((item) => item.type === 'Assignment' && item.name === 'IFS' && item.text !== 'IFS=')
     const input = cutsOddly && typeof given === 'object' ? 'hidden' : given
-    judgeCommand(argv, input, state, { runScript, assignTo, setArguments, judgeVariable, callFunction, written: state.depth === 0 })
+    judgeCommand(argv, input, state, { runScript, assignTo, setArguments, judgeVariable, callFunction, written: state.depth === 0, maybe: false })
   }
 
   /** What a command prints. What another program makes of text that is known is hidden. */
@@ -279,6 +279,7 @@ export const readShell = (command: string, context: ShellContext = {}): ShellRea
   const state: ShellState = {
     findings: [],
     commands: [],
+    unknown: new Set(),
     variables: createVariables(4 * command.length + 65_536, (script) => reader.outputOfScript(script)),
     functions: new Map(),
     aliases: new Map(),
@@ -299,7 +300,8 @@ export const readShell = (command: string, context: ShellContext = {}): ShellRea
   } catch {
     return refusal('cannot be parsed')
   }
-  return { classification: summarize(state.findings), commands: state.commands, understood: state.understood }
+  const classification = summarize(state.findings)
+  return { classification: state.unknown.size === 0 ? classification : { ...classification, unknown: [...state.unknown] }, commands: state.commands, understood: state.understood }
 }
 
 /** The class of a shell command line, with reasons. See readShell. */

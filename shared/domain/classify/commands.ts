@@ -2,13 +2,18 @@ import { type Call, programOf, runInput, type ScriptHooks } from './call.ts'
 import { familyOf } from './families/index.ts'
 import { judgeFamily, valuesOfOption } from './family.ts'
 import { destructive, read, shown, write } from './finding.ts'
-import { judgeWrittenPath } from './paths.ts'
+import { judgeWrittenPath, type Place, resolvePath } from './paths.ts'
 import { judgeRunner, runsCode } from './run-code.ts'
 import { type Input, MAX_DEPTH, type ShellState } from './shell-state.ts'
 import { isSpecial, judgeSpecial } from './special.ts'
 import { RUNS_QUOTED, SCANNED, SCRIPT_OPTIONS, unwrap, type Wrapper, WRAPPERS } from './wrappers.ts'
 
 const MAX_SCANNED = 24
+const MAX_UNKNOWN = 8
+
+/** Whether a program is a file of the project, by its path. */
+const isOfProject = (name: string, place: Place): boolean =>
+  name.includes('/') && (place.projectFolder === null ? !name.startsWith('/') && !name.startsWith('~') : `${resolvePath(name, place)}/`.startsWith(`${place.projectFolder}/`))
 const WRAPPER_OF = new Map<string, Wrapper>(WRAPPERS.flatMap((wrapper) => wrapper.names.map((name) => [name, wrapper] as const)))
 /** Programs that do more than to run SQL or code, even when they are given some. */
 const ALSO_MORE: ReadonlySet<string> = new Set(['heroku', 'aws', 'wrangler', 'bun', 'deno'])
@@ -27,7 +32,7 @@ export const commandBehind = (argv: readonly string[]): readonly string[] => {
   return command
 }
 
-const judgeNested = (call: Call, argv: readonly string[], input: Input): void => {
+const judgeNested = (call: Call, argv: readonly string[], input: Input, maybe: boolean): void => {
   const { state } = call
   if (argv.length === 0) return
   state.parseBudget -= argv.length
@@ -37,7 +42,7 @@ const judgeNested = (call: Call, argv: readonly string[], input: Input): void =>
     return
   }
   state.depth += 1
-  judgeCommand(argv, input, state, { ...call.hooks, written: false })
+  judgeCommand(argv, input, state, { ...call.hooks, written: false, maybe })
   state.depth -= 1
 }
 
@@ -74,7 +79,7 @@ const scan = (call: Call): void => {
     const argument = call.args[i] ?? ''
     const program = argument.startsWith('-') || /[:=]/.test(argument) ? null : programOf(argument)
     if (program === null || (i === 0 && subs !== null)) continue
-    if (program !== call.program && isProgram(program)) call.run(call.args.slice(i), call.input)
+    if (program !== call.program && isProgram(program)) call.run(call.args.slice(i), call.input, 'maybe')
     const first = /^\S+(?=\s)/.exec(argument)?.[0]
     if (subs !== null && first !== undefined && isProgram(first)) call.hooks.runScript(argument, call.program)
   }
@@ -111,7 +116,7 @@ export const judgeCommand = (argv: readonly string[], input: Input, state: Shell
     return
   }
   const args = argv.slice(1)
-  const call: Call = { program, args, input, state, hooks, run: (inner, given) => judgeNested(call, inner, given) }
+  const call: Call = { program, args, input, state, hooks, run: (inner, given, maybe) => judgeNested(call, inner, given, maybe === 'maybe') }
   const alias = state.aliases.get(name)
   if (alias !== undefined && alias.split(/\s/)[0] !== name) hooks.runScript(`${alias} ${args.join(' ')}`, `alias ${shown(name)}`)
   if (state.functions.has(name)) {
@@ -130,7 +135,11 @@ export const judgeCommand = (argv: readonly string[], input: Input, state: Shell
   if (judgeKnown(call)) return
   const lower = program.toLowerCase()
   if (lower !== program && isProgram(lower)) judgeKnown({ ...call, program: lower })
-  state.findings.push(write(`runs a program that is not known: ${shown(program)}`))
+  if (hooks.maybe || isOfProject(name, state.place)) state.findings.push(write(`runs a program of the project: ${shown(program)}`))
+  else {
+    state.findings.push(write(`runs a program that is not known: ${shown(program)}`))
+    if (state.unknown.size < MAX_UNKNOWN) state.unknown.add(shown(program))
+  }
   const end = args.indexOf('--')
   if (end >= 0) call.run(args.slice(end + 1), input)
 }

@@ -74,7 +74,7 @@ const judgeInterpreter = (call: Call): void => {
     } else if (argument === '-m' && program.startsWith('py')) {
       if (args[i + 1] === 'json.tool') return void state.findings.push(args.length > i + 3 ? write('formats JSON into a file') : read('formats JSON'))
       state.findings.push(write(`${program} -m ${shown(args[i + 1] ?? '')}`))
-      return call.run(args.slice(i + 1), input)
+      return call.run(args.slice(i + 1), input, 'maybe')
     } else if (/^-(enc|EncodedCommand|e)\w*$/i.test(argument) && /^(pwsh|powershell)$/.test(program)) {
       return void state.findings.push(destructive(`${program}: runs an encoded command`))
     } else if (/^(-V|-v|--version|--help|-h|--check)$/.test(argument)) {
@@ -90,7 +90,7 @@ const judgeInterpreter = (call: Call): void => {
         return
       }
       state.findings.push(write(`runs ${program} ${shown(argument)}`))
-      if (!/[^\x21-\x7e]/.test(argument)) call.run(args.slice(i), input)
+      if (!/[^\x21-\x7e]/.test(argument)) call.run(args.slice(i), input, 'maybe')
       return
     }
   }

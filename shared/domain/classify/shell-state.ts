@@ -19,6 +19,8 @@ export type Input = { readonly text: string } | 'hidden' | 'unknown' | 'none'
 export interface ShellState {
   readonly findings: Finding[]
   readonly commands: SimpleCommand[]
+  /** Names of programs that nothing is known of. */
+  readonly unknown: Set<string>
   readonly variables: Variables
   /** Every body that a function was given. */
   readonly functions: Map<string, SyntaxNode[]>

@@ -51,7 +51,7 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
   let drawn: readonly ApprovalId[] = []
   /** What was typed of a reason; null while none is asked for. */
   let reason: string | null = null
-  const words = approvalWords(request.tool)
+  const words = approvalWords(request)
   const approveKeys = `[a] ${words.once.label.toLowerCase()}   [s] ${words.session.label.toLowerCase()}   `
 
   /** The question cut into pages that leave room for the title and the keys; none when the terminal is too small. */

@@ -12,6 +12,7 @@ import { helm, kubectl } from './kubernetes.ts'
 import { packages, registries, systemPackages } from './packages.ts'
 import { finders, mostlyReaders, readers } from './readers.ts'
 import { debuggers, disks, machines, network, processes, services, settings, users } from './system.ts'
+import { builders, servers, terminals, testers, versionManagers } from './tools.ts'
 import { netcat, remoteCopies, transfer, web } from './transfer.ts'
 
 /** All that is known about programs. No program is in two families. */
@@ -19,6 +20,7 @@ export const FAMILIES: readonly Family[] = [
   agents, readers, mostlyReaders, finders, removers, fileChanges, fileMoves, fileRenames, archives, permissions, git, hosting, containers, kubectl, helm,
   terraform, deploy, aws, cloud, packages, registries, systemPackages, databases, databaseDroppers, migrations, taskRunners,
   checkers, compilers, web, transfer, remoteCopies, netcat, disks, services, settings, processes, users, network, debuggers, machines,
+  testers, builders, versionManagers, terminals, servers,
 ]
 
 const FAMILY_OF = new Map<string, CompiledFamily>()
