@@ -76,6 +76,9 @@ const onlyHarmlessCalls = (code: string): boolean => {
   return true
 }
 
+/** One call that prints one text with nothing worked out in it, or the lines that match one pattern. */
+const PRINTS_TEXT = /^\s*(?:(?:console\.(?:log|error)|print|puts|say|echo|p)\s*\(?\s*(?:"[^"\\`$#@]*"|'[^'\\`]*')\s*\)?|(?:print|say)(?: \$_)?\s+(?:if|unless)\s+\/[\w\s|.*+^$-]*\/i?)\s*;?\s*$/
+
 /** What a piece of code in another language does, judged by the names it uses. Promises linear time. */
 export const judgeCode = (code: string, program: string, backticksRun: boolean, place: Place): Finding => {
   const label = `${program}: ${shown(code, 60)}`
@@ -83,6 +86,7 @@ export const judgeCode = (code: string, program: string, backticksRun: boolean, 
     return destructive(`${program}: runs code that cannot be seen`)
   }
   if (code.length > 20_000) return destructive(`${program}: runs more code than can be judged`)
+  if (PRINTS_TEXT.test(code)) return read(`${label}: only prints`)
   if (REMOVES.test(code)) return destructive(`${label}: removes or ends something`)
   if (RUNS.test(code) || (backticksRun && code.includes('`'))) return destructive(`${label}: runs another program`)
   if (HIDES.test(code)) return destructive(`${label}: its effect cannot be told from the code`)

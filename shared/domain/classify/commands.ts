@@ -11,6 +11,16 @@ import { RUNS_QUOTED, SCANNED, SCRIPT_OPTIONS, unwrap, type Wrapper, WRAPPERS } 
 const MAX_SCANNED = 24
 const MAX_UNKNOWN = 8
 
+const DESTROYS = /^(del|delete|rm|remove|destroy|purge|drop|wipe|erase|truncate|terminate|revoke|abandon|strip|obliterate|prune|flush|expunge|nuke|shred|uninstall|unpublish|yank|rollback)$/
+
+/** Of a program by its name alone: whether one of its first words, an option or its own name says that it destroys. */
+const saysDestroys = (program: string, args: readonly string[]): boolean => {
+  if (args.some((argument) => /^(--dry-run|--help|--version|--noop|--check)$/.test(argument))) return false
+  const words = args.filter((argument) => !argument.startsWith('-')).slice(0, 3)
+  const options = args.filter((argument) => argument.startsWith('-')).map((argument) => argument.replace(/^-+/, ''))
+  return [...words, ...options, ...program.split(/[-_.]/)].some((word) => DESTROYS.test(word))
+}
+
 /** Whether a program is a file of the project, by its path. */
 const isOfProject = (name: string, place: Place): boolean =>
   name.includes('/') && (place.projectFolder === null ? !name.startsWith('/') && !name.startsWith('~') : `${resolvePath(name, place)}/`.startsWith(`${place.projectFolder}/`))
@@ -116,7 +126,7 @@ export const judgeCommand = (argv: readonly string[], input: Input, state: Shell
     return
   }
   const args = argv.slice(1)
-  const call: Call = { program, args, input, state, hooks, run: (inner, given, maybe) => judgeNested(call, inner, given, maybe === 'maybe') }
+  const call: Call = { program, args, input, state, hooks, run: (inner, given, maybe) => judgeNested(call, inner, given, hooks.maybe || maybe === 'maybe') }
   const alias = state.aliases.get(name)
   if (alias !== undefined && alias.split(/\s/)[0] !== name) hooks.runScript(`${alias} ${args.join(' ')}`, `alias ${shown(name)}`)
   if (state.functions.has(name)) {
@@ -135,11 +145,11 @@ export const judgeCommand = (argv: readonly string[], input: Input, state: Shell
   if (judgeKnown(call)) return
   const lower = program.toLowerCase()
   if (lower !== program && isProgram(lower)) judgeKnown({ ...call, program: lower })
-  if (hooks.maybe || isOfProject(name, state.place)) state.findings.push(write(`runs a program of the project: ${shown(program)}`))
-  else {
-    state.findings.push(write(`runs a program that is not known: ${shown(program)}`))
-    if (state.unknown.size < MAX_UNKNOWN) state.unknown.add(shown(program))
-  }
+  const isOwn = hooks.maybe || isOfProject(name, state.place)
+  const label = isOwn ? 'a program of the project' : 'a program that is not known'
+  if (!hooks.maybe && saysDestroys(program, args)) state.findings.push(destructive(`${label}, told to destroy something: ${shown(argv.slice(0, 8).join(' '))}`))
+  else state.findings.push(write(`runs ${label}: ${shown(program)}`))
+  if (!isOwn && state.unknown.size < MAX_UNKNOWN) state.unknown.add(shown(program))
   const end = args.indexOf('--')
   if (end >= 0) call.run(args.slice(end + 1), input)
 }

@@ -15,7 +15,7 @@ export const fileChanges: Family = {
   valueOptions: ['-s', '-m', '-d', '-t', '-r', '-o', '-in', '-out', '-C', '-N', '-b'],
   outputOptions: ['-o', '-out', '--output'],
   rules: [
-    { line: '^(?!.*(-s ?|--size[= ])[+%]).*(-s ?|--size[= ])', class: 'destructive', reason: 'cuts files short', yes: ['truncate -s 0 x'], no: ['truncate -s +1M x'] },
+    { line: '^(?!.*(?:^| )(-s ?|--size[= ])[+%]).*(?:^| )(-s ?|--size[= ])', class: 'destructive', reason: 'cuts files short', yes: ['truncate -s 0 x'], no: ['truncate -s +1M x', 'gpg --list-secret-keys'] },
     { writes: 'all', line: '^(?!.*(-n|-in|enc|dgst|x509|req|rsa|s_client|rand|list)( |$)).', class: 'write', reason: 'writes files', yes: ['tee a', 'touch a b', 'mkdir -p a'], no: ['openssl x509 -in a'] },
     { line: '(^| )(-c|--cmd|\\+|-s|-es|-Es)( ?\\S* )*.*(!|system\\()', class: 'destructive', reason: 'runs another program', yes: ["vim -c '!rm x' y", "vim -es '+!ls' x"], no: ['vim x'] },
     { line: '--(eval|execute|funcall|script)[= ].*(delete-|shell-command|process|rename-|kill)', class: 'destructive', reason: 'runs code that deletes, or runs another program', yes: ["emacs --batch --eval '(delete-file 1)'"], no: ["emacs --batch --eval '(message 1)'"] },

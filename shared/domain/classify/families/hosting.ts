@@ -23,6 +23,7 @@ export const hosting: Family = {
     { sub: 'repo edit', class: 'destructive', reason: 'changes what the repository is for others', yes: ['gh repo edit --visibility public'],
       no: ['gh repo view'] },
     { sub: 'repo sync', flags: ['--force'], class: 'destructive', reason: 'overwrites a branch', yes: ['gh repo sync --force'], no: ['gh repo sync'] },
+    { sub: 'run|workflow|pipeline|job|ci cancel|delete', class: 'destructive', reason: 'stops or deletes a run', yes: ['gh run cancel 1', 'glab ci delete 2'], no: ['gh run list'] },
     { sub: 'pr|mr merge', flags: ['--admin', '--delete-branch', '-d', '--remove-source-branch'], class: 'destructive',
       reason: 'merges past the rules, or deletes the branch', yes: ['gh pr merge 3 --admin'], no: ['gh pr merge 3 --squash'] },
     { sub: 'workflow|pipeline|ci run|trigger', line: 'deploy|prod|release|publish', class: 'destructive', reason: 'starts a deployment',

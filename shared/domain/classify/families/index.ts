@@ -1,4 +1,5 @@
 import { compileFamily, type CompiledFamily, type Family } from '../family.ts'
+import { administration, directories, replacers, versionControl } from './administration.ts'
 import { agents } from './agents.ts'
 import { checkers, compilers, taskRunners } from './build.ts'
 import { aws, cloud } from './cloud.ts'
@@ -20,7 +21,7 @@ export const FAMILIES: readonly Family[] = [
   agents, readers, mostlyReaders, finders, removers, fileChanges, fileMoves, fileRenames, archives, permissions, git, hosting, containers, kubectl, helm,
   terraform, deploy, aws, cloud, packages, registries, systemPackages, databases, databaseDroppers, migrations, taskRunners,
   checkers, compilers, web, transfer, remoteCopies, netcat, disks, services, settings, processes, users, network, debuggers, machines,
-  testers, builders, versionManagers, terminals, servers,
+  versionControl, administration, directories, replacers, testers, builders, versionManagers, terminals, servers,
 ]
 
 const FAMILY_OF = new Map<string, CompiledFamily>()

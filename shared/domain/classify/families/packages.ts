@@ -59,8 +59,9 @@ export const systemPackages: Family = {
     'apt-cache', 'dpkg-query', 'nix-collect-garbage'],
   valueOptions: ['-o', '-c', '-t'],
   rules: [
-    { sub: 'remove|purge|autoremove|erase|uninstall|rm|del|delete|zap|autopurge|dist-upgrade|full-upgrade|cleanup|unlink', class: 'destructive', reason: 'removes programs from this machine',
-      yes: ['apt-get remove -y x', 'brew uninstall x', 'apk del x'], no: ['apt-get install x', 'brew list'] },
+    { sub: 'remove|purge|autoremove|erase|uninstall|rm|del|delete|zap|autopurge|dist-upgrade|full-upgrade|cleanup|unlink', unless: ['-s', '--simulate', '--dry-run', '--just-print', '--recon', '--no-act'], class: 'destructive', reason: 'removes programs from this machine',
+      yes: ['apt-get remove -y x', 'brew uninstall x', 'apk del x'], no: ['apt-get install x', 'brew list', 'apt-get -s purge x'] },
+    { flags: ['-s', '--simulate', '--dry-run', '--just-print', '--recon', '--no-act'], sub: '*', class: 'read', reason: 'only shows what it would do', yes: ['apt-get -s install x'], no: ['apt-get install x'] },
     { line: '(^| )(-R\\w*|-r|-P|-e|--remove|--purge|--erase|--uninstall|-C)( |$)', class: 'destructive', reason: 'removes programs from this machine', yes: ['pacman -Rns x', 'dpkg -r x', 'rpm -e x'], no: ['pacman -S x', 'rpm -qa'] },
     { sub: 'list|search|show|info|policy|depends|rdepends|status|outdated|deps|desc|config|doctor|leaves|pkgnames|madison', class: 'read', reason: 'only looks', yes: ['apt list', 'brew info x'], no: ['apt install x'] },
     { line: '^(-l|-L|-s|-S|-q\\w*|-Q\\w*|-Ss|-Si|-V|--version|--list|--status|-W)( |$)', unlessLine: '^-S( |$)', class: 'read', reason: 'only looks', yes: ['dpkg -l', 'rpm -qa'], no: ['dpkg -i x.deb'] },

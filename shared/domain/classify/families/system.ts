@@ -6,6 +6,7 @@ export const disks: Family = {
     'zfs', 'zpool', 'btrfs', 'losetup', 'hdparm', 'fsck', 'e2fsck', 'tune2fs', 'resize2fs', 'debugfs', 'badblocks', 'diskutil', 'diskpart', 'format', 'fstrim', 'partprobe', 'dmsetup', 'nvme', 'smartctl', 'newfs', 'hdiutil',
     'cipher', 'vssadmin', 'bcdedit', 'tmutil', 'fusermount', 'quotacheck', 'grub-install', 'update-grub', 'efibootmgr', 'ddrescue', 'eject'],
   rules: [
+    { sub: 'destroy|rollback|receive', line: '^\\S+ -[a-z]*n[a-z]*( |$)', class: 'read', reason: 'only shows what it would do', yes: ['zfs destroy -nv a@b'], no: ['zfs destroy -r a'] },
     { line: '^$|(^| )(-l|--list|list|status|print|info|get|show|--detail|isLuksd?|luksDump|apfs list|id-ctrl|smart-log|df|usage|verify\\w*|--help)( |$)', unlessLine: '(destroy|rollback|delete|create|--zero|erase|remove|format|wipe|mklabel|mkpart|rm )', class: 'read', reason: 'only looks',
       yes: ['fdisk -l', 'mount', 'zfs list', 'diskutil list'], no: ['mount /dev/sda1 /mnt', 'zfs destroy a'] },
   ],
@@ -78,7 +79,7 @@ export const users: Family = {
 
 export const network: Family = {
   programs: ['iptables', 'ip6tables', 'nft', 'ufw', 'firewall-cmd', 'ip', 'route', 'ifconfig', 'sysctl', 'modprobe', 'rmmod', 'insmod', 'tc', 'nmcli', 'iw', 'ethtool', 'brctl', 'wg', 'wg-quick', 'arp', 'pfctl', 'ipset', 'ipvsadm', 'conntrack', 'setsebool',
-    'iptables-save', 'iptables-restore', 'netsh', 'ebtables', 'tailscale', 'zerotier-cli', 'hciconfig', 'rfkill'],
+    'iptables-save', 'netsh', 'ebtables', 'tailscale', 'zerotier-cli', 'hciconfig', 'rfkill'],
   valueOptions: ['-t', '-f', '-n'],
   rules: [
     { line: '^$|(^| )(-L\\w*|-S|--list\\S*|list|status|show|dump|-n|-a|-s|-r|-an|--state|--get-\\S+|--query-\\S+|-br|ls|addr|a|r|neigh|monitor|ping|version|netcheck|get|device|connection|dev|-brief)( |$)|^[\\w.]+$', unlessLine: '(^| )(add|del|delete|set|flush|up|down|replace|change|-A|-D|-F|-I|-X|-P|-w|-p|disable|enable|reset|allow|deny|modify|logout|off|reload|restore)( |$)|=', class: 'read', reason: 'only looks',

@@ -12,7 +12,7 @@ export const builders: Family = {
   programs: ('webpack vite rollup esbuild parcel swc next nuxt astro ng storybook hugo jekyll mkdocs sphinx-build doxygen protoc javac java kotlinc kotlin scalac scala rustc clang++ gcc g++ cc c++ '
     + 'ld as zig nim ghc ocamlfind ocamlopt dune elixir elixirc erlc swiftc sass postcss tailwindcss stylus lessc autoconf automake aclocal autoreconf libtoolize pkg-config m4 bison flex yacc lex '
     + 'nasm yasm objcopy strip addr2line wasm-pack cargo-nextest tectonic pdflatex xelatex lualatex latexmk bibtex typst asciidoctor plantuml mmdc gnuplot Rscript ffprobe gettext msgfmt xgettext '
-    + 'iconv envsubst json-server quicktype graphql-codegen openapi-generator redocly spectral svgo cwebp optipng pngquant jpegoptim pdftotext qpdf chokidar inotifywait fswatch xq tq mlr csvcut xsv qsv')
+    + 'iconv envsubst json-server quicktype graphql-codegen openapi-generator redocly spectral svgo cwebp optipng pngquant jpegoptim pdftotext qpdf chokidar inotifywait fswatch xq tq csvcut xsv qsv')
     .split(' '),
   valueOptions: ['-o', '-out', '--output', '-d', '-C', '-c', '--config'],
   outputOptions: ['-o'],
@@ -27,7 +27,7 @@ export const versionManagers: Family = {
   programs: ['nvm', 'fnm', 'volta', 'asdf', 'mise', 'rtx', 'direnv', 'pyenv', 'rbenv', 'nodenv', 'goenv', 'jenv', 'sdk', 'rustup', 'corepack', 'venv', 'virtualenv'],
   rules: [
     { sub: 'uninstall|implode|remove|prune', class: 'destructive', reason: 'removes tools that other projects may use', yes: ['nvm uninstall 18', 'mise implode'], no: ['nvm use 20'] },
-    { sub: 'ls|list|current|which|where|version|versions|show|status|doctor|ls-remote|toolchain list', class: 'read', reason: 'only looks', yes: ['nvm ls', 'rustup show'], no: ['nvm install 20'] },
+    { sub: 'ls|list|current|which|where|version|versions|show|status|doctor|ls-remote', class: 'read', reason: 'only looks', yes: ['nvm ls', 'rustup show'], no: ['nvm install 20'] },
   ],
   otherwise: { class: 'write', reason: 'installs or chooses tools' },
 }
