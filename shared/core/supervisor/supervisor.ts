@@ -30,7 +30,7 @@ export interface Supervisor {
    * report. One whose processes could not all be ended stays in `killing`, and can be killed again.
    */
   kill(sessionIds: readonly SessionId[] | 'all', keepChanges: boolean): Promise<readonly KillReport[]>
-  /** Puts back what a session's last revert took away. Throws HoldfastError `nothing-to-undo`. */
+  /** Puts back what a session's last revert took away; of one that runs, with everything in it frozen meanwhile. Throws HoldfastError `nothing-to-undo`. */
   undo(sessionId: SessionId): Promise<RestoreReport>
   /** What judges the session's tool calls; null when it does not run. */
   liveSession(sessionId: SessionId): { profile: AgentProfile; cwd: string; home: string } | null
@@ -97,6 +97,27 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     const { id } = run.session
     ends.finish(run, container).catch((error: unknown) => alarms.raise(id, `The end of session ${id} failed: ${String(error)}`))
   }
+
+  const undoLast = async (sessionId: SessionId): Promise<RestoreReport> => {
+    const report = await checkpoints.undo({ sessionId })
+    try {
+      ledger.append('checkpoint/restored', sessionId, { ...restoreEntry(report), undo: true })
+    } catch (error) {
+      alarms.raise(sessionId, `The undo was done, but the audit log could not record it: ${String(error)}`)
+    }
+    return report
+  }
+
+  const whileStill: Supervisor['whileStill'] = (sessionId, work) =>
+    inTurn(sessionId, async (container) => {
+      if (registry.get(sessionId).state !== 'running') return work()
+      await container.freeze()
+      try {
+        await work()
+      } finally {
+        if (registry.get(sessionId).state === 'running') await container.thaw()
+      }
+    })
 
   return {
     start: async (params, viewer) => {
@@ -177,14 +198,11 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
     },
 
     undo: async (sessionId) => {
-      if (live.has(sessionId)) throw new HoldfastError('illegal-state', `Session ${sessionId} is not over; there is nothing to undo before it was killed.`)
-      const report = await checkpoints.undo({ sessionId })
-      try {
-        ledger.append('checkpoint/restored', sessionId, { ...restoreEntry(report), undo: true })
-      } catch (error) {
-        alarms.raise(sessionId, `The undo was done, but the audit log could not record it: ${String(error)}`)
-      }
-      return report
+      if (!live.has(sessionId)) return await undoLast(sessionId)
+      if (!['running', 'paused'].includes(registry.get(sessionId).state)) throw new HoldfastError('illegal-state', `Session ${sessionId} is just being started or killed. Try again when that is done.`)
+      const done = Promise.withResolvers<RestoreReport>()
+      await whileStill(sessionId, () => undoLast(sessionId).then(done.resolve))
+      return await done.promise
     },
 
     liveSession: (sessionId) => {
@@ -195,16 +213,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
 
     recordOf: (sessionId) => live.get(sessionId)?.session.profile?.record ?? null,
 
-    whileStill: (sessionId, work) =>
-      inTurn(sessionId, async (container) => {
-        if (registry.get(sessionId).state !== 'running') return work()
-        await container.freeze()
-        try {
-          await work()
-        } finally {
-          if (registry.get(sessionId).state === 'running') await container.thaw()
-        }
-      }),
+    whileStill,
 
     processesOf: async (sessionId) => running(sessionId).container.processes(),
 
