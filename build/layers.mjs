@@ -14,10 +14,11 @@ export const LAYERS = {
   'shared/host': { layers: ['shared/core', 'shared/contract', 'shared/domain'], packages: ['commander', 'zod'], node: true },
   electron: { layers: ['shared/contract'], packages: ['electron'], node: true },
   'electron/preload': { types: ['shared/contract'], packages: ['electron'] },
-  renderer: { layers: ['shared/contract', 'shared/domain', 'renderer/theme'], packages: ['react', 'react-dom', '@xterm/xterm', '@xterm/addon-fit', 'uplot'] },
+  renderer: { layers: ['shared/contract', 'shared/domain', 'renderer/theme', 'renderer/login'], packages: ['react', 'react-dom', '@xterm/xterm', '@xterm/addon-fit', 'uplot'] },
   /** Nothing of others is in the page that answers approvals; of the contract it takes types, which bring no code. */
-  'renderer/approval': { layers: ['shared/domain', 'renderer/theme'], types: ['shared/contract'] },
+  'renderer/approval': { layers: ['shared/domain', 'renderer/theme', 'renderer/login'], types: ['shared/contract'] },
   'renderer/theme': {},
+  'renderer/login': {},
   build: { packages: ['*'], node: true },
   'build/packaging': { node: true },
 }

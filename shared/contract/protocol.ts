@@ -6,12 +6,12 @@ import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, Re
 import { AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
 import { ExplainedDecision, PolicyLayerRules, Replay } from './schemas/policy.ts'
-import { ProfileListing } from './schemas/profile.ts'
+import { NetworkMode, ProfileListing } from './schemas/profile.ts'
 import { Proposal, ProposedChange } from './schemas/proposal.ts'
 import { HeldTool, PinnedServer, RunningServer, ServerTool } from './schemas/server.ts'
 import { KillReport, Session } from './schemas/session.ts'
 import { Timestamp } from './schemas/time.ts'
-import { ToolCall } from './schemas/tool-call.ts'
+import { MatchedRule, ToolCall } from './schemas/tool-call.ts'
 
 /** Raised when a frame changes its meaning; client and host refuse each other on a difference. */
 export const PROTOCOL_VERSION = 1
@@ -69,12 +69,29 @@ export const COMMANDS = {
     z.object({ path: z.string().max(4_096).nullable() }),
     z.object({ path: z.string(), parent: z.string().nullable(), folders: z.array(z.object({ name: z.string(), hasGit: z.boolean() })), more: z.boolean() }),
   ),
+  /** Where folders of this name lie below the user's home that hold all these entries: for one that was dropped on a page. */
+  'folder/find': command(z.object({ name: z.string().min(1).max(255), holds: z.array(z.string().max(255)).max(100) }), z.object({ paths: z.array(z.string()) })),
   /** A link that logs one browser in, once, for a minute: it opens the approvals page's origin and goes on to the dashboard. */
   'dashboard/open': command(nothing, z.object({ url: z.string(), expiresAt: Timestamp })),
+  /** Ends every login on the dashboard and the approvals page. */
+  'dashboard/log-out': command(nothing, nothing),
   'profile/list': command(nothing, z.object({ profiles: z.array(ProfileListing) })),
   'profile/resolve': command(
     z.object({ cwd: z.string().max(4_096), command: z.array(text).min(1).max(1_024), profile: z.string().max(200).optional() }),
-    z.object({ agent: z.string(), adapter: z.string(), envNames: z.array(z.string()), sandbox: z.enum(['auto', 'off']), notices: z.array(z.string()) }),
+    z.object({
+      agent: z.string(),
+      adapter: z.string(),
+      command: z.array(z.string()),
+      envNames: z.array(z.string()),
+      sandbox: z.enum(['auto', 'off']),
+      network: NetworkMode,
+      spendUsd: z.number().nullable(),
+      modelKey: z.string(),
+      hasServers: z.boolean(),
+      /** Of files, not the built-in ones. */
+      rules: z.array(MatchedRule),
+      notices: z.array(z.string()),
+    }),
   ),
   'policy/rules': command(PolicyQuestion, z.object({ layers: z.array(PolicyLayerRules), notices: z.array(z.string()) })),
   /** How one call would be decided; nothing runs. */

@@ -56,6 +56,7 @@ import { createSupervisor } from './supervisor/supervisor.ts'
 import { createToolCallGate, type JudgedSession } from './supervisor/tool-call-gate.ts'
 import { listenForAgents } from './transports/agent-server.ts'
 import { createDashboardServer } from './transports/dashboard-server.ts'
+import { createLoginKeeper } from './transports/kept-logins.ts'
 import { removeEndpoint, writeEndpoint, type Endpoint } from './transports/endpoint-file.ts'
 import { listenLocalSocket } from './transports/local-socket-server.ts'
 import { peerOf } from './transports/peer-credentials.ts'
@@ -334,6 +335,8 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     clock,
     newSecret: createToken,
     isForbiddenPeer,
+    // Elsewhere the host cannot tell which process connects, so that a login must not outlive it.
+    keepers: process.platform === 'linux' ? { approval: createLoginKeeper(join(paths.run, 'approval-logins.json')), dashboard: createLoginKeeper(join(paths.run, 'dashboard-logins.json')) } : null,
   })
   opened.push(() => dashboard.close())
   const proposals = createProposals({
@@ -388,5 +391,6 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   opened.push(() => removeEndpoint(paths.run, endpoint))
   await writeEndpoint(paths.run, endpoint)
   opened.push(() => supervisor.close())
+  await dashboard.resume().catch((error: unknown) => log(`the dashboard is not served again: ${String(error)}`))
   return { endpoint, stopped, stop }
 }

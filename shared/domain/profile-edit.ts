@@ -16,9 +16,20 @@ export const fieldOf = (text: string, path: FieldPath): unknown => {
   return isCollection(node) ? (node.toJSON() as unknown) : node
 }
 
+/** A line but for the spaces inside its brackets. */
+const bare = (line: string): string => line.replaceAll(/([[{]) +| +([\]}])/g, '$1$2').trimEnd()
+
+/** The new text, its untouched lines spaced as they were: the library spaces all brackets alike. */
+const spacedAs = (before: string, after: string): string => {
+  const known = new Map(before.split('\n').map((line) => [bare(line), line]))
+  const kept = after.split('\n').map((line) => known.get(bare(line)) ?? line).join('\n')
+  const says = (text: string): string => JSON.stringify(parseDocument(text).toJS())
+  return says(kept) === says(after) ? kept : after
+}
+
 /**
  * The text with one field set, or taken out where the value is undefined or an empty list; what else is written there,
- * comments too, stays (brackets may be spaced anew). null when the text is not one a form can change.
+ * comments too, stays. null when the text is not one a form can change.
  */
 export const withField = (text: string, path: FieldPath, value: string | number | readonly string[] | undefined): string | null => {
   const document = open(text)
@@ -35,5 +46,5 @@ export const withField = (text: string, path: FieldPath, value: string | number 
     for (const item of list.items as Scalar[]) item.type = 'QUOTE_DOUBLE'
     document.setIn(path, list)
   } else document.setIn(path, value)
-  return isMap(document.contents) && document.contents.items.length === 0 && document.commentBefore === null ? '' : document.toString({ lineWidth: 0 })
+  return isMap(document.contents) && document.contents.items.length === 0 && document.commentBefore === null ? '' : spacedAs(text, document.toString({ lineWidth: 0 }))
 }

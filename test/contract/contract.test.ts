@@ -6,6 +6,8 @@ import type { DispatcherDeps, Handlers } from '../../shared/core/api/dispatcher.
 import { MAX_BUFFERED_BYTES } from '../../shared/core/transports/serve-connection.ts'
 import { HOST_INFO, TOKEN, TRANSPORTS, type TestHost } from './transports.ts'
 
+const RESOLVED = { agent: '', adapter: 'none', sandbox: 'auto', network: 'gateway', spendUsd: null, modelKey: '', hasServers: false } as const
+
 const alarm = (message: string) => ({ sessionId: null, message })
 
 const framesOf = (socket: FrameSocket) => {
@@ -214,7 +216,7 @@ describe.each(TRANSPORTS)('over the $name', (transport) => {
   test('an answer that is too long becomes an error, and the connection goes on', async () => {
     const client = await clientOf(
       await start({
-        'profile/resolve': () => ({ agent: 'a'.repeat(MAX_FRAME_BYTES), adapter: '', envNames: [], sandbox: 'auto', notices: [] }),
+        'profile/resolve': () => ({ ...RESOLVED, command: [], envNames: [], rules: [], notices: [], agent: 'a'.repeat(MAX_FRAME_BYTES) }),
       }),
     )
     await expect(client.call('profile/resolve', { cwd: '/', command: ['x'] })).rejects.toMatchObject({
@@ -236,7 +238,7 @@ describe.each(TRANSPORTS)('over the $name', (transport) => {
         'profile/resolve': async ({ cwd }) => {
           order.push(cwd)
           if (Number(cwd) % 2 === 0) await new Promise((resolve) => setImmediate(resolve))
-          return { agent: cwd, adapter: 'none', envNames: [], sandbox: 'auto', notices: [] }
+          return { ...RESOLVED, command: [], envNames: [], rules: [], notices: [], agent: cwd }
         },
       }),
     )

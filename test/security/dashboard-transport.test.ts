@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process'
+import { createHash, createHmac } from 'node:crypto'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
@@ -14,7 +17,8 @@ import { createEventHub } from '../../shared/core/api/event-hub.ts'
 import { authoriseRole, type Role } from '../../shared/core/api/roles.ts'
 import { createToken } from '../../shared/core/supervisor/session-folder.ts'
 import { findTcpEntry } from '../../shared/core/transports/tcp-peer.ts'
-import { LINK_LIFETIME_MS } from '../../shared/core/transports/web-logins.ts'
+import { createLoginKeeper, type LoginKeeper } from '../../shared/core/transports/kept-logins.ts'
+import { LINK_LIFETIME_MS, LOGIN_LIFETIME_MS } from '../../shared/core/transports/web-logins.ts'
 import { listenWeb, type WebServer } from '../../shared/core/transports/web-server.ts'
 import { HOST_INFO, logIn, openWeb } from '../contract/transports.ts'
 
@@ -26,7 +30,7 @@ const servers: WebServer[] = []
 const handlers = new Proxy({} as Handlers, { get: () => () => HOST_INFO })
 const dispatch = createDispatcher(handlers, { authorise: ({ role }, command) => authoriseRole(role, command), logFault: () => undefined })
 
-const listen = async (role: Role = 'dashboard'): Promise<WebServer> => {
+const listen = async (role: Role = 'dashboard', keeper?: LoginKeeper): Promise<WebServer> => {
   const server = await listenWeb({
     folder,
     role,
@@ -35,6 +39,7 @@ const listen = async (role: Role = 'dashboard'): Promise<WebServer> => {
     isForbiddenPeer: (pid) => forbidden.includes(pid),
     dispatch,
     hub: createEventHub(),
+    keeper,
   })
   servers.push(server)
   return server
@@ -206,10 +211,18 @@ describe('what a page may do', () => {
     'approval/decide': { approvalId: 'apr_bcdfghjkmnpq', bindingHash: 'x', answer: 'approve' },
     'session/start': { cwd: '/', command: ['x'], env: {}, terminal: null, sandbox: 'auto' },
     'secret/list': {},
+    'proposal/decide': { proposalId: 'prp_bcdfghjkmnpq', hash: 'x', answer: 'apply' },
+    'proposal/make': { change: { kind: 'profile', name: 'x', text: '', base: null } },
+    'server/accept': { key: 'x', tools: [{ tool: 'x', hash: 'a'.repeat(64) }] },
+    'policy/replay': {},
   }
 
   it.each([
     ['dashboard', 'approval/decide'],
+    ['dashboard', 'proposal/decide'],
+    ['dashboard', 'server/accept'],
+    ['approver', 'proposal/make'],
+    ['approver', 'policy/replay'],
     ['dashboard', 'host/stop'],
     ['dashboard', 'dashboard/open'],
     ['approver', 'session/start'],
@@ -275,5 +288,74 @@ describe('who is at the other end of a connection', () => {
   it('is unknown when the connection is over or not there', () => {
     expect(findTcpEntry(table, 50_001, 8_080)).toBeNull()
     expect(findTcpEntry(table, 50_002, 8_080)).toBeNull()
+  })
+})
+
+describe('a login and the host’s restart', () => {
+  const keeperOf = (): LoginKeeper => createLoginKeeper(join(folder, 'logins.json'))
+  const restarted = async (server: WebServer, keeper = keeperOf()): Promise<WebServer> => {
+    servers.splice(servers.indexOf(server), 1)
+    await server.close()
+    return await listen('dashboard', keeper)
+  }
+  const prove = async (server: WebServer, cookie: string, origin = server.origin, nonce = 'n'.repeat(64)) =>
+    fetch(`${server.origin}/prove`, { method: 'POST', headers: { Origin: origin, Cookie: cookie }, body: JSON.stringify({ nonce }) })
+
+  it('is good at the same address afterwards, where it is kept, and of its secrets only hashes are', async () => {
+    const server = await listen('dashboard', keeperOf())
+    const { cookie, token } = await logIn(server.origin, server.createLink())
+    const text = readFileSync(join(folder, 'logins.json'), 'utf8')
+    expect(statSync(join(folder, 'logins.json')).mode & 0o777).toBe(0o600)
+    expect([token, cookie.split('=')[1] ?? ''].filter((secret) => text.includes(secret))).toEqual([])
+    const again = await restarted(server)
+    expect(again.origin).toBe(server.origin)
+    const page = createClient(await openWeb(again.origin, cookie), { token, client: 'test' })
+    await page.ready
+    page.close()
+  })
+
+  it('is void when another program had the port meanwhile, also when that has gone', async () => {
+    const server = await listen('dashboard', keeperOf())
+    const { cookie } = await logIn(server.origin, server.createLink())
+    servers.splice(0)
+    await server.close()
+    const thief = createServer().listen(Number(new URL(server.origin).port), '127.0.0.1')
+    await once(thief, 'listening')
+    const elsewhere = await listen('dashboard', keeperOf())
+    expect(elsewhere.origin).not.toBe(server.origin)
+    thief.close()
+    expect(await refusal(elsewhere, { Origin: elsewhere.origin, Cookie: cookie.replace(/^\w+=/, `holdfast_${new URL(elsewhere.origin).port}=`) })).toBe(403)
+    expect(keeperOf().load()).toBeNull()
+  })
+
+  it('ends after a week, and where nothing is kept with the host', async () => {
+    const server = await listen('dashboard', keeperOf())
+    const { cookie } = await logIn(server.origin, server.createLink())
+    now += LOGIN_LIFETIME_MS
+    expect(await refusal(server, { Origin: server.origin, Cookie: cookie })).toBe(403)
+    writeFileSync(join(folder, 'logins.json'), '{"port": 80, "sessions": "all"}')
+    expect(keeperOf().load()).toBeNull()
+  })
+
+  it('is proven by the host before the page says its token, to this page and this login alone', async () => {
+    const server = await listen('dashboard', keeperOf())
+    const { cookie, token } = await logIn(server.origin, server.createLink())
+    const key = createHash('sha256').update(token).digest()
+    const proof = (nonce: string): string => createHmac('sha256', key).update(`holdfast host ${nonce}`).digest('hex')
+    expect(await (await prove(server, cookie)).json()).toEqual({ proof: proof('n'.repeat(64)) })
+    expect((await prove(server, cookie, 'https://evil.example')).status).toBe(403)
+    expect((await prove(server, 'holdfast_1=guessed')).status).toBe(401)
+    expect((await prove(server, cookie, server.origin, 'short')).status).toBe(401)
+  })
+
+  it('ends with a word for every window, and their connections with it', async () => {
+    const server = await listen('dashboard', keeperOf())
+    const { cookie, token } = await logIn(server.origin, server.createLink())
+    const page = createClient(await openWeb(server.origin, cookie), { token, client: 'test' })
+    await page.ready
+    server.logOut()
+    expect(await page.closed).toContain('ended')
+    expect(await refusal(server, { Origin: server.origin, Cookie: cookie })).toBe(403)
+    expect(keeperOf().load()).toBeNull()
   })
 })

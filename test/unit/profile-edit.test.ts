@@ -7,7 +7,7 @@ const TEXT = `# mine
 agent: tester # its name
 policy:
   # never
-  deny: [ "Bash(rm:*)" ]
+  deny: ["Bash(rm:*)"]
 limits: { spendUsd: 5 }
 `
 
@@ -15,6 +15,10 @@ describe('a field of a profile, changed by a form', () => {
   it('leaves the rest of the text, comments too', () => {
     expect(withField(TEXT, ['limits', 'spendUsd'], 8)).toBe(TEXT.replace('5', '8'))
     expect(withField(TEXT, ['agent'], 'other')).toBe(TEXT.replace('tester', 'other'))
+  })
+
+  it('is never kept as it was for the sake of the spaces around it', () => {
+    expect(withField('agent: "[ x ]"\nnetwork: open\n', ['agent'], '[x]')).toBe('agent: "[x]"\nnetwork: open\n')
   })
 
   it('is made with the fields it stands in, and goes with them when they are empty', () => {

@@ -14,8 +14,8 @@ const HELLO_TIMEOUT_MS = 5_000
 export const MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 
 export interface ServeDeps {
-  /** What a client must prove to know. */
-  readonly token: string
+  /** What a client must prove to know: the token, or its SHA-256 where nothing more is known of it. */
+  readonly token: string | { readonly sha256: string }
   readonly dispatch: Dispatch
   readonly hub: EventHub
 }
@@ -44,10 +44,10 @@ export const refuse = (socket: HostFrameSocket, error: HoldfastError): void => {
   socket.close()
 }
 
-const checkHello = (frame: string, token: string): void => {
+const checkHello = (frame: string, token: ServeDeps['token']): void => {
   const hello = Hello.safeParse(parseJson(frame)).data?.hello
   if (hello === undefined) throw new HoldfastError('unauthorised', 'A connection must begin with a hello.')
-  if (!timingSafeEqual(digest(hello.token), digest(token))) {
+  if (!timingSafeEqual(digest(hello.token), typeof token === 'string' ? digest(token) : Buffer.from(token.sha256, 'hex'))) {
     throw new HoldfastError(
       'unauthorised',
       "The token is not this host's. Read the endpoint file again: the host may have been restarted.",

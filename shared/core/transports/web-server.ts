@@ -11,9 +11,10 @@ import { serveConnection, type ServeDeps } from './serve-connection.ts'
 import { tcpPeerOf } from './tcp-peer.ts'
 import { readWebFiles } from './web-files.ts'
 import { webFrameSocketOf } from './web-frames.ts'
-import { createWebLogins } from './web-logins.ts'
+import type { LoginKeeper } from './kept-logins.ts'
+import { createWebLogins, proofFor, type KeptSession } from './web-logins.ts'
 
-const MAX_LOGIN_BYTES = 1_024
+const MAX_BODY_BYTES = 1_024
 const MAX_CONNECTIONS = 100
 /** Where the contract is spoken. */
 const CONTRACT_PATH = '/contract'
@@ -27,6 +28,8 @@ export interface WebServerOptions extends Omit<ServeDeps, 'token'> {
   /** A fresh unguessable text. */
   readonly newSecret: () => string
   isForbiddenPeer(pid: number): Promise<boolean> | boolean
+  /** Where logins outlive this host; without it they end with it. */
+  readonly keeper?: LoginKeeper | undefined
 }
 
 export interface WebServer {
@@ -34,10 +37,13 @@ export interface WebServer {
   readonly origin: string
   /** The secret of a link that logs one browser in, once, within LINK_LIFETIME_MS. */
   createLink(): string
+  /** Ends every login and every connection. */
+  logOut(): void
   close(): Promise<void>
 }
 
 const Login = z.strictObject({ link: z.string().max(256) })
+const Doubt = z.strictObject({ nonce: z.string().min(32).max(128) })
 
 /**
  * No script, style, frame, form or request but the page's own. `data:` images are what a style sheet may draw.
@@ -71,7 +77,7 @@ const readBody = async (request: IncomingMessage): Promise<unknown> => {
   let text = ''
   for await (const chunk of request as AsyncIterable<Buffer>) {
     text += chunk.toString('utf8')
-    if (text.length > MAX_LOGIN_BYTES) return undefined
+    if (text.length > MAX_BODY_BYTES) return undefined
   }
   try {
     return JSON.parse(text)
@@ -98,12 +104,13 @@ const cookieOf = (request: IncomingMessage, name: string): string | null => {
  */
 export const listenWeb = async (options: WebServerOptions): Promise<WebServer> => {
   const files = await readWebFiles(options.folder)
-  const logins = createWebLogins(options.clock, options.newSecret)
+  const kept = options.keeper?.load() ?? null
   const connections = new Set<HostFrameSocket>()
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false })
   let host = ''
   let origin = ''
   let cookieName = ''
+  let logins = createWebLogins(options.clock, options.newSecret)
 
   /** The peer's process id, null where the platform does not tell. Throws `unauthorised` when it may not connect. */
   const admit = async (socket: Socket): Promise<number | null> => {
@@ -120,6 +127,21 @@ export const listenWeb = async (options: WebServerOptions): Promise<WebServer> =
     response.end(JSON.stringify(body))
   }
 
+  const sessionOf = (request: IncomingMessage): KeptSession | null => {
+    const cookie = cookieOf(request, cookieName)
+    return cookie === null ? null : logins.sessionOf(cookie)
+  }
+
+  /** Shows a page that this program knows its login. */
+  const prove = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.headers.origin !== origin) return answer(response, 403, { message: 'Another page may not ask here.' })
+    await admit(request.socket)
+    const session = sessionOf(request)
+    const doubt = Doubt.safeParse(await readBody(request)).data
+    if (session === null || doubt === undefined) return answer(response, 401, { message: 'This login is not known.' })
+    answer(response, 200, { proof: proofFor(session, doubt.nonce) })
+  }
+
   const login = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.headers.origin !== origin) return answer(response, 403, { message: 'Another page may not log in here.' })
     await admit(request.socket)
@@ -133,6 +155,7 @@ export const listenWeb = async (options: WebServerOptions): Promise<WebServer> =
     if (request.headers.host !== host) return answer(response, 421, { message: 'No such host.' })
     const path = request.url ?? ''
     if (request.method === 'POST' && path === '/login') return await login(request, response)
+    if (request.method === 'POST' && path === '/prove') return await prove(request, response)
     const file = files.get(path)
     if (request.method !== 'GET' || file === undefined) return answer(response, 404, { message: 'Nothing is here.' })
     response.writeHead(200, { ...headersFor(host), 'Content-Type': file.type, 'Content-Length': file.bytes.length })
@@ -148,8 +171,7 @@ export const listenWeb = async (options: WebServerOptions): Promise<WebServer> =
   server.maxConnections = MAX_CONNECTIONS
 
   const upgrade = async (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> => {
-    const cookie = cookieOf(request, cookieName)
-    const session = cookie === null ? null : logins.sessionOf(cookie)
+    const session = sessionOf(request)
     const isOurs = request.headers.host === host && request.headers.origin === origin && request.url === CONTRACT_PATH
     if (!isOurs || session === null) throw new HoldfastError('unauthorised', 'not logged in')
     const pid = await admit(socket)
@@ -157,7 +179,7 @@ export const listenWeb = async (options: WebServerOptions): Promise<WebServer> =
       const frames = webFrameSocketOf(web, socket)
       connections.add(frames)
       frames.onClose(() => connections.delete(frames))
-      serveConnection(frames, { pid, role: options.role }, { ...options, token: session.token })
+      serveConnection(frames, { pid, role: options.role }, { ...options, token: { sha256: session.token } })
     })
   }
   server.on('upgrade', (request, socket: Socket, head) => {
@@ -165,11 +187,24 @@ export const listenWeb = async (options: WebServerOptions): Promise<WebServer> =
     upgrade(request, socket, head).catch(() => socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'))
   })
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new HoldfastError('internal', `The page cannot be served on 127.0.0.1: ${error.message}`)))
-    server.listen(0, '127.0.0.1', resolve)
-  })
+  const listen = (wanted: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(wanted, '127.0.0.1', () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  // Where another program has the port, pages from before would reach that one: their logins are worth nothing any more.
+  const again = kept !== null && (await listen(kept.port).then(() => true, () => false))
+  if (!again) {
+    await listen(0).catch((error: Error) => {
+      throw new HoldfastError('internal', `The page cannot be served on 127.0.0.1: ${error.message}`)
+    })
+  }
   const { port } = server.address() as AddressInfo
+  logins = createWebLogins(options.clock, options.newSecret, again ? kept.sessions : [], (sessions) => options.keeper?.save({ port, sessions }))
+  if (kept !== null && !again) options.keeper?.save({ port, sessions: [] })
   host = `127.0.0.1:${port}`
   origin = `http://${host}`
   cookieName = `holdfast_${port}`
@@ -177,6 +212,10 @@ export const listenWeb = async (options: WebServerOptions): Promise<WebServer> =
   return {
     origin,
     createLink: () => logins.createLink(),
+    logOut: () => {
+      logins.forget()
+      for (const connection of connections) connection.drop('logged out')
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

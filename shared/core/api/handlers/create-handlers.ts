@@ -114,12 +114,29 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     },
     'host/examine': async () => ({ findings: await examineAll({ paths: deps.paths, path: deps.environment['PATH'] ?? '', here: deps.paths.config, secrets }) }),
     'dashboard/open': () => deps.dashboard.open(),
+    'dashboard/log-out': () => {
+      setImmediate(() => deps.dashboard.logOut())
+      return done
+    },
     'profile/list': async () => ({ profiles: await listProfiles(deps.paths.profiles) }),
     'profile/resolve': async ({ cwd, command, profile: name }) => {
       const folder = await resolveWorkingFolder(cwd, deps.paths)
       const profile = await deps.resolveProfile({ cwd: folder, command, profile: name })
       const adapter = adapterFor(deps.adapters, profile.command)
-      return { agent: profile.agent, adapter: adapter.id, envNames: [...profile.envPass], sandbox: profile.sandbox, notices: [...profile.notices, ...noticesOf(adapter)] }
+      const rules = profile.policy.layers.filter(({ origin }) => origin !== 'built-in').flatMap((layer) => layer.rules.map(({ rule, effect, source }) => ({ rule: rule.text, effect, source })))
+      return {
+        agent: profile.agent,
+        adapter: adapter.id,
+        command: [...profile.command],
+        envNames: [...profile.envPass],
+        sandbox: profile.sandbox,
+        network: profile.network,
+        spendUsd: profile.limits.spendUsd,
+        modelKey: profile.modelKey,
+        hasServers: profile.servers !== null,
+        rules,
+        notices: [...profile.notices, ...noticesOf(adapter)],
+      }
     },
     'session/start': (params, connection) => {
       refuseWhileLocked(deps.paths)

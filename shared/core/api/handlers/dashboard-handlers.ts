@@ -6,7 +6,7 @@ import { BUILT_IN_LAYER } from '../../../domain/policy-evaluate.ts'
 import { audit } from '../../audit/audit.ts'
 import type { Broker } from '../../broker/create-broker.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
-import { listFolders } from '../../folders.ts'
+import { findFolders, listFolders } from '../../folders.ts'
 import type { Paths } from '../../paths.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import { loadProfile } from '../../policy/load-profile.ts'
@@ -31,7 +31,7 @@ const MAX_DIFFERENCES = 200
 const ENTRIES_A_TURN = 200
 
 type Asked = CommandParams<'policy/rules'>
-type Own = Extract<CommandName, `policy/${string}` | `proposal/${string}` | 'server/tools' | 'server/block' | 'server/running' | 'checkpoint/file' | 'host/audit' | 'folder/list'>
+type Own = Extract<CommandName, `policy/${string}` | `proposal/${string}` | 'server/tools' | 'server/block' | 'server/running' | 'checkpoint/file' | 'host/audit' | `folder/${string}`>
 
 /** Through which shell a person's word came. */
 export const shellOf = ({ role, peerPid }: Connection): string => (peerPid === null ? role : `${role}, process ${peerPid}`)
@@ -82,5 +82,6 @@ export const createDashboardHandlers = (deps: DashboardHandlerDeps): Pick<Handle
       return { findings: findings.map(({ mend: _, ...finding }) => finding), reach: [...reach], read: read.length, skipped: [...skipped] }
     },
     'folder/list': ({ path }) => listFolders(path ?? home),
+    'folder/find': async ({ name, holds }) => ({ paths: await findFolders(home, name, holds) }),
   }
 }
