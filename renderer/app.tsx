@@ -2,28 +2,35 @@ import { useEffect, useRef, type ReactNode } from 'react'
 import { isOver } from '../shared/domain/session-state.ts'
 import { visibleText } from '../shared/domain/visible-text.ts'
 import { useLive, useRoute } from './connection/hooks.ts'
+import type { LinkState } from './connection/host-link.ts'
+import type { Snapshot } from './connection/store.ts'
 import { AgentsPage } from './features/agents/agents-page.tsx'
+import { ApprovalsPage } from './features/approvals/approvals-page.tsx'
 import { AuditPage } from './features/audit/audit-page.tsx'
 import { DoctorPage } from './features/doctor/doctor-page.tsx'
 import { LaunchPage } from './features/launch/launch-page.tsx'
+import { PolicyPage } from './features/policy/policy-page.tsx'
 import { SecretsPage } from './features/secrets/secrets-page.tsx'
 import { ServersPage } from './features/servers/servers-page.tsx'
 import { SessionPage } from './features/sessions/session-page.tsx'
 import { SessionsPage } from './features/sessions/sessions-page.tsx'
 import { SettingsPage } from './features/settings/settings-page.tsx'
 import { UsagePage } from './features/usage/usage-page.tsx'
+import { isInApp } from './login/ask-for-proof.ts'
 import { ButtonLink, ClockTime } from './ui/basics.tsx'
 
 const PAGES: readonly { id: string; name: string; page(rest: readonly string[]): ReactNode }[] = [
   { id: 'sessions', name: 'Sessions', page: ([id, tab]) => (id === undefined ? <SessionsPage /> : <SessionPage id={id} tab={tab ?? 'timeline'} />) },
+  { id: 'approvals', name: 'Approvals', page: () => <ApprovalsPage /> },
   { id: 'launch', name: 'Launch', page: ([profile]) => <LaunchPage key={profile} chosen={profile} /> },
-  { id: 'agents', name: 'Agents', page: () => <AgentsPage /> },
-  { id: 'usage', name: 'Usage', page: () => <UsagePage /> },
-  { id: 'audit', name: 'Audit log', page: () => <AuditPage /> },
+  { id: 'agents', name: 'Agents', page: ([name]) => <AgentsPage chosen={name} /> },
+  { id: 'policy', name: 'Policy', page: ([tab]) => <PolicyPage tab={tab ?? 'rules'} /> },
   { id: 'servers', name: 'Servers', page: () => <ServersPage /> },
   { id: 'secrets', name: 'Secrets', page: () => <SecretsPage /> },
+  { id: 'usage', name: 'Usage', page: () => <UsagePage /> },
+  { id: 'audit', name: 'Audit log', page: () => <AuditPage /> },
   { id: 'settings', name: 'Settings', page: () => <SettingsPage /> },
-  { id: 'doctor', name: 'Doctor', page: () => <DoctorPage /> },
+  { id: 'doctor', name: 'Doctor', page: ([tab]) => <DoctorPage tab={tab ?? 'machine'} /> },
 ]
 
 const Mark = () => (
@@ -37,10 +44,22 @@ const Mark = () => (
 export const Welcome = () => (
   <main className="welcome">
     <h1>This window is not logged in</h1>
-    <p>A login link works once and for a minute, and the login ends with the host. Get a new link with:</p>
-    <pre className="block">holdfast up --shell browser</pre>
+    {isInApp() ? (
+      <p>The app logs its windows in by itself. Close this one and open it again from the tray.</p>
+    ) : (
+      <>
+        <p>A login link works once and for a minute, and the login lasts a week. Get a new link with:</p>
+        <pre className="block">holdfast up --shell browser</pre>
+      </>
+    )}
   </main>
 )
+
+const LINK_WORDS: Readonly<Record<'away' | 'logged-out' | 'stranger', string>> = {
+  away: 'The host cannot be reached. What you see is from before; this window goes on by itself as soon as it is back.',
+  'logged-out': 'This window is logged out.',
+  stranger: 'Another program answers at this window’s address, and was told nothing. Close this window.',
+}
 
 const LinkBanner = () => {
   const link = useLive((snapshot) => snapshot.link)
@@ -48,13 +67,8 @@ const LinkBanner = () => {
   return (
     <div className="banner fault" role="alert">
       <p>
-        {link === 'away' ? (
-          <strong>The host cannot be reached. What you see is from before; this window tries again by itself.</strong>
-        ) : (
-          <>
-            <strong>This window is logged out.</strong> Open it anew with <code>holdfast up --shell browser</code>.
-          </>
-        )}
+        <strong>{LINK_WORDS[link]}</strong>{' '}
+        {link !== 'away' && (isInApp() ? 'The app opens a new one from its tray.' : <>Open it anew with <code>holdfast up --shell browser</code>.</>)}
       </p>
     </div>
   )
@@ -73,14 +87,24 @@ const AlarmBanner = () => {
   )
 }
 
+/** Calls and changes that wait for a person. */
+const waitingIn = ({ approvals, proposals }: Snapshot): number => approvals.length + proposals.filter(({ state }) => state === 'waiting').length
+
+const saysWhatWaits = (calls: number, changes: number): string => {
+  const parts = [...(calls === 0 ? [] : [calls === 1 ? 'One call' : `${calls} calls`]), ...(changes === 0 ? [] : [changes === 1 ? 'one change of a rule' : `${changes} changes of rules`])]
+  const text = `${parts.join(' and ')} ${calls + changes === 1 ? 'waits' : 'wait'} for your answer.`
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
 const ApprovalBanner = () => {
-  const count = useLive((snapshot) => snapshot.approvals.length)
+  const calls = useLive((snapshot) => snapshot.approvals.length)
+  const count = useLive(waitingIn)
   const page = useLive((snapshot) => snapshot.info?.approvalsPage ?? null)
   if (count === 0 || page === null) return null
   return (
     <div className="banner" role="status">
       <p>
-        <strong>{count === 1 ? 'One call waits for your answer.' : `${count} calls wait for your answer.`}</strong>
+        <strong>{saysWhatWaits(calls, count - calls)}</strong>
       </p>
       <ButtonLink kind="primary" href={page} target="_blank" rel="noopener">
         Answer
@@ -89,12 +113,13 @@ const ApprovalBanner = () => {
   )
 }
 
+const LINK_NAMES: Readonly<Record<LinkState, string>> = { live: 'Connected', connecting: 'Connecting…', away: 'Host away', 'logged-out': 'Logged out', stranger: 'Not the host' }
+
 export const App = () => {
   const route = useRoute()
   const link = useLive((snapshot) => snapshot.link)
-  const waiting = useLive((snapshot) => snapshot.approvals.length)
+  const waiting = useLive(waitingIn)
   const running = useLive((snapshot) => snapshot.sessions.filter(({ state }) => !isOver(state)).length)
-  const approvalsPage = useLive((snapshot) => snapshot.info?.approvalsPage ?? null)
   const main = useRef<HTMLElement>(null)
   const current = PAGES.find(({ id }) => id === route[0]) ?? PAGES[0]
   const name = current?.name ?? ''
@@ -117,18 +142,13 @@ export const App = () => {
           {PAGES.map(({ id, name }) => (
             <a key={id} href={`#/${id}`} aria-current={id === current?.id ? 'page' : undefined}>
               {name}
+              {id === 'approvals' && waiting > 0 && <span className="badge accent number" title={`${waiting} waiting`}>{waiting}</span>}
               {id === 'sessions' && running > 0 && <span className="badge quiet number" title={`${running} running`}>{running}</span>}
             </a>
           ))}
-          {approvalsPage !== null && (
-            <a href={approvalsPage} target="_blank" rel="noopener">
-              Approvals
-              {waiting > 0 && <span className="badge accent number">{waiting}</span>}
-            </a>
-          )}
         </nav>
         <p className="side-end muted" role="status">
-          {link === 'live' ? 'Connected' : link === 'connecting' ? 'Connecting…' : link === 'away' ? 'Host away' : 'Logged out'}
+          {LINK_NAMES[link]}
         </p>
       </header>
       <main className="main" ref={main} tabIndex={-1}>

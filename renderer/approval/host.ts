@@ -1,4 +1,5 @@
 import type { CommandName, CommandParams, CommandResult } from '../../shared/contract/protocol.ts'
+import { askForProof } from '../login/ask-for-proof.ts'
 import { PROTOCOL_VERSION } from './protocol-version.ts'
 
 /** The contract as far as this page needs it, without any code of others: the host checks all that it is sent. */
@@ -15,7 +16,14 @@ export const connectHost = (
   token: string,
   hooks: { onEvent(name: string, data: unknown): void; onConnected(host: ApprovalHost): void; onAway(): void; onRefused(): void },
 ): void => {
-  const open = (): void => {
+  const later = (): void => {
+    hooks.onAway()
+    setTimeout(() => void open(), RETRY_MS)
+  }
+  const open = async (): Promise<void> => {
+    const known = await askForProof(token).catch(() => 'away' as const)
+    if (known === 'away') return later()
+    if (known !== 'host') return hooks.onRefused()
     const socket = new WebSocket(`ws://${location.host}/contract`)
     const pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
     let lastId = 0
@@ -46,9 +54,8 @@ export const connectHost = (
     socket.addEventListener('close', () => {
       for (const call of pending.values()) call.reject(new Error('The host cannot be reached just now.'))
       if (refused) return hooks.onRefused()
-      hooks.onAway()
-      setTimeout(open, RETRY_MS)
+      later()
     })
   }
-  open()
+  void open()
 }

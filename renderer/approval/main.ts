@@ -3,6 +3,7 @@ import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { Proposal } from '../../shared/contract/schemas/proposal.ts'
 import { formatDuration } from '../../shared/domain/format.ts'
 import { visibleText } from '../../shared/domain/visible-text.ts'
+import { isInApp } from '../login/ask-for-proof.ts'
 import '../theme/theme.css'
 import './approval.css'
 import { createChanges } from './changes.ts'
@@ -127,8 +128,9 @@ document.addEventListener('keydown', (event) => {
 const showLogin = (): void =>
   main.replaceChildren(
     h('h1', {}, 'This window is not logged in'),
-    h('p', {}, 'A login link works once and for a minute, and the login ends with the host. Get a new link with:'),
-    h('pre', { class: 'block' }, 'holdfast up --shell browser'),
+    ...(isInApp()
+      ? [h('p', {}, 'The app logs its windows in by itself. Open this one again from the tray.')]
+      : [h('p', {}, 'A login link works once and for a minute, and the login lasts a week. Get a new link with:'), h('pre', { class: 'block' }, 'holdfast up --shell browser')]),
     h('p', { class: 'muted' }, 'In a terminal, "holdfast approvals" lists what waits.'),
   )
 

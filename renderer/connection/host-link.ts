@@ -1,9 +1,11 @@
 import { createClient, type Client } from '../../shared/contract/client.ts'
 import { HoldfastError } from '../../shared/contract/errors.ts'
 import type { CommandName, CommandParams, CommandResult, EventData, EventName } from '../../shared/contract/protocol.ts'
+import { askForProof } from '../login/ask-for-proof.ts'
 import { frameSocketOfWeb } from './web-frame-socket.ts'
 
-export type LinkState = 'connecting' | 'live' | 'away' | 'logged-out'
+/** `stranger`: what answers at the page's address does not know its login, and is told nothing. */
+export type LinkState = 'connecting' | 'live' | 'away' | 'logged-out' | 'stranger'
 
 /** The contract over a connection that comes back by itself. */
 export interface HostLink {
@@ -20,9 +22,6 @@ const openSocket = (): Promise<WebSocket> =>
     socket.addEventListener('open', () => resolve(socket), { once: true })
     socket.addEventListener('error', () => reject(new Error('refused')), { once: true })
   })
-
-/** A refused connection looks like a missing host to a page; the page's own files tell the two apart. */
-const hostAnswers = (): Promise<boolean> => fetch('/', { cache: 'no-store' }).then(({ ok }) => ok, () => false)
 
 /**
  * Connects, and again whenever the connection is lost: at once when the machine wakes or the page is looked at, else
@@ -46,6 +45,8 @@ export const createHostLink = (
     clearTimeout(retry)
     retry = undefined
     try {
+      const known = await askForProof(token)
+      if (known !== 'host') return hooks.onState(known)
       const next = createClient(frameSocketOfWeb(await openSocket()), { token, client: 'dashboard' })
       await next.ready
       for (const listen of listeners) listen.on(next)
@@ -56,11 +57,7 @@ export const createHostLink = (
       hooks.onState('live')
       await next.closed
     } catch (error) {
-      const refused = error instanceof HoldfastError && error.code === 'unauthorised'
-      if (refused || (client === null && (await hostAnswers()))) {
-        hooks.onState('logged-out')
-        return
-      }
+      if (error instanceof HoldfastError && error.code === 'unauthorised') return hooks.onState('logged-out')
     }
     client = null
     hooks.onState('away')

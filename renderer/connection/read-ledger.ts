@@ -14,14 +14,3 @@ export const readAll = async (host: HostLink, filter: Pick<CommandParams<'ledger
   }
   return all
 }
-
-/** The newest entries, oldest first. */
-export const readNewest = async (host: HostLink, count: number): Promise<LedgerEntry[]> => {
-  let all: LedgerEntry[] = []
-  for (let before: number | null | undefined; before !== null && all.length < count; ) {
-    const { entries, next }: { entries: LedgerEntry[]; next: number | null } = await host.call('ledger/read', { last: Math.min(PAGE, count - all.length), ...(before === undefined ? {} : { before }) })
-    all = [...entries, ...all]
-    before = next
-  }
-  return all
-}

@@ -1,7 +1,8 @@
 import type { EventData } from '../../shared/contract/protocol.ts'
-import type { ApprovalId, SessionId } from '../../shared/contract/ids.ts'
+import type { ApprovalId, ProposalId, SessionId } from '../../shared/contract/ids.ts'
 import type { CommandResult } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
+import type { Proposal } from '../../shared/contract/schemas/proposal.ts'
 import type { Session } from '../../shared/contract/schemas/session.ts'
 import { createPacer } from './pacer.ts'
 import { createHostLink, type HostLink, type LinkState } from './host-link.ts'
@@ -16,6 +17,8 @@ export interface Snapshot {
   readonly sessions: readonly Session[]
   /** Those waiting, oldest first. */
   readonly approvals: readonly ApprovalRequest[]
+  /** Changes that wait for a person's word, oldest first, and those that no longer do since this page was opened. */
+  readonly proposals: readonly Proposal[]
   readonly alarms: readonly (EventData<'alarm/raised'> & { readonly at: number })[]
 }
 
@@ -31,8 +34,9 @@ const MAX_ALARMS = 50
 export const createStore = (token: string): Store => {
   const sessions = new Map<SessionId, Session>()
   const approvals = new Map<ApprovalId, ApprovalRequest>()
+  const proposals = new Map<ProposalId, Proposal>()
   const listeners = new Set<() => void>()
-  let current: Snapshot = { link: 'connecting', connection: 0, info: null, sessions: [], approvals: [], alarms: [] }
+  let current: Snapshot = { link: 'connecting', connection: 0, info: null, sessions: [], approvals: [], proposals: [], alarms: [] }
   let pending: Partial<Snapshot> = {}
   const changed = { sessions: false, approvals: false }
 
@@ -65,6 +69,11 @@ export const createStore = (token: string): Store => {
     update()
   }
 
+  const putProposal = (proposal: Proposal): void => {
+    proposals.set(proposal.id, proposal)
+    update({ proposals: [...proposals.values()] })
+  }
+
   const host = createHostLink(token, {
     onState: (link) => update({ link }),
     onConnected: async (client) => {
@@ -76,12 +85,16 @@ export const createStore = (token: string): Store => {
       const waiting = await client.call('approval/list', {})
       approvals.clear()
       for (const request of waiting.requests) putApproval(request)
+      const changes = await client.call('proposal/list', {})
+      proposals.clear()
+      for (const proposal of changes.proposals) putProposal(proposal)
       changed.approvals = changed.sessions = true
       update({ info, connection: (pending.connection ?? current.connection) + 1 })
     },
   })
   host.on('session/changed', putSession)
   host.on('approval/changed', putApproval)
+  host.on('proposal/changed', putProposal)
   host.on('alarm/raised', (alarm) => update({ alarms: [{ ...alarm, at: Date.now() }, ...(pending.alarms ?? current.alarms)].slice(0, MAX_ALARMS) }))
 
   return {

@@ -1,6 +1,6 @@
 import { useId, type ComponentProps, type ReactNode } from 'react'
 import type { Session } from '../../shared/contract/schemas/session.ts'
-import type { ActionClass } from '../../shared/contract/schemas/tool-call.ts'
+import type { ActionClass, PolicyEffect } from '../../shared/contract/schemas/tool-call.ts'
 import { formatDuration } from '../../shared/domain/format.ts'
 import { visibleText } from '../../shared/domain/visible-text.ts'
 import { useNow } from '../connection/hooks.ts'
@@ -36,6 +36,10 @@ export const StateBadge = ({ state }: { state: Session['state'] }) => (
 const CLASS_LOOK: Readonly<Record<ActionClass, string>> = { read: 'quiet', write: '', destructive: 'danger' }
 
 export const ClassBadge = ({ of }: { of: ActionClass }) => <span className={`badge ${CLASS_LOOK[of]}`}>{of}</span>
+
+const EFFECT_LOOK: Readonly<Record<PolicyEffect, string>> = { deny: 'danger', ask: 'accent', allow: 'quiet' }
+
+export const EffectBadge = ({ of }: { of: PolicyEffect }) => <span className={`badge ${EFFECT_LOOK[of]}`}>{of}</span>
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { launch, missingForBrowser, openDashboard, startBrowser, terminalText, type Dashboard } from '../support/browser.ts'
@@ -39,22 +38,6 @@ const answer = async (approvals: Page, shows: string, key: string): Promise<void
   await approvals.keyboard.press(key)
 }
 
-/** In the page alone: there are no frames, and a page of its own for the result costs a second each time. */
-const axeOn = (page: Page): AxeBuilder => new AxeBuilder({ page }).setLegacyMode(true)
-
-const violations = async (axe: AxeBuilder): Promise<unknown[]> => {
-  const found = await axe.analyze()
-  return found.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, failureSummary }) => `${html} ${failureSummary ?? ''}`) }))
-}
-
-/** Every rule in light; in dark the colours, which are all that differs. */
-const expectAccessible = async (page: Page): Promise<void> => {
-  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
-  expect(await violations(axeOn(page))).toEqual([])
-  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
-  expect(await violations(axeOn(page).withRules('color-contrast'))).toEqual([])
-}
-
 describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
   it('launches Claude Code, shows what it does live, answers for it, pauses, kills, reverts and undoes', async () => {
     world = await createScriptedWorld((project) => [
@@ -76,12 +59,12 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
     await timeline.getByRole('option').filter({ hasText: 'made.txt' }).filter({ hasText: 'done' }).waitFor()
     await timeline.getByRole('option').filter({ hasText: 'rm -rf build' }).filter({ hasText: 'waits for approval' }).waitFor()
     expect(readFileSync(join(here.project, 'made.txt'), 'utf8')).toBe('made\n')
-    await expect.poll(() => page.title()).toBe('(1) Sessions · Holdfast')
+    await expect.poll(() => page.title(), { timeout: 10_000 }).toBe('(1) Sessions · Holdfast')
 
     await answer(approvals, 'rm -rf build', 'd')
     await answer(approvals, 'rm -rf build/', 'a')
     await answer(approvals, 'rm -rf ./build', 'd')
-    await expect.poll(() => toolResults(here).length).toBe(5)
+    await expect.poll(() => toolResults(here).length, { timeout: 30_000 }).toBe(5)
     expect(toolResults(here)[2]).toContain('Denied by the user')
     expect(existsSync(join(here.project, 'build'))).toBe(false)
 
@@ -121,7 +104,7 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
     await launch(page, world)
     await expect.poll(() => terminalText(page), { timeout: 30_000 }).toContain('manual mode on')
     await page.reload()
-    await expect.poll(() => terminalText(page)).toContain('manual mode on')
+    await expect.poll(() => terminalText(page), { timeout: 30_000 }).toContain('manual mode on')
     await page.getByText('running', { exact: true }).first().waitFor()
   })
 
@@ -170,31 +153,5 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
     await page.getByRole('button', { name: 'Remove agent/from-page' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
     await page.getByText('agent/from-page is removed.').waitFor()
-  })
-
-  it('keeps nobody out: no axe violation on any page in light and dark', async () => {
-    world = await createScriptedWorld((project) => [use('Read', { file_path: join(project, 'README.md') }), bash('rm -rf build')])
-    dashboard = await openDashboard(browser, world)
-    const { page } = dashboard
-    await expectAccessible(page)
-    const approvals = await dashboard.openApprovals()
-    await expectAccessible(approvals)
-    await page.bringToFront()
-    await working(page, world)
-    await approvals.locator('.question').waitFor()
-    await expectAccessible(approvals)
-    await page.bringToFront()
-    for (const part of ['Terminal', 'Changes', 'Timeline']) {
-      await page.getByRole('link', { name: part }).click()
-      await page.waitForLoadState('networkidle')
-      await expectAccessible(page)
-    }
-    await page.getByRole('listbox', { name: 'Timeline' }).getByRole('option').first().click()
-    await expectAccessible(page)
-    for (const name of ['Sessions', 'Launch', 'Agents', 'Usage', 'Audit log', 'Servers', 'Secrets', 'Settings', 'Doctor']) {
-      await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name }).click()
-      await page.getByRole('heading', { level: 1 }).waitFor()
-      await expectAccessible(page)
-    }
   })
 })

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -67,7 +68,13 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
     await timeline.getByRole('option').filter({ hasText: FILE }).click()
     expect(await page.getByLabel('The chosen entry').innerText()).toContain(MARKUP)
     await page.getByRole('link', { name: 'Changes' }).click()
-    await page.getByRole('cell', { name: FILE, exact: true }).waitFor()
+    await page.getByRole('button', { name: FILE, exact: true }).click()
+    await page.getByRole('region', { name: FILE }).getByText(MARKUP).waitFor()
+    const held = { tool: MARKUP, hash: 'a'.repeat(64), reasons: [MARKUP], before: MARKUP, after: JSON.stringify({ description: MARKUP }), heldAt: 0 }
+    const servers = { key: { key: 'key', name: MARKUP.slice(0, 64), launch: MARKUP, pinnedAt: 0, tools: {}, held: { [MARKUP]: held } } }
+    writeFileSync(join(world.holdfastHome, 'data', 'tool-pins.json'), JSON.stringify({ version: 1, servers, packages: {} }))
+    await page.getByRole('link', { name: 'Servers' }).click()
+    await page.getByRole('region', { name: 'The stopped tool' }).getByText(MARKUP).first().waitFor()
     await page.getByRole('link', { name: 'Audit log' }).click()
     await page.getByRole('listbox', { name: 'Audit log' }).getByRole('option').filter({ hasText: 'pwned' }).last().click()
     for (const one of [page, approvals]) expect(await one.locator('img, svg[onload], a[href^="javascript:"]').count()).toBe(0)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { PROTOCOL_VERSION as PAGE_PROTOCOL } from '../../renderer/approval/protocol-version.ts'
 import { DEAF_MS, EMPTY_QUEUE, mayAnswer, withAll, withChange, withShown } from '../../renderer/approval/queue.ts'
 import { splitCommand } from '../../renderer/features/launch/split-command.ts'
-import { byMinute, tally } from '../../renderer/features/usage/series.ts'
+import { createTally } from '../../renderer/features/usage/series.ts'
 import { PROTOCOL_VERSION } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { LedgerEntry, LedgerKind } from '../../shared/contract/schemas/ledger.ts'
@@ -10,8 +10,9 @@ import type { LedgerEntry, LedgerKind } from '../../shared/contract/schemas/ledg
 const MINUTE = 60_000
 const tokens = { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 }
 
+let sequence = 0
 const entry = (at: number, kind: LedgerKind, body: Record<string, unknown> = {}): LedgerEntry => ({
-  sequence: 1,
+  sequence: (sequence += 1),
   at,
   kind,
   sessionId: 'ses_bcdfghjkmnpq' as LedgerEntry['sessionId'],
@@ -27,6 +28,7 @@ describe('what the usage page adds up', () => {
   const entries = [
     entry(0, 'session/started', { agent: 'tester' }),
     entry(1, 'tool-call/intent', { decision: { classification: { class: 'write' } } }),
+    entry(1, 'tool-call/outcome', { redacted: 3 }),
     entry(2, 'tool-call/decision', {}),
     entry(3, 'approval/requested'),
     entry(4, 'approval/decided', { state: 'approved' }),
@@ -36,33 +38,45 @@ describe('what the usage page adds up', () => {
     entry(8, 'model-request/outcome', { httpStatus: 500 }),
   ]
 
+  const tallied = (list: readonly LedgerEntry[]) => {
+    const tally = createTally(MINUTE)
+    for (const one of list) tally.add(one)
+    return tally
+  }
+
   it('is every answer once, with an unknown price counted as unknown', () => {
-    expect(tally(entries)).toMatchObject({ costMicroUsd: 70, unpriced: 1, requests: 2, calls: { read: 0, write: 1, destructive: 0 }, denied: 1, asked: 1, approved: 1 })
-    expect(tally(entries).tokens).toEqual({ input: 2, output: 4, cacheRead: 6, cacheWrite5m: 8, cacheWrite1h: 10 })
-    expect([...tally(entries).byModel]).toEqual([
-      ['a', { requests: 1, tokens: 15, costMicroUsd: 70, unpriced: 0 }],
-      ['b', { requests: 1, tokens: 15, costMicroUsd: 0, unpriced: 1 }],
+    const tally = tallied(entries)
+    for (const one of entries) tally.add(one)
+    const { sum } = tally
+    expect(sum).toMatchObject({ costMicroUsd: 70, unpriced: 1, requests: 2, calls: { read: 0, write: 1, destructive: 0 }, denied: 1, asked: 1, approved: 1, redacted: 3 })
+    expect(sum.tokens).toEqual({ input: 2, output: 4, cacheRead: 6, cacheWrite5m: 8, cacheWrite1h: 10 })
+    const part = { requests: 1, tokens: 15, subscription: false }
+    expect([...sum.byModel]).toEqual([
+      ['a', { ...part, costMicroUsd: 70, unpriced: 0 }],
+      ['b', { ...part, costMicroUsd: 0, unpriced: 1 }],
     ])
-    expect(tally(entries).byAgent.get('tester')?.requests).toBe(2)
+    expect([sum.byAgent.get('tester')?.requests, sum.bySession.get('ses_bcdfghjkmnpq')?.requests, [...sum.byDay.values()][0]?.requests]).toEqual([2, 2, 2])
+  })
+
+  it('says of a session on a subscription that its cost is none', () => {
+    const { sum } = tallied([entry(0, 'model-request/intent', { agent: 'tester', billing: 'subscription' }), entry(1, 'model-request/outcome', { model: 'a', tokens, costMicroUsd: 70 })])
+    expect([sum.subscription, sum.byAgent.get('tester')?.subscription]).toEqual([true, true])
   })
 
   it('has a gap where no host ran, and a zero where one ran and nothing happened', () => {
-    const { minutes } = byMinute(
-      [
-        entry(0, 'host/started'),
-        entry(2 * MINUTE, 'tool-call/intent', { decision: { classification: { class: 'read' } } }),
-        entry(2 * MINUTE + 1, 'host/stopped'),
-        entry(4 * MINUTE, 'host/started'),
-        entry(4 * MINUTE, 'model-request/outcome', { tokens, costMicroUsd: 9 }),
-      ],
-      5 * MINUTE,
-    )
-    expect(minutes.map((minute) => minute && [minute.read, minute.requests, minute.costMicroUsd])).toEqual([[0, 0, 0], [0, 0, 0], [1, 0, 0], null, [0, 1, 9], [0, 0, 9]])
+    const { stretches } = tallied([
+      entry(0, 'host/started'),
+      entry(2 * MINUTE, 'tool-call/intent', { decision: { classification: { class: 'read' } } }),
+      entry(2 * MINUTE + 1, 'host/stopped'),
+      entry(4 * MINUTE, 'host/started'),
+      entry(4 * MINUTE, 'model-request/outcome', { tokens, costMicroUsd: 9 }),
+    ]).series(5 * MINUTE)
+    expect(stretches.map((one) => one && [one.read, one.requests, one.costMicroUsd])).toEqual([[0, 0, 0], [0, 0, 0], [1, 0, 0], null, [0, 1, 9], [0, 0, 9]])
   })
 
   it('is nothing at all for an empty log', () => {
-    expect(tally([])).toMatchObject({ since: null, costMicroUsd: 0, requests: 0 })
-    expect(byMinute([], 0).minutes).toEqual([null])
+    expect(tallied([]).sum).toMatchObject({ since: null, costMicroUsd: 0, requests: 0 })
+    expect(tallied([]).series(0).stretches).toEqual([null])
   })
 })
 

@@ -61,6 +61,20 @@ describe('a session’s timeline', () => {
     expect(timeline.rows).toMatchObject([{ kind: 'model', state: 'answered', what: 'claude-x: 1,010 tokens in, 5 out', aside: 'price unknown' }])
   })
 
+  it('tells what the model said before a call, and which files and refs changed after it', () => {
+    const timeline = createTimeline()
+    timeline.add(entry(1, 'tool-call/proposed', { tool: 'Write', words: { text: 'I write\nit.', thinking: '' } }))
+    timeline.add(entry(2, 'tool-call/proposed', { tool: 'Write', words: null }))
+    timeline.add(entry(3, 'file/changed', { counts: { added: 1, modified: 1, deleted: 0, linesAdded: 7, linesRemoved: 2 }, files: [{ path: 'a' }, { path: 'b\u202e' }] }))
+    timeline.add(entry(4, 'git/moved', { refs: [{ ref: 'refs/heads/main', pushed: true }] }))
+    expect(timeline.rows.map(({ kind, what, aside }) => [kind, what, aside])).toEqual([
+      ['said', 'I write it.', 'then asked for Write'],
+      ['change', 'a, b\\u{202e}', '+7 −2 lines'],
+      ['change', 'refs/heads/main (pushed)', ''],
+    ])
+    expect(filterRows(timeline.rows, '', 'change')).toHaveLength(2)
+  })
+
   it('takes an entry in once, however often it comes', () => {
     const timeline = createTimeline()
     timeline.add(entry(5, 'session/started', { command: ['claude'] }))

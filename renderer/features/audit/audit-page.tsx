@@ -1,48 +1,75 @@
-import { useMemo, useState } from 'react'
-import type { LedgerEntry } from '../../../shared/contract/schemas/ledger.ts'
+import { useState } from 'react'
+import { SessionId } from '../../../shared/contract/ids.ts'
+import { LedgerKind, type LedgerEntry, type LedgerVerification } from '../../../shared/contract/schemas/ledger.ts'
+import { formatCount } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost } from '../../connection/hooks.ts'
-import { useLedger } from '../../connection/use-ledger.ts'
 import { Button, ClockTime, Empty, Facts, Fault, Note, Page } from '../../ui/basics.tsx'
 import { VirtualList } from '../../ui/virtual-list.tsx'
+import { entryText } from '../sessions/timeline.ts'
+import { exportLog, type ExportFormat } from './export-log.ts'
+import { useSearch, type Filter } from './use-search.ts'
 
-const textOf = (entry: LedgerEntry): string => visibleText(JSON.stringify(entry.body))
+const textOf = (entry: LedgerEntry): string => (entry.pruned ? 'its content was pruned' : entryText(entry) || visibleText(JSON.stringify(entry.body)))
 
-const exportLines = (entries: readonly LedgerEntry[]): void => {
-  const url = URL.createObjectURL(new Blob(entries.map((entry) => `${JSON.stringify(entry)}\n`), { type: 'application/x-ndjson' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = 'holdfast-audit-log.jsonl'
-  link.click()
-  URL.revokeObjectURL(url)
-}
+const DAY_MS = 24 * 3_600_000
+const SPANS: Readonly<Record<string, number>> = { 'the last hour': 3_600_000, 'the last day': DAY_MS, 'the last 7 days': 7 * DAY_MS, 'the last 30 days': 30 * DAY_MS }
 
+const Proof = ({ proof: { ok, entries, headHash, faults, signed } }: { proof: LedgerVerification }) => (
+  <Note fault={!ok}>
+    <p>
+      <strong>{ok ? `Verified: all ${formatCount(entries)} entries are as they were written.` : `Not as it was written: ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}.`}</strong>
+    </p>
+    {faults.slice(0, 20).map(({ sequence, message }) => (
+      <p key={`${sequence} ${message}`}>{visibleText(message)}</p>
+    ))}
+    <p className="muted">
+      {signed.problem === null ? `Signed up to entry ${formatCount(signed.through)}, by ${signed.seals === 1 ? 'one seal' : `${formatCount(signed.seals)} seals`}.` : `Not signed: ${visibleText(signed.problem)}`} Newest hash <code>{headHash.slice(0, 16)}…</code>
+    </p>
+  </Note>
+)
+
+const Entry = ({ entry }: { entry: LedgerEntry }) => (
+  <div className="detail" role="region" aria-label="The chosen entry" tabIndex={0}>
+    <h2>
+      #{entry.sequence} {entry.kind}
+    </h2>
+    <Facts
+      of={[
+        ['at', new Date(entry.at).toLocaleString()],
+        ['session', entry.sessionId === null ? 'none' : <a key="session" href={`#/sessions/${entry.sessionId}`}>{entry.sessionId}</a>],
+        ['hash', <code key="hash">{entry.hash}</code>],
+        ['before it', <code key="before">{entry.previousHash}</code>],
+      ]}
+    />
+    <pre className="block">{entry.pruned ? 'Its content was pruned; its hash still proves what it was.' : visibleText(JSON.stringify(entry.body, null, 2))}</pre>
+  </div>
+)
+
+/** The audit log: searched by the host as a whole, followed live, exported and verified. */
 export const AuditPage = () => {
   const host = useHost()
-  const { entries, fault } = useLedger(100)
-  const [words, setWords] = useState('')
-  const [kind, setKind] = useState('all')
-  const [chosen, setChosen] = useState<number | null>(null)
-  const [proof, setProof] = useState<{ ok: boolean; text: string } | null>(null)
   const action = useAction()
-  const kinds = useMemo(() => [...new Set(entries.map((entry) => entry.kind))].toSorted(), [entries])
-  const shown = useMemo(() => {
-    const wanted = words.toLowerCase()
-    if (wanted === '' && kind === 'all') return entries
-    return entries.filter((entry) => (kind === 'all' || entry.kind === kind) && (wanted === '' || `${entry.kind} ${entry.sessionId ?? ''} ${textOf(entry)}`.toLowerCase().includes(wanted)))
-  }, [entries, words, kind])
-  const place = chosen === null ? -1 : shown.findIndex(({ sequence }) => sequence === chosen)
-  const entry = shown[place]
+  const [words, setWords] = useState('')
+  const [kind, setKind] = useState<LedgerKind | ''>('')
+  const [session, setSession] = useState('')
+  const [span, setSpan] = useState('')
+  const [since, setSince] = useState<number | null>(null)
+  const [format, setFormat] = useState<ExportFormat>('jsonl')
+  const [chosen, setChosen] = useState<number | null>(null)
+  const [proof, setProof] = useState<LedgerVerification | null>(null)
+  const [read, setRead] = useState<number | null>(null)
 
-  const verify = (): void =>
-    action.run('Verifying…', async () => {
-      setProof(null)
-      const { ok, entries: count, headHash, faults } = await host.call('ledger/verify', {})
-      setProof({
-        ok,
-        text: ok ? `Verified: all ${count.toLocaleString('en')} entries are as they were written. Newest hash ${headHash.slice(0, 16)}…` : `Not as it was written: ${faults.map(({ message }) => message).join(' ')}`,
-      })
-    })
+  const sessionId = SessionId.safeParse(session.trim()).data
+  const filter: Filter = {
+    ...(words.trim() === '' ? {} : { text: words.trim() }),
+    ...(kind === '' ? {} : { kinds: [kind] }),
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(since === null ? {} : { since }),
+  }
+  const { entries, loading, fault, older } = useSearch(filter)
+  const place = chosen === null ? -1 : entries.findIndex(({ sequence }) => sequence === chosen)
+  const entry = entries[place]
 
   return (
     <Page
@@ -50,70 +77,78 @@ export const AuditPage = () => {
       title="Audit log"
       actions={
         <>
-          <Button disabled={shown.length === 0} onClick={() => exportLines(shown)}>
-            Export what is shown
+          <select className="input" aria-label="Export as" value={format} onChange={(event) => setFormat(event.target.value as ExportFormat)}>
+            <option value="jsonl">JSON lines</option>
+            <option value="csv">CSV</option>
+          </select>
+          <Button disabled={action.busy !== null} onClick={() => action.run('Exporting…', () => exportLog(host, filter, format, setRead).finally(() => setRead(null)))}>
+            {action.busy === 'Exporting…' ? `Exporting… ${formatCount(read ?? 0)}` : 'Export what fits'}
           </Button>
-          <Button kind="primary" disabled={action.busy !== null} onClick={verify}>
-            {action.busy ?? 'Verify'}
+          <Button kind="primary" disabled={action.busy !== null} onClick={() => action.run('Verifying…', async () => setProof(await host.call('ledger/verify', {})))}>
+            {action.busy === 'Verifying…' ? 'Verifying…' : 'Verify'}
           </Button>
         </>
       }
     >
       <Fault text={fault ?? action.fault} />
-      {proof !== null && <Note fault={!proof.ok}>{visibleText(proof.text)}</Note>}
-      <div className="bar">
-        <input className="input" style={{ maxWidth: 280 }} type="search" placeholder="Search" aria-label="Search the audit log" value={words} onChange={(event) => setWords(event.target.value)} />
-        <select className="input" aria-label="Which kind" value={kind} onChange={(event) => setKind(event.target.value)}>
-          <option value="all">every kind</option>
-          {kinds.map((one) => (
+      {proof !== null && <Proof proof={proof} />}
+      <div className="bar" role="search">
+        <input className="input" style={{ flex: '1 1 180px', maxWidth: 280 }} type="search" placeholder="Search words" aria-label="Search the audit log" value={words} onChange={(event) => setWords(event.target.value)} />
+        <select className="input" aria-label="Which kind" value={kind} onChange={(event) => setKind(event.target.value as LedgerKind | '')}>
+          <option value="">every kind</option>
+          {LedgerKind.options.map((one) => (
             <option key={one}>{one}</option>
           ))}
         </select>
+        <select
+          className="input"
+          aria-label="How far back"
+          value={span}
+          onChange={(event) => {
+            setSpan(event.target.value)
+            const back = SPANS[event.target.value]
+            setSince(back === undefined ? null : Date.now() - back)
+          }}
+        >
+          <option value="">from the beginning</option>
+          {Object.keys(SPANS).map((one) => (
+            <option key={one}>{one}</option>
+          ))}
+        </select>
+        <input className="input mono" style={{ width: 160 }} aria-label="Of which session" placeholder="ses_…" spellCheck={false} value={session} aria-invalid={session.trim() !== '' && sessionId === undefined} onChange={(event) => setSession(event.target.value)} />
         <span className="muted number" role="status">
-          {shown.length.toLocaleString('en')} of the newest {entries.length.toLocaleString('en')}
+          {loading ? 'looking…' : `${formatCount(entries.length)}${older === null ? '' : ' newest'}`}
         </span>
+        {older !== null && <Button onClick={older}>Further back</Button>}
       </div>
       <div className={`panel${entry === undefined ? '' : ' split'}`} style={{ display: entry === undefined ? 'flex' : undefined, flex: 1, minHeight: 0, overflow: 'hidden' }}>
         <div className="list-side" style={{ display: 'flex', flex: 1, minWidth: 0 }}>
-          {shown.length === 0 ? (
-            <Empty title="Nothing fits" />
+          {entries.length === 0 && !loading ? (
+            <Empty title="Nothing fits">
+              <p>Take a word out, or look further back.</p>
+            </Empty>
           ) : (
             <VirtualList
               label="Audit log"
-              count={shown.length}
+              count={entries.length}
               selected={place === -1 ? null : place}
-              onSelect={(index) => setChosen(shown[index]?.sequence ?? null)}
+              onSelect={(index) => setChosen(entries[index]?.sequence ?? null)}
               row={(index) => {
-                const one = shown[index]
+                const one = entries[index]
                 if (one === undefined) return null
                 return (
                   <>
                     <ClockTime at={one.at} />
                     <span className="aside number">#{one.sequence}</span>
-                    <strong style={{ flex: 'none' }}>{one.kind}</strong>
-                    <span className="what clip mono muted">{textOf(one).slice(0, 400)}</span>
+                    <strong style={{ flex: 'none', width: 170 }}>{one.kind}</strong>
+                    <span className="what clip muted">{textOf(one).slice(0, 400)}</span>
                   </>
                 )
               }}
             />
           )}
         </div>
-        {entry !== undefined && (
-          <div className="detail" role="region" aria-label="The chosen entry" tabIndex={0}>
-            <h2>
-              #{entry.sequence} {entry.kind}
-            </h2>
-            <Facts
-              of={[
-                ['at', new Date(entry.at).toLocaleString()],
-                ['session', entry.sessionId === null ? 'none' : <a key="session" href={`#/sessions/${entry.sessionId}`}>{entry.sessionId}</a>],
-                ['hash', <code key="hash">{entry.hash}</code>],
-                ['before it', <code key="before">{entry.previousHash}</code>],
-              ]}
-            />
-            <pre className="block">{visibleText(JSON.stringify(entry.body, null, 2))}</pre>
-          </div>
-        )}
+        {entry !== undefined && <Entry entry={entry} />}
       </div>
     </Page>
   )

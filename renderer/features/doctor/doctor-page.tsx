@@ -1,7 +1,8 @@
+import { useState } from 'react'
+import type { AuditedFinding, AuditedReach, Finding } from '../../../shared/contract/schemas/finding.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import type { Finding } from '../../../shared/contract/schemas/finding.ts'
-import { useQuery } from '../../connection/hooks.ts'
-import { Button, Fault, Page } from '../../ui/basics.tsx'
+import { useLive, useQuery } from '../../connection/hooks.ts'
+import { Button, Empty, Fault, Field, Page, Tabs } from '../../ui/basics.tsx'
 
 const LOOKS: Readonly<Record<Finding['state'], { look: string; name: string }>> = {
   ok: { look: 'quiet', name: 'holds' },
@@ -9,12 +10,14 @@ const LOOKS: Readonly<Record<Finding['state'], { look: string; name: string }>> 
   fail: { look: 'danger', name: 'fails' },
 }
 
-/** What holds an agent on this machine, tried just now. */
-export const DoctorPage = () => {
+const Machine = () => {
   const { data, fault, reload } = useQuery('host/examine', {})
   return (
-    <Page title="Doctor" actions={<Button onClick={reload}>Look again</Button>}>
-      <p className="muted">What holds an agent on this machine, each thing tried just now.</p>
+    <>
+      <div className="bar">
+        <p className="muted" style={{ flex: 1 }}>What holds an agent on this machine, each thing tried just now.</p>
+        <Button onClick={reload}>Look again</Button>
+      </div>
       <Fault text={fault} />
       {data === null && fault === null && <p className="muted">Looking…</p>}
       {data !== null && (
@@ -46,6 +49,135 @@ export const DoctorPage = () => {
           </table>
         </div>
       )}
-    </Page>
+    </>
   )
 }
+
+const SEVERITY_LOOK: Readonly<Record<AuditedFinding['severity'], string>> = { high: 'danger', medium: 'accent', low: 'quiet' }
+
+const FindingItem = ({ finding: { severity, threat, what, why, fix, file, line } }: { finding: AuditedFinding }) => (
+  <li className="panel card" style={{ gap: 4 }}>
+    <p className="bar">
+      <span className={`badge ${SEVERITY_LOOK[severity]}`}>{severity}</span> <strong style={{ flex: 1, minWidth: 200, overflowWrap: 'anywhere' }}>{visibleText(what)}</strong> <span className="muted">{threat}</span>
+    </p>
+    <p>{visibleText(why)}</p>
+    <p>
+      <span className="muted">Do:</span> {visibleText(fix)}
+    </p>
+    {file !== null && (
+      <p className="muted mono" style={{ overflowWrap: 'anywhere' }}>
+        {visibleText(file)}
+        {line === null ? '' : `:${line}`}
+      </p>
+    )}
+  </li>
+)
+
+const ReachTable = ({ reach }: { reach: readonly AuditedReach[] }) => (
+  <section className="stack tight">
+    <h2>Within reach of agents that run as you, outside Holdfast</h2>
+    <div className="panel table-wrap" role="region" aria-label="Within reach of agents" tabIndex={0}>
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">What</th>
+            <th scope="col">How far</th>
+            <th scope="col">Whose</th>
+            <th scope="col" className="wide-only">Stands in</th>
+          </tr>
+        </thead>
+        <tbody>
+          {reach.map(({ kind, agent, name, detail, file, line }, index) => (
+            <tr key={index}>
+              <td>
+                <strong>{visibleText(name)}</strong> <span className="badge quiet">{kind}</span>
+              </td>
+              <td style={{ overflowWrap: 'anywhere' }}>{visibleText(detail)}</td>
+              <td>{agent === null ? 'every agent' : visibleText(agent)}</td>
+              <td className="muted mono wide-only" style={{ overflowWrap: 'anywhere' }}>
+                {visibleText(file)}
+                {line === null ? '' : `:${line}`}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  </section>
+)
+
+/** What could go wrong with the agents as they are set up, on the machine and in one project. */
+const Setup = () => {
+  const sessions = useLive((snapshot) => snapshot.sessions)
+  const [project, setProject] = useState('')
+  const { data, fault, reload } = useQuery('host/audit', { project: project === '' ? null : project })
+  return (
+    <>
+      <div className="bar" style={{ alignItems: 'end' }}>
+        <Field label="With the project">
+          {(id) => (
+            <select id={id} className="input" style={{ maxWidth: '100%' }} value={project} onChange={(event) => setProject(event.target.value)}>
+              <option value="">none: your own settings alone</option>
+              {[...new Set(sessions.map(({ cwd }) => cwd))].map((cwd) => (
+                <option key={cwd} value={cwd}>
+                  {visibleText(cwd)}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <Button onClick={reload}>Look again</Button>
+      </div>
+      <Fault text={fault} />
+      {data === null && fault === null && <p className="muted">Reading the settings of every agent…</p>}
+      {data?.findings.length === 0 && (
+        <div className="panel">
+          <Empty title="Nothing found">
+            <p>{data.read} files were read, and nothing in them is known to go wrong.</p>
+          </Empty>
+        </div>
+      )}
+      {data !== null && data.findings.length > 0 && (
+        <>
+          <ul className="stack" style={{ gap: 8 }} aria-label="Findings, the worst first">
+            {data.findings.map((finding, index) => (
+              <FindingItem key={index} finding={finding} />
+            ))}
+          </ul>
+          <p className="muted">
+            {data.read} files were read; nothing was changed. What can be mended by itself: <code>holdfast audit --fix</code>
+          </p>
+        </>
+      )}
+      {data !== null && data.reach.length > 0 && <ReachTable reach={data.reach} />}
+      {data !== null && data.skipped.length > 0 && (
+        <details>
+          <summary>{data.skipped.length} files could not be read</summary>
+          <ul className="dots">
+            {data.skipped.map(({ file, why }) => (
+              <li key={file}>
+                <code>{visibleText(file)}</code> {visibleText(why)}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  )
+}
+
+/** What holds an agent here, and what could go wrong with how agents are set up. */
+export const DoctorPage = ({ tab }: { tab: string }) => (
+  <Page title="Doctor">
+    <Tabs
+      label="Parts of the examination"
+      current={tab}
+      of={[
+        { id: 'machine', name: 'This machine', href: '#/doctor' },
+        { id: 'setup', name: 'How agents are set up', href: '#/doctor/setup' },
+      ]}
+    />
+    {tab === 'machine' && <Machine />}
+    {tab === 'setup' && <Setup />}
+  </Page>
+)

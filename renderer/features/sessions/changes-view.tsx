@@ -1,13 +1,14 @@
 import { useState } from 'react'
-import type { CheckpointId } from '../../../shared/contract/ids.ts'
+import type { CheckpointId, SessionId } from '../../../shared/contract/ids.ts'
 import type { CommandResult } from '../../../shared/contract/protocol.ts'
-import type { Checkpoint, FileChange, RestoreReport } from '../../../shared/contract/schemas/checkpoint.ts'
+import type { Checkpoint, FileChange, FileSide, RestoreReport } from '../../../shared/contract/schemas/checkpoint.ts'
 import type { Session } from '../../../shared/contract/schemas/session.ts'
 import { isOver } from '../../../shared/domain/session-state.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useQuery } from '../../connection/hooks.ts'
-import { Button, ClockTime, Empty, Fault, Note } from '../../ui/basics.tsx'
-import { Dialog } from '../../ui/dialog.tsx'
+import { Button, Empty, Fault, Note } from '../../ui/basics.tsx'
+import { DiffView } from '../../ui/diff-view.tsx'
+import { RestorePreview } from './restore-preview.tsx'
 import { RestoreResult } from './session-actions.tsx'
 
 const NAMES: Readonly<Record<Checkpoint['reason'], string>> = {
@@ -21,49 +22,62 @@ const NAMES: Readonly<Record<Checkpoint['reason'], string>> = {
 }
 
 const BY: Readonly<Record<NonNullable<FileChange['by']>, string>> = { session: '', other: 'by someone else', both: 'by several' }
+const LOOK: Readonly<Record<FileChange['change'], { sign: string; look: string }>> = {
+  added: { sign: 'A', look: 'accent' },
+  modified: { sign: 'M', look: '' },
+  deleted: { sign: 'D', look: 'danger' },
+  permissions: { sign: 'P', look: 'quiet' },
+}
+
+/** Files drawn at once; the rest is counted. */
+const MAX_FILES = 500
+
+const hiddenText = (side: FileSide): string | null => (side !== null && 'hidden' in side ? side.hidden : null)
+const textOf = (side: FileSide): string => (side !== null && 'text' in side ? side.text : '')
+
+/** One changed file, line by line. */
+const FileDiff = ({ sessionId, from, path, change }: { sessionId: SessionId; from: CheckpointId; path: string; change: FileChange['change'] }) => {
+  const { data, fault } = useQuery('checkpoint/file', { sessionId, from, to: null, path })
+  const hidden = data === null ? null : (hiddenText(data.before) ?? hiddenText(data.after))
+  return (
+    <section className="stack tight" aria-label={`Changes in ${visibleText(path)}`}>
+      <h2 className="mono" style={{ overflowWrap: 'anywhere', fontSize: 12 }}>{visibleText(path)}</h2>
+      {change === 'permissions' && <p className="muted">Only its permissions changed.</p>}
+      {change !== 'permissions' && <Fault text={fault} />}
+      {hidden !== null && <p className="muted">Not shown: {hidden === 'binary' ? 'it is no text' : hidden === 'a link' ? 'it is a link' : hidden}.</p>}
+      {data !== null && hidden === null && <DiffView label={visibleText(path)} before={textOf(data.before)} after={textOf(data.after)} />}
+    </section>
+  )
+}
+
+const Files = ({ changes, shown, chosen, onShow, onChoose }: { changes: readonly FileChange[]; shown: string | null; chosen: ReadonlySet<string>; onShow(path: string): void; onChoose(path: string): void }) => (
+  <ul className="panel" aria-label="Changed files">
+    {changes.slice(0, MAX_FILES).map(({ path, change, by }) => (
+      <li key={path} className={`file-row${path === shown ? ' chosen' : ''}`}>
+        <input type="checkbox" aria-label={`Choose ${visibleText(path)}`} checked={chosen.has(path)} onChange={() => onChoose(path)} />
+        <span className={`badge ${LOOK[change].look}`} title={change}>
+          {LOOK[change].sign}
+          <span className="hidden-text">{change}</span>
+        </span>
+        <button type="button" className="file" aria-pressed={path === shown} title={visibleText(path)} onClick={() => onShow(path)}>
+          <bdi>{visibleText(path)}</bdi>
+        </button>
+        {by !== null && by !== 'session' && <span className="badge quiet">{BY[by]}</span>}
+      </li>
+    ))}
+    {changes.length > MAX_FILES && <li className="file-row muted">{changes.length - MAX_FILES} more are not drawn.</li>}
+  </ul>
+)
 
 type Diff = CommandResult<'checkpoint/diff'>
 
-/** What a restore would do, said before it is done. */
-const Preview = ({ diff, paths, onClose, onYes }: { diff: Diff; paths: readonly string[] | null; onClose(): void; onYes(): void }) => {
-  const { counts } = diff.diff
+const Counts = ({ diff }: { diff: Diff['diff'] }) => {
+  const { added, modified, deleted, leftAlone, conflicts } = diff.counts
   return (
-    <Dialog title={paths === null ? 'Put the whole folder back?' : `Put back ${paths.length === 1 ? 'one path' : `${paths.length} paths`}?`} onClose={onClose}>
-      {paths === null ? (
-        <>
-          <p>
-            {counts.deleted + counts.modified} files return to how they were, {counts.added} that were added are removed. What others changed stays as it is ({counts.leftAlone}), and of what both changed the other version is
-            laid beside it ({counts.conflicts}).
-          </p>
-          {diff.diff.refsMoved.length > 0 && <p>Moved back as well: {diff.diff.refsMoved.map(visibleText).join(', ')}</p>}
-        </>
-      ) : (
-        <ul className="block mono">
-          {paths.map((path) => (
-            <li key={path}>{visibleText(path)}</li>
-          ))}
-        </ul>
-      )}
-      <p className="muted">The present state is kept first, so that this can be undone.</p>
-      {paths === null && diff.irreversible.length > 0 && (
-        <div className="note fault">
-          <p>Not taken back, since it reached beyond the folder:</p>
-          <ul>
-            {diff.irreversible.map(({ at, tool, what }) => (
-              <li key={`${at} ${what}`}>
-                <ClockTime at={at} /> {visibleText(tool)} <code>{visibleText(what)}</code>
-              </li>
-            ))}
-          </ul>
-        </div>
-      )}
-      <div className="bar">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button kind="stop" onClick={onYes}>
-          Put back
-        </Button>
-      </div>
-    </Dialog>
+    <span className="muted number" role="status">
+      {added} added, {modified} modified, {deleted} deleted{leftAlone > 0 ? `, ${leftAlone} by someone else` : ''}
+      {conflicts > 0 ? `, ${conflicts} by several` : ''}
+    </span>
   )
 }
 
@@ -72,10 +86,16 @@ const Changes = ({ session, from }: { session: Session; from: CheckpointId }) =>
   const action = useAction()
   const { id: sessionId } = session
   const { data, fault, reload } = useQuery('checkpoint/diff', { sessionId, from, to: null })
+  const [round, setRound] = useState(0)
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const [wanted, setWanted] = useState<string | null>(null)
   const [asking, setAsking] = useState<readonly string[] | 'all' | null>(null)
   const [report, setReport] = useState<{ said: string; of: RestoreReport } | null>(null)
 
+  const again = (): void => {
+    setRound((count) => count + 1)
+    reload()
+  }
   const toggle = (path: string): void => {
     const next = new Set(chosen)
     if (!next.delete(path)) next.add(path)
@@ -86,16 +106,17 @@ const Changes = ({ session, from }: { session: Session; from: CheckpointId }) =>
     action.run('Putting back…', async () => {
       setReport({ said: 'Put back:', of: await host.call('checkpoint/restore', { sessionId, target: from, ...(paths === null ? {} : { paths: [...paths] }) }) })
       setChosen(new Set())
-      reload()
+      again()
     })
   }
   const undo = (): void =>
     action.run('Undoing…', async () => {
       setReport({ said: 'Undone:', of: await host.call('session/undo', { sessionId }) })
-      reload()
+      again()
     })
 
   const changes = data?.diff.changes ?? []
+  const shown = changes.find(({ path }) => path === wanted) ?? changes[0]
   return (
     <>
       <div className="bar">
@@ -105,17 +126,16 @@ const Changes = ({ session, from }: { session: Session; from: CheckpointId }) =>
         <Button kind="danger" disabled={changes.length === 0 || action.busy !== null} onClick={() => setAsking('all')}>
           Put everything back
         </Button>
-        {isOver(session.state) && (
+        {(report !== null || isOver(session.state)) && (
           <Button disabled={action.busy !== null} onClick={undo}>
             Undo the last
           </Button>
         )}
-        <Button disabled={action.busy !== null} onClick={reload}>
+        <Button disabled={action.busy !== null} onClick={again}>
           Look again
         </Button>
-        <span className="muted" role="status">
-          {action.busy ?? ''}
-        </span>
+        {data !== null && action.busy === null && <Counts diff={data.diff} />}
+        {action.busy !== null && <span role="status">{action.busy}</span>}
       </div>
       <Fault text={fault ?? action.fault} />
       {report !== null && (
@@ -125,43 +145,19 @@ const Changes = ({ session, from }: { session: Session; from: CheckpointId }) =>
       )}
       {data !== null && changes.length === 0 && (
         <div className="panel">
-          <Empty title="Nothing has changed since then" />
+          <Empty title="Nothing has changed since then">
+            <p>What the agent writes appears here when you look again.</p>
+          </Empty>
         </div>
       )}
-      {changes.length > 0 && (
-        <div className="panel table-wrap" role="region" aria-label="Changed files" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">
-                  <span className="hidden-text">Chosen</span>
-                </th>
-                <th scope="col">File</th>
-                <th scope="col">Change</th>
-                <th scope="col" />
-              </tr>
-            </thead>
-            <tbody>
-              {changes.map(({ path, change, by }) => (
-                <tr key={path}>
-                  <td style={{ width: 1 }}>
-                    <input type="checkbox" aria-label={`Choose ${visibleText(path)}`} checked={chosen.has(path)} onChange={() => toggle(path)} />
-                  </td>
-                  <td className="mono" style={{ overflowWrap: 'anywhere' }}>
-                    {visibleText(path)}
-                  </td>
-                  <td>
-                    <span className={`badge ${change === 'deleted' ? 'danger' : change === 'added' ? 'accent' : ''}`}>{change}</span>
-                  </td>
-                  <td className="muted">{by === null ? '' : BY[by]}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+      {shown !== undefined && (
+        <div className="files">
+          <Files changes={changes} shown={shown.path} chosen={chosen} onShow={setWanted} onChoose={toggle} />
+          <FileDiff key={`${shown.path} ${round}`} sessionId={sessionId} from={from} path={shown.path} change={shown.change} />
         </div>
       )}
       {data !== null && data.diff.omitted > 0 && <p className="muted">{data.diff.omitted} more are not listed here.</p>}
-      {asking !== null && data !== null && <Preview diff={data} paths={asking === 'all' ? null : asking} onClose={() => setAsking(null)} onYes={() => restore(asking === 'all' ? null : asking)} />}
+      {asking !== null && data !== null && <RestorePreview diff={data} paths={asking === 'all' ? null : asking} onClose={() => setAsking(null)} onYes={() => restore(asking === 'all' ? null : asking)} />}
     </>
   )
 }
@@ -174,7 +170,7 @@ export const ChangesView = ({ session }: { session: Session }) => {
   const [chosen, setChosen] = useState<CheckpointId | null>(null)
   const from = chosen ?? session.startCheckpoint
   return (
-    <>
+    <div className="stack" style={{ overflowY: 'auto', flex: 1, minHeight: 0 }}>
       <Fault text={fault ?? action.fault} />
       <div className="bar">
         <label className="bar">
@@ -200,7 +196,11 @@ export const ChangesView = ({ session }: { session: Session }) => {
         </Button>
       </div>
       {from !== null && <Changes key={from} session={session} from={from} />}
-      {from === null && <Empty title="No checkpoint was made" />}
-    </>
+      {from === null && (
+        <Empty title="No checkpoint was made">
+          <p>This session was started without one: there is nothing to compare with, and nothing to go back to.</p>
+        </Empty>
+      )}
+    </div>
   )
 }

@@ -5,6 +5,7 @@ import { formatUsd } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useLive } from '../../connection/hooks.ts'
 import { ButtonLink, Empty, Foreign, Lasting, Page, StateBadge, Tabs } from '../../ui/basics.tsx'
+import { Meter } from '../../ui/meter.tsx'
 import { ChangesView } from './changes-view.tsx'
 import { useSessionActions } from './session-actions.tsx'
 import { projectName } from './sessions-page.tsx'
@@ -23,7 +24,7 @@ const Summary = ({ session }: { session: Session }) => {
   return (
     <p className="muted">
       <span title={session.cwd}>{visibleText(projectName(session.cwd))}</span> · {session.container === 'off' ? <span className="badge danger">no container</span> : `container ${session.container}`} ·{' '}
-      {parts.join(' · ')} · <Lasting from={session.startedAt} until={session.endedAt} />
+      {parts.join(' · ')} {usage.capMicroUsd !== null && <Meter spent={usage.costMicroUsd} cap={usage.capMicroUsd} />} · <Lasting from={session.startedAt} until={session.endedAt} />
       {session.reason === null ? null : ` · ${visibleText(session.reason)}`}
     </p>
   )

@@ -4,6 +4,7 @@ import { formatUsd } from '../../../shared/domain/format.ts'
 import type { Session } from '../../../shared/contract/schemas/session.ts'
 import { useAction, useHost, useLive, useNow } from '../../connection/hooks.ts'
 import { Ago, Button, ButtonLink, Empty, Fault, Foreign, Lasting, Page, StateBadge } from '../../ui/basics.tsx'
+import { Meter } from '../../ui/meter.tsx'
 import { useSessionActions } from './session-actions.tsx'
 
 export const projectName = (cwd: string): string => cwd.split(/[/\\]/).findLast((part) => part !== '') ?? cwd
@@ -36,7 +37,15 @@ const Row = ({ session }: { session: Session }) => {
     </td>
     <td className="wide-only">{session.container === 'off' ? <span className="badge danger">no container</span> : session.container}</td>
     <td className="end number wide-only">{session.adapter === 'none' ? <span title="Single calls of this command are not seen">not seen</span> : session.toolCalls.total}</td>
-    <td className="end number">{costText(session.usage)}</td>
+    <td className="end number">
+      {costText(session.usage)}
+      {session.usage.capMicroUsd !== null && (
+        <span className="muted wide-only">
+          {' '}
+          of {formatUsd(session.usage.capMicroUsd)} <Meter spent={session.usage.costMicroUsd} cap={session.usage.capMicroUsd} />
+        </span>
+      )}
+    </td>
     <td className="end number wide-only">
       <Rate session={session} />
     </td>

@@ -4,7 +4,7 @@ import { Terminal } from '@xterm/xterm'
 import type { Session } from '../../../shared/contract/schemas/session.ts'
 import { isOver } from '../../../shared/domain/session-state.ts'
 import { faultText, useHost, useLive } from '../../connection/hooks.ts'
-import { Empty } from '../../ui/basics.tsx'
+import { Button, Empty } from '../../ui/basics.tsx'
 import { openStyled } from './terminal-styles.ts'
 
 const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
@@ -20,7 +20,8 @@ export const TerminalView = ({ session }: { session: Session }) => {
   const host = useHost()
   const connection = useLive((snapshot) => snapshot.connection)
   const ref = useRef<HTMLDivElement>(null)
-  const leave = useRef<HTMLParagraphElement>(null)
+  const enter = useRef<HTMLButtonElement>(null)
+  const type = useRef<() => void>(() => undefined)
   const [fault, setFault] = useState<string | null>(null)
   const { id: sessionId } = session
   const over = isOver(session.state)
@@ -33,9 +34,12 @@ export const TerminalView = ({ session }: { session: Session }) => {
     terminal.loadAddon(fit)
     openStyled(terminal, element)
     fit.fit()
+    // It takes every Tab: whoever goes through the page by keyboard enters it by the button, and only then.
+    if (terminal.textarea !== undefined) terminal.textarea.tabIndex = -1
+    type.current = () => terminal.focus()
     terminal.attachCustomKeyEventHandler((event) => {
       if (!(event.key === 'Escape' && event.ctrlKey && event.shiftKey)) return true
-      leave.current?.focus()
+      enter.current?.focus()
       return false
     })
 
@@ -79,9 +83,18 @@ export const TerminalView = ({ session }: { session: Session }) => {
   }
   return (
     <>
-      <p className="muted" ref={leave} tabIndex={-1}>
-        {over ? 'The session is over; this is what it printed last.' : <>What you type goes to the agent. Leave with <kbd>Ctrl</kbd> <kbd>Shift</kbd> <kbd>Esc</kbd>.</>}
-      </p>
+      {over ? (
+        <p className="muted">The session is over; this is what it printed last.</p>
+      ) : (
+        <p className="bar muted">
+          <Button ref={enter} onClick={() => type.current()}>
+            Type in the terminal
+          </Button>
+          <span>
+            What you type goes to the agent. Leave with <kbd>Ctrl</kbd> <kbd>Shift</kbd> <kbd>Esc</kbd>.
+          </span>
+        </p>
+      )}
       <div className="terminal" ref={ref} />
     </>
   )

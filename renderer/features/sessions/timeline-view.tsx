@@ -1,6 +1,5 @@
 import { useMemo, useState } from 'react'
 import type { SessionId } from '../../../shared/contract/ids.ts'
-import type { ActionClass } from '../../../shared/contract/schemas/tool-call.ts'
 import { inputFields } from '../../../shared/domain/describe.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { ClassBadge, ClockTime, Empty, Facts, Fault } from '../../ui/basics.tsx'
@@ -8,7 +7,7 @@ import { VirtualList } from '../../ui/virtual-list.tsx'
 import { filterRows, type TimelineRow } from './timeline.ts'
 import { useTimeline } from './use-timeline.ts'
 
-type Only = ActionClass | 'denied' | 'all'
+type Only = Parameters<typeof filterRows>[2]
 
 const Line = ({ row }: { row: TimelineRow }) => (
   <>
@@ -21,6 +20,9 @@ const Line = ({ row }: { row: TimelineRow }) => (
   </>
 )
 
+/** What stands at the end of a row, by its kind; of a call, how long it took. */
+const ASIDE: Partial<Record<TimelineRow['kind'], string>> = { model: 'cost', said: 'and', change: 'lines' }
+
 const Detail = ({ row }: { row: TimelineRow }) => (
   <div className="detail" role="region" aria-label="The chosen entry" tabIndex={0}>
     <h2>{row.title}</h2>
@@ -29,7 +31,7 @@ const Detail = ({ row }: { row: TimelineRow }) => (
         ['at', <ClockTime key="at" at={row.at} />],
         ...(row.class === null ? [] : [['class', <ClassBadge key="class" of={row.class} />] as const]),
         ...(row.state === '' ? [] : [['state', row.state] as const]),
-        ...(row.aside === '' ? [] : [[row.kind === 'model' ? 'cost' : 'took', row.aside] as const]),
+        ...(row.aside === '' ? [] : [[ASIDE[row.kind] ?? 'took', row.aside] as const]),
         ...(row.reasons.length === 0 ? [] : [['why', row.reasons.join('; ')] as const]),
       ]}
     />
@@ -72,6 +74,8 @@ export const TimelineView = ({ sessionId }: { sessionId: SessionId }) => {
           <option value="write">write calls</option>
           <option value="destructive">destructive calls</option>
           <option value="denied">denied calls</option>
+          <option value="said">what it said</option>
+          <option value="change">what it changed</option>
         </select>
         <span className="muted number" role="status">
           {loaded ? `${rows.length.toLocaleString('en')} of ${timeline.rows.length.toLocaleString('en')}` : 'loading…'}

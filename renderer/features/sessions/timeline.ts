@@ -8,7 +8,7 @@ import { visibleText } from '../../../shared/domain/visible-text.ts'
 export interface TimelineRow {
   readonly key: string
   readonly at: number
-  readonly kind: 'call' | 'model' | 'session' | 'checkpoint' | 'network' | 'alarm'
+  readonly kind: 'call' | 'model' | 'said' | 'change' | 'session' | 'checkpoint' | 'network' | 'alarm'
   title: string
   what: string
   class: ActionClass | null
@@ -64,7 +64,27 @@ const MODEL: Partial<Record<LedgerKind, (body: Body) => Partial<TimelineRow>>> =
   }),
 }
 
-const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind' | 'title' | 'what'>>> = {
+type Counts = Readonly<Record<'added' | 'modified' | 'deleted' | 'linesAdded' | 'linesRemoved', number>>
+
+const filesOf = (body: Body): string => {
+  const { added = 0, modified = 0, deleted = 0 } = (body['counts'] ?? {}) as Partial<Counts>
+  const names = ((body['files'] ?? []) as { path: string }[]).slice(0, 5).map(({ path }) => visibleText(path))
+  return `${names.join(', ')}${added + modified + deleted > names.length ? ` and ${added + modified + deleted - names.length} more` : ''}`
+}
+const linesOf = (body: Body): string => {
+  const { linesAdded = 0, linesRemoved = 0 } = (body['counts'] ?? {}) as Partial<Counts>
+  return `+${linesAdded} −${linesRemoved} lines`
+}
+const refsOf = (body: Body): string => ((body['refs'] ?? []) as { ref: string; pushed?: boolean }[]).map(({ ref, pushed }) => `${visibleText(ref)}${pushed === true ? ' (pushed)' : ''}`).join(', ')
+const wordsOf = (body: Body): string => {
+  const words = (body['words'] ?? {}) as { text?: string; thinking?: string }
+  return visibleText(words.text || words.thinking || '').replaceAll(/\s+/g, ' ')
+}
+
+const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind' | 'title' | 'what'> & Partial<TimelineRow>>> = {
+  'tool-call/proposed': (body) => ({ kind: 'said', title: 'said', what: wordsOf(body), input: body['words'] ?? undefined, aside: `then asked for ${text(body['tool'])}` }),
+  'file/changed': (body) => ({ kind: 'change', title: 'changed', what: filesOf(body), aside: linesOf(body) }),
+  'git/moved': (body) => ({ kind: 'change', title: 'moved', what: refsOf(body) }),
   'session/started': (body) => ({ kind: 'session', title: 'started', what: visibleText((body['command'] as string[] | undefined)?.join(' ') ?? '') }),
   'session/paused': (body) => ({ kind: 'session', title: 'paused', what: text(body['reason']) }),
   'session/resumed': () => ({ kind: 'session', title: 'resumed', what: '' }),
@@ -75,7 +95,16 @@ const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind
   'network/reached': (body) => ({ kind: 'network', title: 'connected', what: `${text(body['host'])}:${String(body['port'])}` }),
   'network/refused': (body) => ({ kind: 'network', title: 'refused', what: `${text(body['host'])}:${String(body['port'])} ${text(body['reason'])}` }),
   'secret/resolved': (body) => ({ kind: 'session', title: 'secret used', what: `${text(body['secret'])} by ${text(body['server'])}` }),
+  'secret/changed': (body) => ({ kind: 'session', title: `secret ${text(body['change'])}`, what: text(body['secret']) }),
+  'server/switched': (body) => ({ kind: 'session', title: body['allowed'] === true ? 'switched on' : 'switched off', what: `${text(body['tool'])} of ${text(body['server'])}` }),
+  'profile/changed': (body) => ({ kind: 'session', title: 'profile changed', what: `${text(body['profile'])}: ${((body['wider'] as string[] | undefined) ?? []).map(visibleText).join('; ')}` }),
   'alarm/raised': (body) => ({ kind: 'alarm', title: 'alarm', what: text(body['message']) }),
+}
+
+/** What one entry says, in a line; empty where nothing more than its kind is known. */
+export const entryText = ({ kind, body }: Pick<LedgerEntry, 'kind' | 'body'>): string => {
+  const { title = '', what = '', state = '' }: Partial<TimelineRow> = (CALL[kind] ?? MODEL[kind] ?? SINGLE[kind])?.(body) ?? {}
+  return [title, what, state].filter((part) => part !== '').join(' · ')
 }
 
 export const createTimeline = (): Timeline => {
@@ -117,6 +146,7 @@ export const createTimeline = (): Timeline => {
       const { kind, body, at } = entry
       if (CALL[kind] !== undefined) tell(rowFor(String(body['toolCallId']), at, 'call'), entry, CALL[kind](body))
       else if (MODEL[kind] !== undefined) tell(rowFor(`m${String(body['intent'] ?? entry.sequence)}`, at, 'model'), entry, MODEL[kind](body))
+      else if (kind === 'tool-call/proposed' && wordsOf(body) === '') return
       else tell(rowFor(String(entry.sequence), at, 'session'), entry, SINGLE[kind]?.(body) ?? { title: kind })
     },
     addCall: (call) => {
@@ -128,11 +158,11 @@ export const createTimeline = (): Timeline => {
 }
 
 /** Rows that hold all of the words and are of the class. */
-export const filterRows = (rows: readonly TimelineRow[], words: string, only: ActionClass | 'denied' | 'all'): readonly TimelineRow[] => {
+export const filterRows = (rows: readonly TimelineRow[], words: string, only: ActionClass | 'denied' | 'said' | 'change' | 'all'): readonly TimelineRow[] => {
   const wanted = words.toLowerCase().split(/\s+/).filter((word) => word !== '')
   if (wanted.length === 0 && only === 'all') return rows
   return rows.filter((row) => {
-    if (only === 'denied' ? !['denied', 'deny', 'expired'].includes(row.state) : only !== 'all' && row.class !== only) return false
+    if (only === 'denied' ? !['denied', 'deny', 'expired'].includes(row.state) : only !== 'all' && row.class !== only && row.kind !== only) return false
     const held = `${row.title} ${row.what} ${row.state}`.toLowerCase()
     return wanted.every((word) => held.includes(word))
   })

@@ -1,11 +1,13 @@
 import { useState } from 'react'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { useLive } from '../../connection/hooks.ts'
-import { Ago, Facts, Field, Page } from '../../ui/basics.tsx'
+import { useAction, useHost, useLive } from '../../connection/hooks.ts'
+import { Ago, Button, Facts, Fault, Field, Page } from '../../ui/basics.tsx'
 import { readTheme, setTheme, type Theme } from './theme.ts'
 
 export const SettingsPage = () => {
   const info = useLive((snapshot) => snapshot.info)
+  const host = useHost()
+  const action = useAction()
   const [theme, choose] = useState<Theme>(readTheme)
   return (
     <Page title="Settings">
@@ -40,10 +42,19 @@ export const SettingsPage = () => {
             ['version', info.version],
             ['process', <span className="number" key="pid">{info.pid}</span>],
             ['started', <Ago key="started" at={info.startedAt} />],
+            ['approvals are answered on', info.approvalsPage === null ? 'no page' : <a key="page" href={info.approvalsPage} target="_blank" rel="noopener">{info.approvalsPage}</a>],
             ['keeps its data in', <code key="data">{visibleText(info.dataFolder)}</code>],
           ]}
         />
       )}
+      <h2>Logins</h2>
+      <p className="muted">A login lasts a week, in the browser that used the link.</p>
+      <div className="bar">
+        <Button kind="danger" disabled={info === null || action.busy !== null} onClick={() => action.run('Logging out…', () => host.call('dashboard/log-out', {}))}>
+          Log out every window
+        </Button>
+      </div>
+      <Fault text={action.fault} />
     </Page>
   )
 }

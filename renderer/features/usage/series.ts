@@ -1,42 +1,69 @@
-import type { LedgerEntry } from '../../../shared/contract/schemas/ledger.ts'
+import type { LedgerEntry, LedgerKind } from '../../../shared/contract/schemas/ledger.ts'
 import { NO_TOKENS, type Tokens } from '../../../shared/contract/schemas/usage.ts'
 
-/** What entries of the audit log add up to. Money in integer micro-dollars. */
-export interface UsageTally {
-  readonly since: number | null
+/** The kinds of entries that are added up; the others say nothing of use. */
+export const USAGE_KINDS: LedgerKind[] = [
+  'host/started', 'host/stopped', 'session/started', 'tool-call/intent', 'tool-call/decision', 'tool-call/outcome',
+  'approval/requested', 'approval/decided', 'model-request/intent', 'model-request/outcome', 'alarm/raised',
+]
+
+/** What some of the requests came to. Money in integer micro-dollars. */
+export interface Part {
+  requests: number
+  tokens: number
   costMicroUsd: number
   /** Answers of a model without a known price, which the cost leaves out. */
   unpriced: number
+  /** Paid by a subscription: the cost is what the API would have taken. */
+  subscription: boolean
+}
+
+export interface UsageSum {
+  since: number | null
+  costMicroUsd: number
+  unpriced: number
+  subscription: boolean
   tokens: Tokens
   requests: number
   calls: { read: number; write: number; destructive: number }
   denied: number
   asked: number
   approved: number
+  /** Secrets taken out of what tools gave back. */
+  redacted: number
   alarms: number
   readonly byModel: Map<string, Part>
   readonly byAgent: Map<string, Part>
+  /** By session's id. */
+  readonly bySession: Map<string, Part>
+  /** By the day's first moment, in the time zone of the browser. */
+  readonly byDay: Map<number, Part>
 }
 
-export interface Part {
-  requests: number
-  tokens: number
-  costMicroUsd: number
-  unpriced: number
-}
-
-type ActionCount = { read: number; write: number; destructive: number }
-
-/** One minute in which the host ran. */
-export interface Minute extends ActionCount {
-  readonly at: number
-  requests: number
+/** A stretch of time in which the host ran. */
+export interface Stretch {
+  read: number
+  write: number
+  destructive: number
   denied: number
-  /** Spent until its end, since the first minute. */
+  requests: number
+  tokens: Tokens
+  /** Spent until its end, since the first one. */
   costMicroUsd: number
 }
 
-const MINUTE_MS = 60_000
+export interface Tally {
+  readonly sum: UsageSum
+  /** The session's agent, as far as the entries tell. */
+  agentOf(sessionId: string): string | undefined
+  /** Takes an entry in, oldest first; one that is not newer than the last changes nothing. */
+  add(entry: LedgerEntry): void
+  /**
+   * All stretches from the first entry to `now`, with their beginnings in seconds. One in which no host ran is null, so
+   * that it is drawn as a gap and not as a quiet time.
+   */
+  series(now: number): { at: number[]; stretches: (Stretch | null)[] }
+}
 
 const addTokens = (a: Tokens, b: Tokens): Tokens => ({
   input: a.input + b.input,
@@ -46,93 +73,117 @@ const addTokens = (a: Tokens, b: Tokens): Tokens => ({
   cacheWrite1h: a.cacheWrite1h + b.cacheWrite1h,
 })
 
-const classOf = (entry: LedgerEntry): keyof ActionCount => {
-  const decision = entry.body['decision'] as { classification?: { class?: keyof ActionCount } } | null | undefined
+const countTokens = (tokens: Tokens): number => Object.values(tokens).reduce((a, b) => a + b, 0)
+
+const classOf = (entry: LedgerEntry): keyof UsageSum['calls'] => {
+  const decision = entry.body['decision'] as { classification?: { class?: keyof UsageSum['calls'] } } | null | undefined
   return decision?.classification?.class ?? 'destructive'
 }
 
-const partOf = (parts: Map<string, Part>, name: string): Part => {
-  const part = parts.get(name) ?? { requests: 0, tokens: 0, costMicroUsd: 0, unpriced: 0 }
-  parts.set(name, part)
+const dayOf = (at: number): number => new Date(at).setHours(0, 0, 0, 0)
+
+const partOf = <Key>(parts: Map<Key, Part>, key: Key): Part => {
+  const part = parts.get(key) ?? { requests: 0, tokens: 0, costMicroUsd: 0, unpriced: 0, subscription: false }
+  parts.set(key, part)
   return part
 }
 
-/** Adds entries up, oldest first. */
-export const tally = (entries: readonly LedgerEntry[]): UsageTally => {
-  const sum: UsageTally = {
-    since: entries[0]?.at ?? null,
+/** Adds entries up as they come, and holds none of them. `stretchMs` is how fine the series is. */
+export const createTally = (stretchMs: number): Tally => {
+  const sum: UsageSum = {
+    since: null,
     costMicroUsd: 0,
     unpriced: 0,
+    subscription: false,
     tokens: NO_TOKENS,
     requests: 0,
     calls: { read: 0, write: 0, destructive: 0 },
     denied: 0,
     asked: 0,
     approved: 0,
+    redacted: 0,
     alarms: 0,
     byModel: new Map(),
     byAgent: new Map(),
+    bySession: new Map(),
+    byDay: new Map(),
   }
-  const agentOf = new Map<string, string>()
-  for (const entry of entries) {
-    const { kind, body, sessionId } = entry
-    if (typeof body['agent'] === 'string' && sessionId !== null) agentOf.set(sessionId, body['agent'])
-    if (kind === 'tool-call/intent') sum.calls[classOf(entry)] += 1
-    else if (kind === 'tool-call/decision') sum.denied += 1
-    else if (kind === 'approval/requested') sum.asked += 1
-    else if (kind === 'approval/decided' && body['state'] === 'approved') sum.approved += 1
-    else if (kind === 'alarm/raised') sum.alarms += 1
-    else if (kind === 'model-request/outcome' && body['tokens'] !== undefined) {
-      const tokens = { ...NO_TOKENS, ...(body['tokens'] as Partial<Tokens>) }
-      const cost = typeof body['costMicroUsd'] === 'number' ? body['costMicroUsd'] : null
-      sum.requests += 1
-      sum.tokens = addTokens(sum.tokens, tokens)
-      sum.costMicroUsd += cost ?? 0
-      sum.unpriced += cost === null ? 1 : 0
-      for (const part of [partOf(sum.byModel, String(body['model'])), partOf(sum.byAgent, agentOf.get(sessionId ?? '') ?? 'before these entries')]) {
-        part.requests += 1
-        part.tokens += Object.values(tokens).reduce((a, b) => a + b, 0)
-        part.costMicroUsd += cost ?? 0
-        part.unpriced += cost === null ? 1 : 0
-      }
-    }
-  }
-  return sum
-}
-
-/**
- * The same by minute, from the first entry to `now`. A minute in which no host ran is null, so that it is drawn as a
- * gap and not as a quiet time.
- */
-export const byMinute = (entries: readonly LedgerEntry[], now: number): { at: number[]; minutes: (Minute | null)[] } => {
-  const first = Math.floor((entries[0]?.at ?? now) / MINUTE_MS)
-  const count = Math.max(1, Math.floor(now / MINUTE_MS) - first + 1)
-  const minutes: (Minute | null)[] = Array.from({ length: count }, () => null)
-  const minuteOf = (at: number): Minute => {
-    const place = Math.min(count - 1, Math.max(0, Math.floor(at / MINUTE_MS) - first))
-    const minute = minutes[place] ?? { at: (first + place) * MINUTE_MS, read: 0, write: 0, destructive: 0, requests: 0, denied: 0, costMicroUsd: 0 }
-    minutes[place] = minute
-    return minute
-  }
+  const agents = new Map<string, string>()
+  const subscribers = new Set<string>()
+  const stretches = new Map<number, Stretch>()
+  let first: number | null = null
+  let lastSequence = 0
   /** The host ran from one entry to the next, unless the next is the start of another host. */
   let before: number | null = null
-  let cost = 0
+
+  const stretchOf = (at: number): Stretch => {
+    const place = Math.floor(at / stretchMs)
+    const stretch = stretches.get(place) ?? { read: 0, write: 0, destructive: 0, denied: 0, requests: 0, tokens: NO_TOKENS, costMicroUsd: sum.costMicroUsd }
+    stretches.set(place, stretch)
+    return stretch
+  }
   const runUntil = (at: number): void => {
-    if (before !== null) for (let time = before; time < at; time += MINUTE_MS) minuteOf(time).costMicroUsd = cost
+    if (before !== null) for (let time = before; time < at; time += stretchMs) stretchOf(time).costMicroUsd = sum.costMicroUsd
   }
-  for (const entry of entries) {
-    if (entry.kind !== 'host/started') runUntil(entry.at)
-    const minute = minuteOf(entry.at)
-    if (entry.kind === 'tool-call/intent') minute[classOf(entry)] += 1
-    if (entry.kind === 'tool-call/decision') minute.denied += 1
-    if (entry.kind === 'model-request/outcome' && entry.body['tokens'] !== undefined) {
-      minute.requests += 1
-      cost += typeof entry.body['costMicroUsd'] === 'number' ? entry.body['costMicroUsd'] : 0
+
+  const addAnswer = (entry: LedgerEntry, stretch: Stretch): void => {
+    const { body, at } = entry
+    const sessionId = entry.sessionId ?? ''
+    const tokens = { ...NO_TOKENS, ...(body['tokens'] as Partial<Tokens>) }
+    const cost = typeof body['costMicroUsd'] === 'number' ? body['costMicroUsd'] : null
+    const subscription = subscribers.has(sessionId)
+    sum.requests += 1
+    sum.tokens = addTokens(sum.tokens, tokens)
+    sum.costMicroUsd += cost ?? 0
+    sum.unpriced += cost === null ? 1 : 0
+    sum.subscription ||= subscription
+    stretch.requests += 1
+    stretch.tokens = addTokens(stretch.tokens, tokens)
+    stretch.costMicroUsd = sum.costMicroUsd
+    const parts = [partOf(sum.byModel, String(body['model'])), partOf(sum.byAgent, agents.get(sessionId) ?? 'not known'), partOf(sum.bySession, sessionId), partOf(sum.byDay, dayOf(at))]
+    for (const part of parts) {
+      part.requests += 1
+      part.tokens += countTokens(tokens)
+      part.costMicroUsd += cost ?? 0
+      part.unpriced += cost === null ? 1 : 0
+      part.subscription ||= subscription
     }
-    minute.costMicroUsd = cost
-    before = entry.kind === 'host/stopped' ? null : entry.at
   }
-  runUntil(now)
-  if (before !== null) minuteOf(now).costMicroUsd = cost
-  return { at: minutes.map((_, index) => ((first + index) * MINUTE_MS) / 1_000), minutes }
+
+  return {
+    sum,
+    agentOf: (sessionId) => agents.get(sessionId),
+    add: (entry) => {
+      if (entry.sequence <= lastSequence) return
+      lastSequence = entry.sequence
+      const { kind, body, at, sessionId } = entry
+      sum.since ??= at
+      first ??= Math.floor(at / stretchMs)
+      if (kind !== 'host/started') runUntil(at)
+      const stretch = stretchOf(at)
+      before = kind === 'host/stopped' ? null : at
+      if (typeof body['agent'] === 'string' && sessionId !== null) agents.set(sessionId, body['agent'])
+      if (kind === 'model-request/intent' && body['billing'] === 'subscription' && sessionId !== null) subscribers.add(sessionId)
+      if (kind === 'tool-call/intent') {
+        const actionClass = classOf(entry)
+        sum.calls[actionClass] += 1
+        stretch[actionClass] += 1
+      } else if (kind === 'tool-call/decision') {
+        sum.denied += 1
+        stretch.denied += 1
+      } else if (kind === 'tool-call/outcome') sum.redacted += typeof body['redacted'] === 'number' ? body['redacted'] : 0
+      else if (kind === 'approval/requested') sum.asked += 1
+      else if (kind === 'approval/decided') sum.approved += body['state'] === 'approved' ? 1 : 0
+      else if (kind === 'alarm/raised') sum.alarms += 1
+      else if (kind === 'model-request/outcome' && body['tokens'] !== undefined) addAnswer(entry, stretch)
+    },
+    series: (now) => {
+      const start = first ?? Math.floor(now / stretchMs)
+      runUntil(now)
+      if (before !== null) stretchOf(now).costMicroUsd = sum.costMicroUsd
+      const count = Math.max(1, Math.floor(now / stretchMs) - start + 1)
+      const places = Array.from({ length: count }, (_, index) => start + index)
+      return { at: places.map((place) => (place * stretchMs) / 1_000), stretches: places.map((place) => stretches.get(place) ?? null) }
+    },
+  }
 }

@@ -1,0 +1,144 @@
+import { useState } from 'react'
+import { AlarmRule } from '../../../shared/contract/schemas/ledger.ts'
+import { NetworkMode, RecordMode } from '../../../shared/contract/schemas/profile.ts'
+import { fieldOf, withField, type FieldPath } from '../../../shared/domain/profile-edit.ts'
+import { Field } from '../../ui/basics.tsx'
+
+interface FieldProps {
+  readonly text: string
+  onChange(text: string): void
+  readonly path: FieldPath
+  readonly label: string
+  readonly hint?: string
+}
+
+const useField = ({ text, onChange, path }: FieldProps) => ({
+  value: fieldOf(text, path),
+  set: (value: string | number | readonly string[] | undefined): void => {
+    const next = withField(text, path, value)
+    if (next !== null) onChange(next)
+  },
+})
+
+const TextField = (props: FieldProps & { placeholder?: string }) => {
+  const { value, set } = useField(props)
+  return (
+    <Field label={props.label} hint={props.hint}>
+      {(id, hint) => (
+        <input id={id} aria-describedby={hint} className="input mono" spellCheck={false} placeholder={props.placeholder} value={typeof value === 'string' ? value : ''} onChange={(event) => set(event.target.value === '' ? undefined : event.target.value)} />
+      )}
+    </Field>
+  )
+}
+
+const NumberField = (props: FieldProps & { step?: number }) => {
+  const { value, set } = useField(props)
+  return (
+    <Field label={props.label} hint={props.hint}>
+      {(id, hint) => (
+        <input id={id} aria-describedby={hint} className="input number" type="number" min={0} step={props.step ?? 1} placeholder="no limit" value={typeof value === 'number' ? value : ''} onChange={(event) => set(event.target.value === '' ? undefined : Number(event.target.value))} />
+      )}
+    </Field>
+  )
+}
+
+const ChoiceField = (props: FieldProps & { of: readonly string[]; unset: string }) => {
+  const { value, set } = useField(props)
+  return (
+    <Field label={props.label} hint={props.hint}>
+      {(id, hint) => (
+        <select id={id} aria-describedby={hint} className="input" style={{ width: '100%' }} value={typeof value === 'string' ? value : ''} onChange={(event) => set(event.target.value === '' ? undefined : event.target.value)}>
+          <option value="">{props.unset}</option>
+          {props.of.map((one) => (
+            <option key={one}>{one}</option>
+          ))}
+        </select>
+      )}
+    </Field>
+  )
+}
+
+const wordsOf = (typed: string): string[] => typed.split('\n').map((line) => line.trim()).filter((line) => line !== '')
+
+/** One text a line. What is typed stays as it is typed, as long as it says the same. */
+const LinesField = (props: FieldProps & { placeholder?: string }) => {
+  const { value, set } = useField(props)
+  const lines = Array.isArray(value) ? value.map(String) : []
+  const [typed, setTyped] = useState(lines.join('\n'))
+  const shown = JSON.stringify(wordsOf(typed)) === JSON.stringify(lines) ? typed : lines.join('\n')
+  return (
+    <Field label={props.label} hint={props.hint}>
+      {(id, hint) => (
+        <textarea
+          id={id}
+          aria-describedby={hint}
+          className="input mono"
+          spellCheck={false}
+          rows={Math.max(2, lines.length + 1)}
+          placeholder={props.placeholder}
+          value={shown}
+          onChange={(event) => {
+            setTyped(event.target.value)
+            set(wordsOf(event.target.value))
+          }}
+        />
+      )}
+    </Field>
+  )
+}
+
+/** The fields of a profile as a form over its text: each reads from it, and writes into it. */
+export const ProfileFields = (form: { text: string; onChange(text: string): void }) => {
+  const servers = fieldOf(form.text, ['servers'])
+  return (
+    <div className="stack" style={{ gap: 16 }}>
+      <div className="pair">
+        <TextField {...form} path={['agent']} label="Agent’s name" hint="Its own identity, unique here." placeholder="claude-frontend" />
+        <TextField {...form} path={['model', 'key']} label="Model key" hint="A secret’s name, never a key." placeholder="agent/anthropic" />
+      </div>
+      <fieldset>
+        <legend>May do</legend>
+        <LinesField {...form} path={['policy', 'deny']} label="Deny" hint="Never runs. One rule a line." placeholder="Bash(terraform apply:*)" />
+        <LinesField {...form} path={['policy', 'ask']} label="Ask" hint="Waits for you." placeholder="Bash(git push:*)" />
+        <LinesField {...form} path={['policy', 'allow']} label="Allow" hint="Asks no question. Name a destructive call exactly to allow it." placeholder="Bash(npm test:*)" />
+        <div className="pair">
+          <ChoiceField {...form} path={['network']} label="Network" of={NetworkMode.options} unset="allowlist (default)" />
+          <ChoiceField {...form} path={['sandbox']} label="Container" of={['auto', 'off']} unset="auto (default)" />
+        </div>
+      </fieldset>
+      <fieldset>
+        <legend>May spend</legend>
+        <div className="pair">
+          <NumberField {...form} path={['limits', 'spendUsd']} label="Dollars a session" step={0.01} />
+          <NumberField {...form} path={['limits', 'tokens']} label="Tokens a session" />
+          <NumberField {...form} path={['limits', 'toolCallsPerMinute']} label="Tool calls a minute" />
+          <NumberField {...form} path={['limits', 'modelRequestsPerMinute']} label="Model requests a minute" />
+          <NumberField {...form} path={['limits', 'reviewEvery', 'minutes']} label="Pause for review, minutes" />
+          <NumberField {...form} path={['limits', 'reviewEvery', 'calls']} label="Pause for review, calls" />
+        </div>
+      </fieldset>
+      <fieldset>
+        <legend>Gets and is</legend>
+        <LinesField {...form} path={['command']} label="Command" hint="What runs, one word a line." placeholder="claude" />
+        {typeof servers === 'object' && servers !== null ? (
+          <p className="muted">Its MCP servers are written out in the text.</p>
+        ) : (
+          <TextField {...form} path={['servers']} label="MCP servers" hint="A file in the form of .mcp.json, from the profile’s folder." placeholder="mcp.json" />
+        )}
+        <LinesField {...form} path={['env', 'pass']} label="Variables that reach it" hint="Nothing else of your environment does." placeholder="PATH" />
+        <div className="pair">
+          <TextField {...form} path={['identity', 'git', 'name']} label="Commits as" placeholder="Claude (frontend)" />
+          <TextField {...form} path={['identity', 'git', 'email']} label="Commits with" placeholder="claude@agents.example" />
+        </div>
+      </fieldset>
+      <fieldset>
+        <legend>Audit log</legend>
+        <div className="pair">
+          <ChoiceField {...form} path={['record', 'inputs']} label="Inputs" of={RecordMode.options} unset="full (default)" />
+          <ChoiceField {...form} path={['record', 'results']} label="Results" of={RecordMode.options} unset="hashed (default)" />
+        </div>
+        <LinesField {...form} path={['alarms', 'pause']} label="Alarms that pause it" hint={AlarmRule.options.join(', ')} />
+      </fieldset>
+    </div>
+  )
+}

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { missingForBrowser, openDashboard, startBrowser, type Dashboard } from '../support/browser.ts'
+import { press, tabTo } from '../support/keyboard.ts'
+import { createScriptedWorld } from '../support/script.ts'
+import { missingForEndToEnd, type World } from '../support/world.ts'
+
+const missing = [missingForEndToEnd(), missingForBrowser()].filter((part) => part !== null).join(', ')
+
+let browser: Browser
+let world: World
+let dashboard: Dashboard
+beforeAll(async () => {
+  if (missing === '') browser = await startBrowser()
+})
+afterAll(() => browser?.close())
+afterEach(async () => {
+  await dashboard.context.close()
+  await world.end()
+})
+
+const explained = async (page: Page): Promise<string> => {
+  await page.goto(new URL('/#/policy/explain', page.url()).href)
+  await page.getByLabel('Profile').selectOption('test')
+  await page.getByLabel('Command').fill('ls -la')
+  await page.getByRole('button', { name: 'Explain' }).click()
+  return page.getByRole('status', { name: 'The decision' }).locator('.effect').innerText()
+}
+
+describe.skipIf(missing !== '')(`rules on the dashboard${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
+  it('are changed by keyboard alone, by form and text at once, only once a person has confirmed it on the approvals page', async () => {
+    world = await createScriptedWorld(() => [])
+    dashboard = await openDashboard(browser, world)
+    const { page, faults } = dashboard
+    const file = join(world.holdfastHome, 'config', 'profiles', 'test.yaml')
+    const before = readFileSync(file, 'utf8')
+    expect(await explained(page)).toBe('allow')
+
+    await press(page, 'Agents')
+    await page.getByRole('heading', { name: 'Agents' }).waitFor()
+    await press(page, 'Edit test')
+    await page.getByRole('heading', { name: 'test' }).waitFor()
+    await tabTo(page, 'Deny')
+    await page.keyboard.type('Bash(ls')
+    await page.getByText(/test\.yaml:\d+:\d+: policy\.deny\[0\]/).waitFor()
+    await page.keyboard.type(':*)')
+    await page.getByText('Valid. Not kept yet.').waitFor()
+    expect(await page.getByLabel('The file').inputValue()).toContain('deny:\n    - "Bash(ls:*)"')
+    await press(page, 'Review the change')
+    await page.getByRole('dialog').getByText('deny Bash(ls:*) is new').waitFor()
+    await press(page, 'Ask for this change')
+    await page.getByText('waits for your word on the approvals page').waitFor()
+    expect(readFileSync(file, 'utf8')).toBe(before)
+
+    const approvals = await dashboard.openApprovals()
+    await approvals.getByRole('heading', { name: 'Change the profile test' }).waitFor()
+    await approvals.waitForFunction(`new Promise((resolve) => setTimeout(resolve, 900)).then(() => true)`)
+    await press(approvals, 'Make this change')
+    await approvals.getByText('Done: Change the profile test').waitFor()
+    await page.bringToFront()
+    await page.getByText('Change the profile test: done.').waitFor()
+    expect(readFileSync(file, 'utf8')).toContain('- "Bash(ls:*)"')
+    expect(await explained(page)).toBe('deny')
+    expect(faults).toEqual([])
+  })
+
+  it('are changed by no answer in the first moment of a change, and by no click on what was not shown', async () => {
+    world = await createScriptedWorld(() => [])
+    dashboard = await openDashboard(browser, world)
+    const approvals = await dashboard.openApprovals()
+    await approvals.getByText('Nothing waits for you').waitFor()
+    const client = await world.client()
+    const { profiles } = await client.call('profile/list', {})
+    await approvals.evaluate(`new MutationObserver(() => {
+      for (const button of document.querySelectorAll('.changes button')) button.click()
+    }).observe(document.body, { childList: true, subtree: true })`)
+    const { proposals: none } = await client.call('proposal/list', {})
+    const made = await client.call('proposal/make', { change: { kind: 'profile', name: 'test', text: 'sandbox: "off"\n', base: profiles[0]?.hash ?? null } })
+    await approvals.getByRole('heading', { name: 'Change the profile test' }).waitFor()
+    await approvals.getByText('sandbox: auto → off').waitFor()
+    const { proposals } = await client.call('proposal/list', {})
+    client.close()
+    expect([none, proposals.map(({ id }) => id)]).toEqual([[], [made.id]])
+  })
+
+  it('stay in sight over a restart of the host: the page says that it is away, and goes on without a reload', async () => {
+    world = await createScriptedWorld(() => [])
+    dashboard = await openDashboard(browser, world)
+    const { page } = dashboard
+    const approvals = await dashboard.openApprovals()
+    await approvals.getByText('Nothing waits for you').waitFor()
+    await page.evaluate('globalThis.loadedOnce = true')
+    const { pid } = await world.endpoint()
+    process.kill(pid, 'SIGKILL')
+    await page.getByText('The host cannot be reached').waitFor()
+    await world.holdfast(['up'])
+    await page.getByText('Connected', { exact: true }).waitFor()
+    expect((await world.endpoint()).pid).not.toBe(pid)
+    await page.getByText('The host cannot be reached').waitFor({ state: 'hidden' })
+    await page.getByRole('link', { name: 'Audit log' }).click()
+    await page.getByRole('option').filter({ hasText: 'host/started' }).nth(1).waitFor()
+    expect(await page.evaluate('globalThis.loadedOnce')).toBe(true)
+    await expect.poll(() => approvals.evaluate(`document.querySelector('h1').textContent`)).toBe('Nothing waits for you')
+  })
+})
