@@ -1,5 +1,5 @@
 // The dashboard under load: 20 sessions with 50 events a second each, in the system's Chromium, from the page's own server.
-// node test/bench/dashboard.ts [SECONDS]. Prints, for no load and for full load on two pages: the longest time between
+// node test/bench/dashboard.ts [SECONDS [PAGE…]]. Prints, for no load and for full load on two pages: the longest time between
 // two frames, runs of missed frames over 100 ms, the heap after garbage collection, and whether the figures agree.
 import { fileURLToPath } from 'node:url'
 import type { CDPSession, Page } from 'playwright-core'
@@ -18,6 +18,8 @@ const TICK_MS = 20
 const OLD_ENTRIES = 100_000
 
 const seconds = Number(process.argv[2] ?? 60)
+const wanted = process.argv.slice(3)
+const ROUTES = ([['sessions', 'sessions'], ['timeline', `sessions/ses_bcdfghjkmnpq`], ['audit', 'audit'], ['usage', 'usage']] as const).filter(([name]) => wanted.length === 0 || wanted.includes(name))
 const idOf = (index: number): Session['id'] => `ses_${'bcdfghjkmnpqrstvwxz23456789'[index] ?? 'b'}cdfghjkmnpq` as Session['id']
 
 const sessions = Array.from({ length: SESSIONS }, (_, index): Session => ({
@@ -57,9 +59,17 @@ const handlers = {
   'event/subscribe': (_params: unknown, connection: Parameters<typeof hub.subscribe>[0]) => ({ sequence: hub.subscribe(connection) }),
   'session/list': () => ({ sessions }),
   'approval/list': () => ({ requests: [] }),
+  'proposal/list': () => ({ proposals: [] }),
   'tool-call/list': () => ({ toolCalls: [] }),
-  'ledger/read': ({ after, last = 1_000, sessionId, before }: { after?: number; last?: number; sessionId?: string; before?: number }) => {
-    const fit = entries.filter((entry) => entry.sequence > (after ?? 0) && (before === undefined || entry.sequence < before) && (sessionId === undefined || entry.sessionId === sessionId))
+  'ledger/read': ({ after, last = 1_000, sessionId, before, since, kinds }: { after?: number; last?: number; sessionId?: string; before?: number; since?: number; kinds?: string[] }) => {
+    const fit = entries.filter(
+      (entry) =>
+        entry.sequence > (after ?? 0) &&
+        (before === undefined || entry.sequence < before) &&
+        (sessionId === undefined || entry.sessionId === sessionId) &&
+        (since === undefined || entry.at >= since) &&
+        kinds?.includes(entry.kind) !== false,
+    )
     const page = after === undefined ? fit.slice(-last) : fit.slice(0, last)
     const rest = fit.length > page.length
     return { entries: page, next: rest ? ((after === undefined ? page[0]?.sequence : page.at(-1)?.sequence) ?? null) : null }
@@ -138,7 +148,7 @@ try {
   const paint = (await page.evaluate(`performance.getEntriesByName('first-contentful-paint')[0]?.startTime`)) as number
   console.log(`first paint ${paint.toFixed(0)} ms after navigation; connected with all lists ${(performance.now() - started).toFixed(0)} ms after`)
   const rows: [string, Awaited<ReturnType<typeof measure>>][] = [['no load, sessions', await measure(page, cdp, 6)]]
-  for (const [name, route] of [['sessions', 'sessions'], ['timeline of 100,000', `sessions/${idOf(0)}`], ['audit log', 'audit'], ['usage', 'usage']] as const) {
+  for (const [name, route] of ROUTES) {
     await page.goto(`${server.origin}/#/${route}`)
     await page.waitForTimeout(4_000)
     const running = load()
@@ -154,7 +164,13 @@ try {
   for (const [name, r] of rows) {
     console.log(`${name.padEnd(38)} ${String(r.frames).padStart(6)} ${r.p50.toFixed(1).padStart(8)} ${r.p99.toFixed(1).padStart(8)} ${r.longest.toFixed(0).padStart(9)} ${String(r.over100).padStart(13)}   ${r.start.toFixed(1)} / ${r.middle.toFixed(1)} / ${r.end.toFixed(1)}`)
   }
-  console.log(`figures equal what was published: ${agree ? 'yes' : 'NO'}`)
+  console.log(`calls of each session equal what was published: ${agree ? 'yes' : 'NO'}`)
+  await page.goto(`${server.origin}/#/usage`)
+  await page.getByLabel('Over which time').selectOption('all')
+  await page.getByText('Added up from the audit log').waitFor()
+  await page.waitForTimeout(2_000)
+  const total = await page.locator('.stat', { hasText: 'Tool calls' }).locator('dd').evaluate((element) => element.firstChild?.textContent?.replaceAll(',', ''))
+  console.log(`the usage page counts ${total} calls; the ledger holds ${entries.length}: ${Number(total) === entries.length ? 'equal' : 'NOT EQUAL'}`)
 } finally {
   await browser.close()
   await server.close()
