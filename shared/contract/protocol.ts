@@ -8,6 +8,7 @@ import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.
 import { ExplainedDecision, PolicyLayerRules, Replay } from './schemas/policy.ts'
 import { NetworkMode, ProfileListing } from './schemas/profile.ts'
 import { Proposal, ProposedChange } from './schemas/proposal.ts'
+import { SecretDetails, SecretInfo, SecretName } from './schemas/secret.ts'
 import { HeldTool, PinnedServer, RunningServer, ServerTool } from './schemas/server.ts'
 import { KillReport, Session } from './schemas/session.ts'
 import { Timestamp } from './schemas/time.ts'
@@ -26,11 +27,6 @@ const TerminalSize = z.object({
   columns: z.number().int().min(1).max(10_000),
   rows: z.number().int().min(1).max(10_000),
 })
-
-const SecretName = z
-  .string()
-  .max(200)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*(\/[A-Za-z0-9][A-Za-z0-9._@-]*)*$/, 'letters, digits, . _ @ - and / between parts')
 
 /** Whose rules: a folder's and a profile's, both as their files stand; `draft` takes the place of the profile's text. */
 const PolicyQuestion = z.object({ cwd: z.string().max(4_096).optional(), profile: z.string().max(200).optional(), draft: z.string().max(262_144).optional() })
@@ -182,8 +178,8 @@ export const COMMANDS = {
   /** Empties, for good, what agents said, asked for and got before this time. */
   'ledger/prune': command(z.object({ before: Timestamp }), z.object({ through: z.number().int(), entries: z.number().int() })),
   'ledger/verify': command(nothing, LedgerVerification),
-  'secret/set': command(z.object({ name: SecretName, value: z.string().min(1).max(65_536) }), nothing),
-  'secret/list': command(nothing, z.object({ secrets: z.array(z.object({ name: SecretName, createdAt: Timestamp })) })),
+  'secret/set': command(z.object({ name: SecretName, value: z.string().min(1).max(65_536), details: SecretDetails.optional() }), nothing),
+  'secret/list': command(nothing, z.object({ secrets: z.array(SecretInfo) })),
   'secret/remove': command(z.object({ name: SecretName }), nothing),
   'server/list': command(nothing, z.object({ servers: z.array(PinnedServer) })),
   /** The tools of a server that are stopped, each with its definition before and now; at most 50 at a time. */

@@ -3,6 +3,7 @@ import type { ApprovalId, CheckpointId, GrantId, ProposalId, SessionId, ToolCall
 import type { Checkpoint, CheckpointDiff, CheckpointReason, CheckpointUsage, FileSide, RestoreReport } from '../contract/schemas/checkpoint.ts'
 import type { LedgerBody } from '../contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry, LedgerFilter, LedgerKind, LedgerVerification } from '../contract/schemas/ledger.ts'
+import type { SecretDetails, SecretInfo } from '../contract/schemas/secret.ts'
 import type { ContainerKind } from '../contract/schemas/session.ts'
 import type { Timestamp } from '../contract/schemas/time.ts'
 import type { SealTrust } from '../domain/ledger-seal.ts'
@@ -22,20 +23,18 @@ export interface IdSource {
   proposal(): ProposalId
 }
 
-/** Names and ages of kept secrets: all that ever leaves the store without being asked for by name. */
-export interface SecretInfo {
-  readonly name: string
-  readonly createdAt: Timestamp
-}
-
 /**
- * The OS keychain. Throws HoldfastError `secret-unavailable`, with a message of its own for each of: no bus,
+ * The OS keychain. Names and what is known of them are all that leaves it without being asked for by name. Throws HoldfastError `secret-unavailable`, with a message of its own for each of: no bus,
  * no provider, locked, dismissed. Never falls back to another place.
  */
 export interface SecretStore {
-  /** The value, or null when there is no such item. */
-  get(name: string): Promise<string | null>
-  set(name: string, value: string): Promise<void>
+  /**
+   * The value, or null when there is no such item. `agent` is on whose behalf it is given out, which is noted. Throws
+   * HoldfastError `secret-unavailable` also for one that has expired.
+   */
+  get(name: string, agent?: string): Promise<string | null>
+  /** A new value has the owner and scope of the old one unless others are given, and its own expiry. */
+  set(name: string, value: string, details?: SecretDetails): Promise<void>
   /** True when there was one. */
   remove(name: string): Promise<boolean>
   list(): Promise<readonly SecretInfo[]>

@@ -44,6 +44,28 @@ describe.skipIf(missing.length > 0)(
       expect(await client.ask('list')).toEqual({ result: [{ name: 'a', createdAt: 1_002 }] })
     })
 
+    test('knows of each whose it is, how far it goes, who used it last, and gives an expired one to no agent', async () => {
+      const client = (await startSession('bus', 'keyring')).client()
+      await client.ask('set', 'agent/github-pat', 'one', { owner: 'acme-bot', scope: 'acme/web: contents', expiresAt: 5_000 })
+      expect(await client.ask('get', 'agent/github-pat', 'claude-web')).toEqual({ result: 'one' })
+      const info = { name: 'agent/github-pat', owner: 'acme-bot', scope: 'acme/web: contents' }
+      expect(await client.ask('list')).toMatchObject({ result: [{ ...info, createdAt: 1_001, expiresAt: 5_000, usedBy: 'claude-web' }] })
+      await client.ask('wait', '5000')
+      expect(await client.ask('get', 'agent/github-pat', 'claude-web')).toEqual(refusal(/^agent\/github-pat expired on 1970-01-01\. Give it a new value: holdfast secret rotate agent\/github-pat$/))
+      await client.ask('set', 'agent/github-pat', 'two')
+      expect(await client.ask('get', 'agent/github-pat', 'claude-web')).toEqual({ result: 'two' })
+      const { result } = (await client.ask('list')) as { result: object[] }
+      expect(result).toMatchObject([info])
+      expect(result[0]).not.toHaveProperty('expiresAt')
+    })
+
+    test('reads the names and ages that an earlier version kept', async () => {
+      const client = (await startSession('bus', 'keyring')).client()
+      await client.ask('set', '.index', '{"agent/old":7}')
+      await client.ask('set', 'agent/new', 'value')
+      expect(await client.ask('list')).toMatchObject({ result: expect.arrayContaining([{ name: 'agent/new', createdAt: 1_002 }, { name: 'agent/old', createdAt: 7 }]) })
+    })
+
     test('has nothing: null, an empty list, nothing removed', async () => {
       const client = (await startSession('bus', 'keyring')).client()
       expect(await client.ask('get', 'a')).toEqual({ result: null })

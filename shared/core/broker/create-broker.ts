@@ -161,7 +161,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           restartDelayMs: timing.restartDelayMs,
           start: async () => {
             if (!bounds.ok) throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${bounds.problem}.`)
-            const launch = await resolveServerLaunch(deps, { sessionId, name, config })
+            const launch = await resolveServerLaunch(deps, { sessionId, agent, name, config })
             if (launch.kind === 'http') return attachHttpServer(launch, { agent, sessionId })
             const identity = serverIdentity(name, config)
             const packages = { pins: deps.toolPins, folder: deps.containers.homes, home: deps.environment['HOME'], compared }

@@ -35,6 +35,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
 interface ServerEntry {
   readonly sessionId: SessionId
+  readonly agent: string
   readonly name: string
   readonly config: McpServerConfig
 }
@@ -46,7 +47,7 @@ export const secretNames = (config: McpServerConfig): string[] =>
   Object.entries(config.type === 'stdio' ? config.env : (config.headers ?? {})).filter(isSecret).map(([, item]) => item)
 
 /** The values given, with `NAME_SECRET` replaced by `NAME` from the keychain. */
-const resolveValues = async (deps: ServerLaunchDeps, { sessionId, name }: ServerEntry, values: Readonly<Record<string, string>>): Promise<Record<string, string>> => {
+const resolveValues = async (deps: ServerLaunchDeps, { sessionId, agent, name }: ServerEntry, values: Readonly<Record<string, string>>): Promise<Record<string, string>> => {
   const entries = Object.entries(values)
   const resolved = Object.fromEntries(entries.filter((entry) => !isSecret(entry)))
   for (const [variable, item] of entries.filter(isSecret)) {
@@ -55,7 +56,7 @@ const resolveValues = async (deps: ServerLaunchDeps, { sessionId, name }: Server
       const problem = target === '' ? 'names no variable' : `and ${target} cannot both be set`
       throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${variable} ${problem}.`)
     }
-    const secret = await deps.secrets.get(item)
+    const secret = await deps.secrets.get(item, agent)
     if (secret === null) {
       // The item's name is not repeated: people paste the secret itself there by mistake.
       throw new HoldfastError(

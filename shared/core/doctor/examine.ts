@@ -11,7 +11,7 @@ export const examineAll = async ({ paths, path, here, secrets }: { paths: Paths;
   await examineGit(path, here),
   await examineContainer(),
   examineCgroup(randomBytes(12)),
-  await examineKeychain(secrets),
+  await examineKeychain(secrets, Date.now()),
   await examineClaude(path, here),
   await examineFolders(paths),
   await examineDisk(paths),

@@ -7,6 +7,7 @@ import { formatCount } from '../../domain/format.ts'
 import type { Paths } from '../paths.ts'
 import { readProfileFile } from '../policy/read-profile-file.ts'
 import type { SecretStore } from '../ports.ts'
+import { secretState, secretStateText } from '../../domain/secret-state.ts'
 import { VERSION } from '../version.ts'
 import { fail, ok, warn } from './finding.ts'
 
@@ -17,12 +18,15 @@ const TOO_FEW_BYTES = 64 * MIB
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** Reads the names it keeps, and no secret. */
-export const examineKeychain = async (secrets: SecretStore): Promise<Finding> => {
+/** Reads the names it keeps and when each is due, and no secret. */
+export const examineKeychain = async (secrets: SecretStore, now: number): Promise<Finding> => {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new HoldfastError('secret-unavailable', 'The keychain does not answer. Perhaps it waits for its password: look for its window.')), KEYCHAIN_ANSWERS_WITHIN_MS)
   try {
-    const count = (await Promise.race([secrets.list(), late])).length
+    const kept = await Promise.race([secrets.list(), late])
+    const due = kept.filter((secret) => secretState(secret, now) !== 'ok')
+    if (due.length > 0) return warn('keychain', due.map((secret) => `${secret.name}: ${secretStateText(secret, now)}`).join('; '), `Give it a new value: holdfast secret rotate ${due[0]?.name ?? ''}`)
+    const count = kept.length
     return ok('keychain', `answers; keeps ${formatCount(count)} secret${count === 1 ? '' : 's'} for agents`)
   } catch (error) {
     return warn('keychain', 'cannot be used: agents can sign in themselves, and get no key of yours', messageOf(error))

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { AsyncEntry } from '@napi-rs/keyring'
 import { HoldfastError } from '../../contract/errors.ts'
+import { SecretInfo } from '../../contract/schemas/secret.ts'
 import { Timestamp } from '../../contract/schemas/time.ts'
 import type { Clock, SecretStore } from '../ports.ts'
 import { isStaleConnection, keychainFault } from './keychain-faults.ts'
@@ -8,8 +9,13 @@ import { isStaleConnection, keychainFault } from './keychain-faults.ts'
 /** Kept in the keychain beside the secrets; no secret's name begins with a dot. */
 const INDEX_NAME = '.index'
 
-const Index = z.record(z.string().max(200), Timestamp)
+const Kept = SecretInfo.omit({ name: true })
+/** The first form kept a time alone. */
+const Index = z.record(z.string().max(200), z.union([Kept, Timestamp.transform((createdAt): z.infer<typeof Kept> => ({ createdAt }))]))
 type Index = z.infer<typeof Index>
+
+/** A use is noted this exactly, so that a busy server does not write to the keychain at each start. */
+const NOTED_EVERY_MS = 3_600_000
 
 export interface KeychainDeps {
   /** What the items are filed under: `holdfast`. */
@@ -49,7 +55,7 @@ const parseIndex = (text: string | null): Index => {
 }
 
 /**
- * The keychain of the operating system. Keeps names and ages in an item of its own, so that listing reads no secret; a
+ * The keychain of the operating system. Keeps what is known of each in an item of its own, so that listing reads no secret; a
  * change that fails halfway is mended by trying it again. One process at a time may change it.
  */
 export const createKeychain = ({ service, clock }: KeychainDeps): SecretStore => {
@@ -84,6 +90,20 @@ export const createKeychain = ({ service, clock }: KeychainDeps): SecretStore =>
     await use(INDEX_NAME, (entry) => entry.setPassword(JSON.stringify(index)))
   }
 
+  const noteUse = async (name: string, agent: string): Promise<void> => {
+    const kept = (await readIndex())[name]
+    if (kept === undefined || (kept.usedBy === agent && clock.now() - (kept.usedAt ?? 0) < NOTED_EVERY_MS)) return
+    await changeIndex((index) => {
+      index[name] = { ...kept, usedAt: clock.now(), usedBy: agent }
+    })
+  }
+
+  const refuseExpired = async (name: string): Promise<void> => {
+    const expiresAt = (await readIndex())[name]?.expiresAt
+    if (expiresAt === undefined || clock.now() < expiresAt) return
+    throw new HoldfastError('secret-unavailable', `${name} expired on ${new Date(expiresAt).toISOString().slice(0, 10)}. Give it a new value: holdfast secret rotate ${name}`)
+  }
+
   const inTurn = <Result>(change: () => Promise<Result>): Promise<Result> => {
     const done = lastChange.then(change)
     lastChange = done.catch(() => undefined)
@@ -91,12 +111,19 @@ export const createKeychain = ({ service, clock }: KeychainDeps): SecretStore =>
   }
 
   return {
-    get: (name) => use(name, (entry) => entry.getPassword()),
-    set: (name, value) =>
+    async get(name, agent) {
+      const value = await use(name, (entry) => entry.getPassword())
+      if (value === null || agent === undefined) return value
+      await refuseExpired(name)
+      await inTurn(() => noteUse(name, agent))
+      return value
+    },
+    set: (name, value, details = {}) =>
       inTurn(async () => {
         await use(name, (entry) => entry.setPassword(value))
         await changeIndex((index) => {
-          index[name] = clock.now()
+          const { owner, scope } = index[name] ?? {}
+          index[name] = { ...(owner === undefined ? {} : { owner }), ...(scope === undefined ? {} : { scope }), ...details, createdAt: clock.now() }
         })
       }),
     remove: (name) =>
@@ -110,7 +137,7 @@ export const createKeychain = ({ service, clock }: KeychainDeps): SecretStore =>
     async list() {
       const index = await readIndex()
       return Object.entries(index)
-        .map(([name, createdAt]) => ({ name, createdAt }))
+        .map(([name, kept]) => ({ name, ...kept }))
         .sort((a, b) => (a.name < b.name ? -1 : 1))
     },
   }

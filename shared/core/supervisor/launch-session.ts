@@ -118,7 +118,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
   const keyResolver = async (profile: AgentProfile): Promise<() => Promise<string | null>> => {
     const { modelKey: key } = profile
     const required = key !== DEFAULT_MODEL_KEY
-    const first = await deps.secrets.get(key).catch((error: unknown) => {
+    const first = await deps.secrets.get(key, profile.agent).catch((error: unknown) => {
       if (required) throw error
       return null
     })
@@ -127,7 +127,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       return () => Promise.resolve(null)
     }
     return async () => {
-      const value = await deps.secrets.get(key)
+      const value = await deps.secrets.get(key, profile.agent)
       if (value === null) throw new HoldfastError('secret-unavailable', `The key ${key} is no longer in the keychain.`)
       return value
     }

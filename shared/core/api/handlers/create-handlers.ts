@@ -203,8 +203,8 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     },
     'ledger/key': async () => ({ publicKey: toPem(await deps.sealer.publicKey()) }),
     'ledger/prune': ({ before }) => ledger.prune(before),
-    'secret/set': async ({ name, value }) => {
-      await secrets.set(name, value)
+    'secret/set': async ({ name, value, details }) => {
+      await secrets.set(name, value, details)
       ledger.append('secret/changed', null, { secret: name, change: 'set' })
       deps.secretChanged(name)
       return done

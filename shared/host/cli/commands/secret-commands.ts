@@ -2,7 +2,10 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
+import type { SecretDetails, SecretInfo } from '../../../contract/schemas/secret.ts'
 import { formatDuration } from '../../../domain/format.ts'
+import { secretState, secretStateText } from '../../../domain/secret-state.ts'
+import { visibleText } from '../../../domain/visible-text.ts'
 import { table } from '../output.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { readAll } from '../read-input.ts'
@@ -34,43 +37,81 @@ const readValue = async (question: string): Promise<string> => {
   return value
 }
 
+interface DetailOptions {
+  readonly expires?: string
+  readonly owner?: string
+  readonly scope?: string
+}
+
+/** A day, a time, or how long from now. Throws HoldfastError `bad-params`. */
+const parseExpiry = (text: string): number => {
+  const days = /^(\d{1,4})d$/.exec(text)
+  const time = days === null ? Date.parse(text) : Date.now() + Number(days[1]) * 86_400_000
+  if (Number.isNaN(time) || time <= Date.now()) throw new HoldfastError('bad-params', `"${text.slice(0, 100)}" is no time to come. Write 2027-01-31, or how long from now: 90d.`)
+  return time
+}
+
+const detailsOf = ({ expires, owner, scope }: DetailOptions): SecretDetails => ({
+  ...(expires === undefined ? {} : { expiresAt: parseExpiry(expires) }),
+  ...(owner === undefined ? {} : { owner }),
+  ...(scope === undefined ? {} : { scope }),
+})
+
+const withDetails = (command: Command): Command =>
+  command
+    .option('--expires <time>', 'when it ends: 2027-01-31, or 90d from now; then it is given to nobody')
+    .option('--owner <who>', 'whose account it opens')
+    .option('--scope <words>', 'how far it goes')
+
+const listLines = (secrets: readonly SecretInfo[], now: number): string[] =>
+  secrets.length === 0 ? ['No secrets are kept. Keep one with: holdfast secret set agent/anthropic'] : table([
+    ['NAME', 'AGE', 'STATE', 'LAST USED', 'OWNER', 'SCOPE'],
+    ...secrets.map((secret) => [
+      secret.name,
+      formatDuration(now - secret.createdAt),
+      secretStateText(secret, now),
+      secret.usedAt === undefined ? 'never' : `${formatDuration(now - secret.usedAt)} ago by ${secret.usedBy ?? 'an agent'}`,
+      visibleText(secret.owner ?? '-'),
+      visibleText(secret.scope ?? '-'),
+    ]),
+  ])
+
 /** `secret set|rotate|list|remove`. A value comes from a prompt or standard input, never as an argument, and never out again. */
 export const addSecretCommands = (program: Command): void => {
   const secret = program.command('secret').summary('keys that agents use and never see').description('Keeps keys in the keychain of this machine. An agent profile names them; agents never see them.').addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret list'))
 
-  secret
-    .command('set')
+  withDetails(secret.command('set'))
     .summary('keep a value, from a prompt or from standard input')
     .argument('<name>', 'such as agent/anthropic')
-    .addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret set agent/github-pat <token.txt'))
-    .action(async (name: string, _options: unknown, self: Command) => {
+    .addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret set agent/github-pat --expires 90d --owner acme-bot <token.txt'))
+    .action(async (name: string, options: DetailOptions, self: Command) => {
+      const details = detailsOf(options)
       const value = await readValue(`Value of ${name} (not shown): `)
-      await withHost((client) => client.call('secret/set', { name, value }))
+      await withHost((client) => client.call('secret/set', { name, value, details }))
       outputOf(self).result({ name }, [`${name} is kept in the keychain.`])
     })
 
-  secret
-    .command('rotate')
+  withDetails(secret.command('rotate'))
     .summary('replace a value; running MCP servers that use it start anew')
     .argument('<name>', 'a secret that is kept')
     .addHelpText('after', examples('holdfast secret rotate agent/github-pat', 'holdfast secret rotate agent/github-pat <token.txt'))
-    .action(async (name: string, _options: unknown, self: Command) => {
+    .action(async (name: string, options: DetailOptions, self: Command) => {
+      const details = detailsOf(options)
       const { secrets } = await withHost((client) => client.call('secret/list', {}))
       if (!secrets.some((kept) => kept.name === name)) throw new HoldfastError('not-found', `No secret ${name} is kept. Keep it with: holdfast secret set ${name}`)
       const value = await readValue(`New value of ${name} (not shown): `)
-      await withHost((client) => client.call('secret/set', { name, value }))
+      await withHost((client) => client.call('secret/set', { name, value, details }))
       outputOf(self).result({ name }, [`${name} has its new value, and the MCP servers that use it start anew with it.`])
     })
 
   secret
     .command('list')
-    .summary('names and ages, no values')
+    .summary('names, ages, owners and what is due; no values')
     .addHelpText('after', examples('holdfast secret list', 'holdfast secret list --json'))
     .action(async (_options: unknown, self: Command) => {
       const { secrets } = await withHost((client) => client.call('secret/list', {}))
       const now = Date.now()
-      const lines = secrets.length === 0 ? ['No secrets are kept. Keep one with: holdfast secret set agent/anthropic'] : table([['NAME', 'AGE'], ...secrets.map(({ name, createdAt }) => [name, formatDuration(now - createdAt)])])
-      outputOf(self).result({ secrets }, lines)
+      outputOf(self).result({ secrets: secrets.map((each) => ({ ...each, state: secretState(each, now) })) }, listLines(secrets, now))
     })
 
   secret
