@@ -1,12 +1,12 @@
-import { hash } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
-import { ID_ALPHABET, SessionId, ToolCallId } from '../../shared/contract/ids.ts'
+import { SessionId } from '../../shared/contract/ids.ts'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
 import { openSearchIndex, type Searched, type SearchIndex } from '../../shared/core/ledger/search-index.ts'
-import { canonicalJson, GENESIS, hashInput } from '../../shared/domain/ledger-chain.ts'
+import { GENESIS } from '../../shared/domain/ledger-chain.ts'
+import { BODY, fillLedger, sessionOf, SESSIONS } from './ledger-fill.ts'
 
 /**
  * The ledger next to the bare database in the same run: one row per commit, every commit synced. Both write the same
@@ -18,22 +18,9 @@ import { canonicalJson, GENESIS, hashInput } from '../../shared/domain/ledger-ch
 const TURNS = 60
 const APPENDS = 250
 const ENTRIES = Number(process.argv[2] ?? 200_000)
-const SESSIONS = 2_000
 const QUERIES = 200
 const clock = { now: Date.now }
 const sessionId = SessionId.parse('ses_bcdfghjkmnpq')
-const body = {
-  toolCallId: ToolCallId.parse('call_bcdfghjkmnpq'),
-  approvedBy: null,
-  tool: 'Bash',
-  input: { command: 'npm test -- --run test/unit/ledger-chain.test.ts', description: 'Run the unit tests', timeout: 120_000 },
-  toolUseId: 'toolu_01A09q90qw90lq917835lq9',
-  decision: {
-    effect: 'allow' as const,
-    classification: { class: 'read' as const, reasons: ['runs the tests of this project'] },
-    rules: [{ rule: 'Bash(npm test:*)', effect: 'allow' as const, source: 'profiles/default.yaml:12' }],
-  },
-}
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
 
 /** Times a second. */
@@ -45,9 +32,6 @@ const timed = (times: number, work: () => void): number => {
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 
 const percentile95 = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.ceil(values.length * 0.95) - 1] ?? 0
-const sessionOf = (n: number): SessionId =>
-  SessionId.parse(`ses_${Array.from({ length: 12 }, (_, at) => ID_ALPHABET[Math.floor(n / ID_ALPHABET.length ** at) % ID_ALPHABET.length]).join('')}`)
-
 const openBare = (file: string) => {
   const database = new BetterSqlite3(file)
   for (const pragma of ['locking_mode = EXCLUSIVE', 'journal_mode = WAL', 'synchronous = FULL']) database.pragma(pragma)
@@ -65,39 +49,18 @@ const compareAppends = () => {
   const bare: number[] = []
   const chained: number[] = []
   for (let turn = 0; turn < TURNS; turn += 1) {
-    bare.push(timed(APPENDS, () => insert.run(clock.now(), 'tool-call/intent', sessionId, JSON.stringify(body), GENESIS.hash, GENESIS.hash, GENESIS.hash)))
-    chained.push(timed(APPENDS, () => ledger.append('tool-call/intent', sessionId, body)))
+    bare.push(timed(APPENDS, () => insert.run(clock.now(), 'tool-call/intent', sessionId, JSON.stringify(BODY), GENESIS.hash, GENESIS.hash, GENESIS.hash)))
+    chained.push(timed(APPENDS, () => ledger.append('tool-call/intent', sessionId, BODY)))
   }
   database.close()
   ledger.close()
   return { bare: median(bare), chained: median(chained) }
 }
 
-/** Fills a ledger in one transaction: the same rows `append` would have made, sooner. */
-const fill = (file: string): void => {
-  openLedger({ file, clock }).close()
-  const database = new BetterSqlite3(file)
-  const insert = database.prepare('INSERT INTO entry (sequence, at, kind, session_id, body, previous_hash, hash, body_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
-  const text = canonicalJson(body)
-  const sessions = Array.from({ length: SESSIONS }, (_, n) => sessionOf(n))
-  const row = { at: clock.now(), kind: 'tool-call/intent', body: text, bodyHash: hash('sha256', text) }
-  let previousHash = GENESIS.hash
-  const add = database.transaction((from: number, to: number) => {
-    for (let sequence = from; sequence <= to; sequence += 1) {
-      const sessionId = sessions[Math.floor(sequence / 500) % SESSIONS] ?? null
-      const own = hash('sha256', hashInput({ ...row, sessionId, sequence, previousHash }))
-      insert.run(sequence, row.at, row.kind, sessionId, row.body, previousHash, own, row.bodyHash)
-      previousHash = own
-    }
-  })
-  for (let from = 1; from <= ENTRIES; from += 100_000) add(from, Math.min(from + 99_999, ENTRIES))
-  database.close()
-}
-
 try {
   const { bare, chained } = compareAppends()
   const big = join(scratch, 'big.db')
-  fill(big)
+  fillLedger(big, ENTRIES)
   let search: SearchIndex | null = null
   const openSearch = (searched: Searched): SearchIndex => (search = openSearchIndex(join(scratch, 'search.db'), searched))
   const ledger = openLedger({ file: big, clock, openSearch })
