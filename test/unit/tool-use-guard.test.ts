@@ -78,6 +78,50 @@ test('a call that failed before its hook, such as one with a wrong input, shows 
   expect(tampering).toEqual([])
 })
 
+test('a call that the agent has completed or read its own way is the same call; one of another tool, or with a field changed or left out, is not', () => {
+  const cases: [unknown, unknown, boolean][] = [
+    [{ file_path: '/a', old_string: 'x' }, { file_path: '/a', old_string: 'x', replace_all: false }, true],
+    [{ command: 'ls', timeout: '120000', run_in_background: 'true' }, { command: 'ls', timeout: 120_000, run_in_background: true }, true],
+    [{ questions: [{ q: 'a' }] }, { questions: [{ q: 'a', multiSelect: false }] }, true],
+    [{}, { plan: 'do it' }, true],
+    [{ command: 'ls', dangerouslyDisableSandbox: true }, { command: 'ls' }, false],
+    [{ command: 'ls' }, { command: 'rm' }, false],
+    [{ command: 'ls 007' }, { command: 'ls 7' }, false],
+    [['ls'], ['rm'], false],
+    [{ file_path: 'a/b.md' }, { file_path: '/p/a/b.md' }, true],
+    [{ file_path: './b.md', content: '5' }, { file_path: '/p/b.md', content: '5' }, true],
+    [{ file_path: '../q/b.md' }, { file_path: '/q/b.md' }, true],
+    [{ file_path: '~/b.md' }, { file_path: '/home/agent/b.md' }, true],
+    [{ path: '.' }, { path: '/p' }, true],
+    [{ notebook_path: '/p/x/../b.ipynb' }, { notebook_path: '/p/b.ipynb' }, true],
+    [{ file_path: 'a/b.md' }, { file_path: '/p/b.md' }, false],
+    [{ file_path: 'b.md' }, { file_path: '/p/xb.md' }, false],
+    [{ file_path: 'b.md' }, { file_path: '/p/../q/b.md' }, false],
+    [{ file_path: '/p/b.md' }, { file_path: '/q/b.md' }, false],
+    [{ command: 'b.md' }, { command: '/p/b.md' }, false],
+  ]
+  for (const [made, shown, isSame] of cases) {
+    const { guard, tampering } = create()
+    guard.heardFrom('c1')
+    void guard.judge(use('t1', 'Bash', made), 'c1', gone)
+    expect(guard.report('t1', 'Bash', shown).kind, JSON.stringify(shown)).toBe(isSame ? 'ask' : 'denied')
+    expect(tampering).toHaveLength(isSame ? 0 : 1)
+  }
+  const { guard } = create()
+  guard.heardFrom('c1')
+  void guard.judge(use('t1', 'Read', { path: '/a' }), 'c1', gone)
+  expect(guard.report('t1', 'Write', { path: '/a' }).kind).toBe('denied')
+})
+
+test('a call that was allowed at the gateway, and completed since, is judged anew as it is now', async () => {
+  const { guard, tampering } = create('ask', true)
+  await guard.judge(use('t1'), 'c1', gone)
+  expect(guard.report('t1', 'Bash', { command: 'ls', description: 'more' }).kind).toBe('ask')
+  await guard.judge(use('t2', 'Read', { file_path: 'a.md' }), 'c1', gone)
+  expect(guard.report('t2', 'Read', { file_path: '/elsewhere/a.md' }).kind).toBe('ask')
+  expect(tampering).toEqual([])
+})
+
 test('a hook that shows another call than the model made is denied, and the gateway asks from then on', async () => {
   const { guard, tampering } = create('ask', false)
   guard.heardFrom('c1')

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { PolicyEffect } from '../../contract/schemas/tool-call.ts'
 import type { ToolResult } from '../../domain/denied-tool-use.ts'
-import { canonicalJson } from '../../domain/ledger-chain.ts'
 import type { ToolCallGate } from '../ports.ts'
+import { isSame, shapeOf, shows, type Shape } from './call-shape.ts'
 import type { ToolUse, ToolUseVerdict } from './tool-use-filter.ts'
 
 /** Calls and conversations of a session that are remembered; the oldest go first. */
@@ -43,11 +42,9 @@ export interface ToolUseGuardDeps {
 }
 
 interface Released {
-  readonly hash: string
+  readonly shape: Shape
   isReported: boolean
 }
-
-const hashOf = (tool: string, input: unknown): string => createHash('sha256').update(canonicalJson([tool, input])).digest('base64')
 
 const remember = <Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void => {
   map.set(key, value)
@@ -65,7 +62,7 @@ const remember = <Key, Value>(map: Map<Key, Value>, key: Key, value: Value): voi
 export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
   const hooked = new Map<string, true>()
   const released = new Map<string, Released>()
-  const allowed = new Map<string, { readonly hash: string; readonly toolCallId: ToolCallId }>()
+  const allowed = new Map<string, { readonly shape: Shape; readonly toolCallId: ToolCallId }>()
   let asksItself = false
 
   const distrust = (message: string): void => {
@@ -77,7 +74,7 @@ export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
     const { id, tool, input } = call
     const verdict = await deps.gate.request({ sessionId: deps.sessionId, tool, input, toolUseId: id, signal: gone })
     if (!verdict.allowed) return { released: false, reason: verdict.reason }
-    remember(allowed, id, { hash: hashOf(tool, input), toolCallId: verdict.toolCallId })
+    remember(allowed, id, { shape: shapeOf(tool, input), toolCallId: verdict.toolCallId })
     return { released: true }
   }
 
@@ -86,7 +83,7 @@ export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
       if (deps.isBrokered(call.tool)) return { released: true }
       const isHooked = conversation !== null && hooked.has(conversation)
       if (deps.judge(call.tool, call.input) === 'deny' || asksItself || !isHooked) return ask(call, gone)
-      remember(released, call.id, { hash: hashOf(call.tool, call.input), isReported: false })
+      remember(released, call.id, { shape: shapeOf(call.tool, call.input), isReported: false })
       return { released: true }
     },
 
@@ -103,16 +100,18 @@ export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
 
     report: (toolUseId, tool, input) => {
       if (deps.isBrokered(tool)) return { kind: 'ask' }
-      const hash = hashOf(tool, input)
+      const shown = shapeOf(tool, input)
       const known = allowed.get(toolUseId)
       const call = released.get(toolUseId)
-      if ((known ?? call)?.hash !== undefined && (known ?? call)?.hash !== hash) {
+      const made = (known ?? call)?.shape
+      if (made !== undefined && !shows(shown, made)) {
         distrust(`The agent reported another ${tool} call than the model made; it was denied.`)
         return { kind: 'denied', reason: 'Denied by Holdfast: this is not the call that the model made.' }
       }
       if (known !== undefined) {
         allowed.delete(toolUseId)
-        return { kind: 'allowed', toolCallId: known.toolCallId }
+        // What was allowed is what was judged: a call that the agent has completed since is judged as it is now.
+        return isSame(shown, known.shape) ? { kind: 'allowed', toolCallId: known.toolCallId } : { kind: 'ask' }
       }
       if (call !== undefined) call.isReported = true
       else deps.raiseAlarm(`The agent reported a ${tool} call that the model did not make through Holdfast.`)
