@@ -6,6 +6,9 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type ChainRow, GENESIS, hashInput } from '../../shared/domain/ledger-chain.ts'
 import { sha256, ONE, TWO, newFile, open, TRUST, fill, seal, editing, verified } from './ledger-fixture.ts'
 
+/** A full run has 2,000 of each; each needs a ledger of its own to be opened. */
+const MUTATIONS = Number(process.env['HOLDFAST_LEDGER_MUTATIONS'] ?? 300)
+
 describe('tampering', () => {
   const ENTRIES = 12
   /** The entry that seals those before it. */
@@ -45,7 +48,7 @@ describe('tampering', () => {
     database.exec(`UPDATE entry SET sequence = -sequence - 1 WHERE sequence >= ${from}; UPDATE entry SET sequence = -sequence WHERE sequence < 0`)
   }
 
-  test('of any kind is found, and its first bad entry named, in 300 random mutations', async () => {
+  test(`of any kind is found, and its first bad entry named, in ${MUTATIONS} random mutations`, async () => {
     const sequence = fc.integer({ min: 1, max: ENTRIES })
     const column = fc.constantFrom('at', 'kind', 'session_id', 'body', 'body_hash', 'previous_hash', 'hash')
     const mutation = fc.oneof(
@@ -122,10 +125,10 @@ describe('tampering', () => {
         rmSync(join(file, '..'), { recursive: true })
         expect({ ok, first: faults[0]?.sequence }, m.does).toEqual({ ok: false, first })
       }),
-      { numRuns: 300 },
+      { numRuns: MUTATIONS },
     )
     expect(seen.size).toBe(12)
-  })
+  }, 600_000)
 
   test('with a byte anywhere in the file is refused, found, or changes nothing that is read', async () => {
     const ledger = open(template)
@@ -154,10 +157,10 @@ describe('tampering', () => {
         }
         rmSync(join(file, '..'), { recursive: true })
       }),
-      { numRuns: 300 },
+      { numRuns: MUTATIONS },
     )
     expect(found).toBeGreaterThan(0)
-  })
+  }, 600_000)
 
   test('by putting an earlier copy of the database back is found, and nothing is added on top', async () => {
     const file = tampered(early)

@@ -8,7 +8,7 @@ import type { Command } from 'commander'
 import type { Client } from '../../../contract/client.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
 import { bodyOf } from '../../../contract/schemas/ledger-bodies.ts'
-import type { LedgerEntry, LedgerFilter, LedgerVerification } from '../../../contract/schemas/ledger.ts'
+import { type LedgerEntry, type LedgerFilter, LedgerKind, type LedgerVerification } from '../../../contract/schemas/ledger.ts'
 import { systemClock } from '../../../core/identifiers.ts'
 import { beginAnew } from '../../../core/ledger/begin-anew.ts'
 import { createOtlpSender } from '../../../core/ledger/otlp-sender.ts'
@@ -125,13 +125,21 @@ interface FilterOptions {
   readonly session?: string
   readonly since?: string
   readonly until?: string
+  readonly kind?: string
   readonly search?: string
 }
 
-const filterOf = ({ session, since, until, search }: FilterOptions): LedgerFilter => ({
+const parseKind = (text: string): LedgerKind => {
+  const kind = LedgerKind.safeParse(text)
+  if (!kind.success) throw new HoldfastError('bad-params', `"${text}" is no kind of entry. There are: ${LedgerKind.options.join(', ')}.`)
+  return kind.data
+}
+
+const filterOf = ({ session, since, until, kind, search }: FilterOptions): LedgerFilter => ({
   ...(session === undefined ? {} : { sessionId: parseSessionId(session) }),
   ...(since === undefined ? {} : { since: parseTime(since) }),
   ...(until === undefined ? {} : { until: parseTime(until) }),
+  ...(kind === undefined ? {} : { kinds: kind.split(',').map(parseKind) }),
   ...(search === undefined ? {} : { text: search }),
 })
 
@@ -194,6 +202,7 @@ export const addLedgerCommands = (ledger: Command): void => {
     .option('--session <id>', 'of one session alone')
     .option('--since <time>', 'not before: 2026-11-23, or how long ago: 90m, 12h, 30d')
     .option('--until <time>', 'before')
+    .option('--kind <kinds>', 'of these kinds, such as tool-call/intent,alarm/raised')
     .option('--search <words>', 'with these words, one after the other; the last may be only begun')
     .option('--to <url>', 'otlp, syslog: the collector, which gets what it has not got yet')
     .option('-f, --follow', 'otlp, syslog: go on with new entries as they come')
