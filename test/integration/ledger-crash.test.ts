@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
 import type { LedgerEntry } from '../../shared/contract/schemas/ledger.ts'
+import { wholeCalls } from '../support/strace.ts'
 
 const CHILD = new URL('../fixtures/ledger-child.ts', import.meta.url).pathname
 const hasStrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
@@ -75,7 +76,7 @@ test(
     const slowest = await Promise.all([lane('a', Math.ceil(KILLS / 2)), lane('b', Math.floor(KILLS / 2))])
     if (process.env['HOLDFAST_LEDGER_KILLS'] !== undefined) console.log(`slowest restart: ${Math.max(...slowest).toFixed(0)} ms`)
   },
-  600_000,
+  1_800_000,
 )
 
 interface Change {
@@ -91,7 +92,7 @@ const durableImages = (trace: string, file: string): { acknowledged: number; fil
   let unlinked: string[] = []
   const images: { acknowledged: number; files: Map<string, Buffer> }[] = []
   const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll('\\x', ''), 'hex')
-  for (const line of trace.split('\n')) {
+  for (const line of wholeCalls(trace)) {
     const opened = /openat\([^,]+, "([^"]*)".* = (\d+)$/.exec(line)
     if (opened?.[1] !== undefined && opened[2] !== undefined) names.set(opened[2], bytesOf(opened[1]).toString())
     const written = /pwrite64\((\d+), "([^"]*)", \d+, (\d+)\)/.exec(line)

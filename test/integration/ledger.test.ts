@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { MAX_BODY_BYTES } from '../../shared/core/ledger/body-text.ts'
+import { wholeCalls } from '../support/strace.ts'
 import { CHILD, scratch, hasStrace, isRoot, ONE, TWO, newFile, open, fill, verified, startChild, firstLine, mountTmpfs } from './ledger-fixture.ts'
 
 describe('entries', () => {
@@ -100,7 +101,7 @@ test.skipIf(!hasStrace)('an append is synced to disk before it returns', async (
   const trace = join(scratch, 'trace')
   const command = ['-f', '-e', 'trace=fsync,fdatasync,write', '-o', trace, process.execPath, CHILD, 'load', newFile(), '10']
   expect(spawnSync('strace', command, { env: {} }).status).toBe(0)
-  const calls = readFileSync(trace, 'utf8').match(/f(?:data)?sync\(\d+\)|write\(1, "\d+/g) ?? []
+  const calls = wholeCalls(readFileSync(trace, 'utf8')).join('\n').match(/f(?:data)?sync\(\d+\)|write\(1, "\d+/g) ?? []
   const beforeEach = calls.flatMap((call, index) => (call.startsWith('write') ? [calls[index - 1]?.slice(0, 1)] : []))
   expect(beforeEach).toEqual(Array.from({ length: 20 }, () => 'f'))
 })
