@@ -9,11 +9,13 @@ let processes: number[]
 let checkpointFails: boolean
 let hasCheckpoint: boolean
 let recorded: string[]
+let lookFails: boolean
 let activity: ReturnType<typeof createSessionActivity>
 
 beforeEach(() => {
   told = []
   recorded = []
+  lookFails = false
   let states = 0
   const state = () => ({ tree: `${(states += 1)}`, extras: '' })
   processes = [10, 11]
@@ -22,7 +24,10 @@ beforeEach(() => {
   activity = createSessionActivity({
     checkpoints: {
       mark: async ({ state: to }: { state: string }) => (told.push(to), state()),
-      look: async () => state(),
+      look: async () => {
+        if (lookFails) throw new Error('no look')
+        return state()
+      },
     } as never,
     changes: {
       record: async (_session, calls, from, to) => void recorded.push(`${calls.map((id) => id.at(-1)).join('')}: ${typeof from === 'string' ? from : from.tree} to ${to.tree}`),
@@ -115,4 +120,12 @@ test('what calls changed is recorded once none runs, from just before them, whet
   expect(recorded.slice(1)).toEqual(['d: 3 to 4', 'f: 4 to 5'])
   await activity.recordAll(sessionId)
   expect(recorded.at(-1)).toBe('all')
+})
+
+test('a call runs though the look that its record needs fails', async () => {
+  lookFails = true
+  await activity.before(call('b', 'write'))
+  activity.after(call('b', 'write'))
+  await settled()
+  expect({ told, recorded }).toEqual({ told: ['quiet'], recorded: [] })
 })

@@ -72,7 +72,8 @@ export const createSessionActivity = ({ checkpoints, sessionCheckpoints, changes
       if (active.since.length === 0) active.before = kept?.id ?? active.before
     }
     if (active.isQuiet) active.before = (await checkpoints.mark({ sessionId, state: 'active' })) ?? active.before
-    active.before ??= await checkpoints.look({ sessionId })
+    // Only for the record: a call waits for no look that fails.
+    active.before ??= await checkpoints.look({ sessionId }).catch(() => null)
     active.isQuiet = false
     active.since.push(id)
   }
