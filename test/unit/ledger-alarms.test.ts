@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { SessionId } from '../../shared/contract/ids.ts'
-import type { LedgerEntry, LedgerKind } from '../../shared/contract/schemas/ledger.ts'
+import { bodyOf } from '../../shared/contract/schemas/ledger-bodies.ts'
+import { LedgerEntry, type LedgerKind } from '../../shared/contract/schemas/ledger.ts'
 import { createAlarmWatch } from '../../shared/domain/ledger-alarms.ts'
 
 const HOUR = 3_600_000
@@ -69,6 +72,35 @@ test('an ordinary week of an agent, with 40 sessions and 8,000 calls, raises no 
     ordinarySession(day, n)
   }
   expect(day.raised).toEqual([])
+})
+
+describe('a long session of the real Claude Code, as it was recorded (test/support/record-session.ts)', () => {
+  const recorded = gunzipSync(readFileSync(new URL('../fixtures/recorded-session.jsonl.gz', import.meta.url)))
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => LedgerEntry.parse(JSON.parse(line)))
+  const calls = recorded.filter(({ kind }) => kind === 'tool-call/intent' || kind === 'tool-call/decision')
+
+  test('has edits, test runs, commits, denials and refusals, and every entry reads as its schema says', () => {
+    expect(calls.length).toBeGreaterThanOrEqual(150)
+    expect(recorded.filter((entry) => bodyOf(entry, entry.kind) === null)).toEqual([])
+    const kinds = new Set(recorded.map(({ kind }) => kind))
+    for (const kind of ['tool-call/decision', 'file/changed', 'git/moved', 'checkpoint/created', 'model-request/outcome'] as const) expect(kinds, kind).toContain(kind)
+  })
+
+  test('raises no alarm, neither for an agent that is new nor day after day for one that is known', () => {
+    const watch = createAlarmWatch((at) => Math.floor(at / HOUR) % 24)
+    const raised: string[] = []
+    for (let day = 0; day < 15; day += 1) {
+      for (const entry of recorded) {
+        const sessionId = entry.sessionId === null ? null : sessionOf(day + 2)
+        raised.push(...watch.saw({ ...entry, sessionId, at: entry.at + day * 24 * HOUR }).map(({ rule, message }) => `day ${day}: ${rule}: ${message}`))
+      }
+    }
+    expect(raised).toEqual([])
+    expect(recorded.filter(({ kind }) => kind === 'alarm/raised')).toEqual([])
+  })
 })
 
 describe('an alarm', () => {
