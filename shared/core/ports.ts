@@ -177,8 +177,8 @@ export interface ContainerSpec {
   readonly readable: readonly string[]
   /** Folders and files that it must not see at all, whatever else says so. */
   readonly hidden: readonly string[]
-  /** `open` is the machine's own network. */
-  readonly network: 'open' | ClosedNetwork
+  /** `open` is the machine's own network; `none` is a loopback device that leads nowhere. */
+  readonly network: 'open' | 'none' | ClosedNetwork
   /** The agent's own home, shown to it at `homeAt`. */
   readonly home: string
   readonly homeAt: string

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { HoldfastError } from '../contract/errors.ts'
+import { installLastResort } from '../core/containers/last-resort.ts'
 import { createHost } from '../core/create-host.ts'
 import { systemClock } from '../core/identifiers.ts'
 import { resolvePaths } from '../core/paths.ts'
@@ -18,14 +19,17 @@ const tell = (message: { ready: true } | { error: string; message: string }): Pr
 
 try {
   forbidCoreDumps()
+  const paths = resolvePaths(process.env)
+  const log = (line: string): void => void process.stderr.write(`${new Date().toISOString()} ${line}\n`)
+  installLastResort(paths.killFiles, log)
   const host = await createHost({
-    paths: resolvePaths(process.env),
+    paths,
     clock: systemClock,
     secrets: createKeychain({ service: 'holdfast', clock: systemClock }),
     ledgerKeys: createKeychain({ service: 'holdfast-ledger', clock: systemClock }),
     environment: process.env,
     programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), networkRelay: beside('./network-relay.mjs'), repositoryWatcher: beside('./repository-watcher.mjs'), pages: beside('../renderer') },
-    log: (line) => void process.stderr.write(`${new Date().toISOString()} ${line}\n`),
+    log,
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void host.stop())
   void tell({ ready: true })

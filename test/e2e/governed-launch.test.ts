@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bash, createScriptedWorld, toolResults } from '../support/script.ts'
@@ -53,6 +55,40 @@ describe.skipIf(missing !== null)(`how an agent is started${missing === null ? '
     expect(existsSync(mark)).toBe(false)
   })
 
+  it('lets settings of the agent’s own move PATH and BASH_ENV inside alone: nothing of it runs outside the container', async () => {
+    const outside = join(await mkdtemp(join(tmpdir(), 'hf-mark-')), 'ran')
+    const evil = (project: string) => join(project, 'evil')
+    const write = (project: string) => {
+      const settings = JSON.stringify({ env: { PATH: `${evil(project)}:/usr/bin:/bin`, BASH_ENV: join(evil(project), 'git'), ENV: join(evil(project), 'git') } })
+      const names = ['git', 'node', 'sh', 'bwrap', 'setpriv', 'prlimit', 'nsenter', 'setsid', 'claude', 'npm']
+      return [
+        `mkdir -p evil .claude node_modules/.bin; printf '#!/bin/bash\ntouch ${outside}; PATH=/usr/bin:/bin; touch ${project}/inside; echo fake\n' > evil/git; chmod +x evil/git`,
+        ...names.slice(1).map((name) => `cp evil/git evil/${name}; cp evil/git node_modules/.bin/${name}`),
+        'cp evil/git node_modules/.bin/git',
+        `printf '%s' '${settings}' > .claude/settings.json; cp .claude/settings.json ~/.claude/settings.json`,
+      ].join('; ')
+    }
+    const here = await enter((project) => [bash(write(project)), bash('git --version')])
+    writeFileSync(join(here.holdfastHome, 'config', 'profiles', 'test.yaml'), `agent: tester\nmodel: { key: agent/test, baseUrl: "${here.model.baseUrl}" }\npolicy: { allow: ["Bash"] }\n`)
+    // As npx and npm scripts do it: what a project brings along comes first.
+    const path = { env: { PATH: ['.', evil(here.project), join(here.project, 'node_modules', '.bin'), here.environment['PATH']].join(':') } }
+    await here.holdfast(['up'], path)
+    const client = await here.client()
+    client.on('approval/changed', ({ id: approvalId, state, bindingHash }) => {
+      if (state === 'waiting') void client.call('approval/decide', { approvalId, bindingHash, answer: 'approve' })
+    })
+    for (const time of [1, 2]) {
+      expect((await here.holdfast(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.'], path)).code, `run ${time}`).toBe(0)
+    }
+    expect(toolResults(here).at(-1)).toContain('fake')
+    expect(existsSync(join(here.project, 'inside'))).toBe(true)
+    const { sessions } = JSON.parse((await here.holdfast(['sessions', '--json'], path)).stdout) as { sessions: { id: string; startCheckpoint: string }[] }
+    const { id = '', startCheckpoint = '' } = sessions.at(-1) ?? {}
+    expect((await here.holdfast(['checkpoint', 'restore', id, startCheckpoint], path)).code).toBe(0)
+    expect(existsSync(outside)).toBe(false)
+    client.close()
+  })
+
   it('gives --add-dir a folder that an agent may have, guarded as the project is, and no other', async () => {
     const here = await enter(() => [bash('echo made > ../beside/made.txt; echo evil > ../beside/.git/hooks/pre-commit; echo evil >> ../beside/.git/config; cat ../h/data/ledger.db')])
     const beside = join(here.folder, 'beside')
@@ -74,7 +110,7 @@ describe.skipIf(missing !== null)(`how an agent is started${missing === null ? '
     expect(here.model.requests).toEqual([])
 
     expect((await run('../beside')).code).toBe(0)
-    expect(toolResults(here).at(-1)).toContain('Read-only file system')
+    expect(toolResults(here).at(-1)).toMatch(/read-only file system/i)
     expect(toolResults(here).at(-1)).toContain('ledger.db: No such file')
     expect(readFileSync(join(beside, 'made.txt'), 'utf8')).toBe('made\n')
     expect(existsSync(join(beside, '.git', 'hooks', 'pre-commit'))).toBe(false)

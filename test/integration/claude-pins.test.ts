@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { trustingGuard } from '../fixtures/guard.ts'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createAskProgram } from '../../shared/core/agents/ask-program.ts'
 import { claudeCode } from '../../shared/core/agents/claude-code/claude-code.ts'
+import { createPlainProvider } from '../../shared/core/containers/plain.ts'
 import { scriptedTurns, startStandInModel } from '../../shared/core/demo/stand-in-model.ts'
 import { listenForAgents } from '../../shared/core/transports/agent-server.ts'
 import { ids, SESSION } from '../support/fakes.ts'
@@ -83,6 +85,7 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
       homeAt: home,
       folder: own,
       resolveFolder: (extra) => Promise.resolve(extra),
+      ask: createAskProgram(createPlainProvider()),
       pinnedEnv: {},
       shim: { file: '/bin/false', args: [], env: {} },
     })

@@ -1,6 +1,8 @@
 import type { SessionId } from '../../contract/ids.ts'
+import type { HookWindow } from '../gateway/hook-window.ts'
 import type { ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import type { ToolCallGate } from '../ports.ts'
+import type { AskProgram } from './ask-program.ts'
 
 /** What an adapter may know of the session it prepares. All paths absolute. */
 export interface LaunchContext {
@@ -25,6 +27,8 @@ export interface LaunchContext {
   readonly folder: string
   /** A further folder that the user gives the agent, resolved; throws HoldfastError where it may not have it. */
   readonly resolveFolder: (folder: string) => Promise<string>
+  /** How a program is asked about itself, its version above all: held as the session will be. */
+  readonly ask: AskProgram
   /** Variables of the launch that no settings of the agent's may change, as far as the adapter can hold them. */
   readonly pinnedEnv: Readonly<Record<string, string>>
   /** How to start the shim that speaks MCP to the broker: file and arguments. */
@@ -54,6 +58,8 @@ export interface HookContext {
   readonly signal: AbortSignal
   /** The gateway's side of the same calls. */
   readonly guard: ToolUseGuard
+  /** What waits for the hooks of the calls that were given to the agent; none where nothing is. */
+  readonly window?: HookWindow
   readonly raiseAlarm: (message: string) => void
 }
 

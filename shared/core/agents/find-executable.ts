@@ -1,11 +1,9 @@
 import { constants } from 'node:fs'
 import { access, realpath, stat } from 'node:fs/promises'
-import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
+import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import { isWithin } from '../containers/mount-plan.ts'
-
-const STICKY = 0o1000
-const WRITABLE_BY_OTHERS = 0o002
+import { requireTrusted } from '../program-trust.ts'
 
 const isExecutableFile = async (file: string): Promise<boolean> => {
   try {
@@ -50,11 +48,7 @@ export const requireOutOfReach = async (file: string, agentFolders: readonly str
   if (folder !== undefined) {
     throw new HoldfastError('agent-refused', `${file} lies in ${folder}, where the agent itself may write: it could be anything. Install it elsewhere, and start that.`)
   }
-  const [own, parent] = await Promise.all([stat(real), stat(dirname(real))])
-  const isReplaceable = (parent.mode & WRITABLE_BY_OTHERS) !== 0 && (parent.mode & STICKY) === 0
-  if (isReplaceable || (own.mode & WRITABLE_BY_OTHERS) !== 0) {
-    throw new HoldfastError('agent-refused', `Every user of this machine can change ${real}: it could be anything. Take that away with: chmod o-w ${isReplaceable ? dirname(real) : real}`)
-  }
+  await requireTrusted(real)
   return real
 }
 

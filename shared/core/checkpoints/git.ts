@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
+import { findGit } from '../program-trust.ts'
 import { toText } from './byte-path.ts'
 
 export interface GitCall {
@@ -41,7 +42,7 @@ export const createGit =
   (gitDir: string): Git =>
   ({ args, input, env, cwd, timeoutMs, onOutput }) =>
     new Promise((resolve, reject) => {
-      const child = spawn('git', ['-c', 'core.autocrlf=false', '-c', 'core.protectNTFS=false', '-c', 'core.protectHFS=false', ...args], {
+      const child = spawn(findGit(process.env['PATH'] ?? '') ?? '/usr/bin/git', ['-c', 'core.autocrlf=false', '-c', 'core.protectNTFS=false', '-c', 'core.protectHFS=false', ...args], {
         cwd: cwd === undefined ? '/' : toText(cwd),
         env: { ...cleanEnvironment(gitDir), GIT_DIR: gitDir, ...env },
         stdio: ['pipe', 'pipe', 'pipe'],
@@ -74,7 +75,7 @@ export const createGit =
     })
 
 const cleanEnvironment = (home: string): Record<string, string> => ({
-  PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+  PATH: '/usr/local/bin:/usr/bin:/bin',
   HOME: home,
   XDG_CONFIG_HOME: home,
   LC_ALL: 'C',

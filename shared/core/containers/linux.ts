@@ -71,7 +71,7 @@ interface Tools {
 
 /** What the container is made with, proven by making one; or, for a person, why it cannot be made. */
 const findTools = async (): Promise<Tools | string> => {
-  const [bwrap, setpriv, setsid, sh, prlimit] = ['bwrap', 'setpriv', 'setsid', 'sh', 'prlimit'].map(findTool)
+  const [bwrap, setpriv, setsid, sh, prlimit] = ['bwrap', 'setpriv', 'setsid', 'sh', 'prlimit'].map((name) => findTool(name))
   if (!bwrap) return 'bubblewrap is not installed. Install it: apt-get install bubblewrap (or dnf, pacman, apk).'
   if (!setpriv || !setsid || !sh || !prlimit) return 'setpriv, setsid or prlimit is missing. Install them: apt-get install util-linux.'
   const trial = [...NAMESPACES, '--die-with-parent', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']
@@ -115,7 +115,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
       cwd: '/',
       env: {},
       detached: true,
-      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', spec.network === 'open' ? 'ignore' : 'pipe', 'pipe'],
+      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', isRelayed(spec) ? 'pipe' : 'ignore', 'pipe'],
     })
     pty?.closeAgentEnd()
     const exited = new Promise<ContainerExit>((resolve) => {
@@ -183,8 +183,10 @@ const openGate = async (
   return handle
 }
 
+const isRelayed = ({ network }: ContainerSpec): boolean => typeof network === 'object'
+
 const relayArguments = ({ network }: ContainerSpec, { sh }: Tools): string[] =>
-  network === 'open' ? [] : [sh, '-c', RELAY_GATE, 'sh', network.relay.file, network.relay.program, String(network.port), network.socketPath]
+  typeof network === 'string' ? [] : [sh, '-c', RELAY_GATE, 'sh', network.relay.file, network.relay.program, String(network.port), network.socketPath]
 
 const saysReady = async (relay: Duplex): Promise<boolean> => {
   const late = AbortSignal.timeout(RELAY_TIMEOUT_MS)

@@ -8,8 +8,8 @@ const run = promisify(execFile)
 const SYSTEM_PATH = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/sw/bin']
 
 /** A tool of the system, absolute; null when it is not installed. */
-export const findTool = (name: string): string | null => {
-  for (const folder of SYSTEM_PATH) {
+export const findTool = (name: string, folders: readonly string[] = SYSTEM_PATH): string | null => {
+  for (const folder of folders) {
     const file = path.join(folder, name)
     try {
       accessSync(file, constants.X_OK)

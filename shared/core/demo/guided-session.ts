@@ -7,8 +7,10 @@ import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import type { ToolCall } from '../../contract/schemas/tool-call.ts'
 import { pickEnv } from '../../domain/env-pass.ts'
 import { claudeCode } from '../agents/claude-code/claude-code.ts'
+import { createAskProgram } from '../agents/ask-program.ts'
 import { requireVersion } from '../agents/claude-code/version.ts'
 import { findExecutable, foldersToSearch } from '../agents/find-executable.ts'
+import { containersFor } from '../containers/choose.ts'
 import { createHost } from '../create-host.ts'
 import { systemClock } from '../identifiers.ts'
 import { resolvePaths } from '../paths.ts'
@@ -48,11 +50,13 @@ export interface GuidedResult {
   readonly ledger: { readonly ok: boolean; readonly entries: number }
 }
 
-const findClaude = async (path: string): Promise<{ version: string } | null> => {
+const findClaude = async (path: string, plainInit: string): Promise<{ version: string } | null> => {
   const folders = await foldersToSearch(path, [])
   const file = await findExecutable('claude', folders, '/')
   if (file === null) return null
-  return requireVersion(file, folders.join(delimiter)).then((version) => ({ version }), () => null)
+  const { contained, uncontained } = containersFor(process.platform, plainInit)
+  const provider = (await contained.unavailable()) === null ? contained : uncontained
+  return requireVersion(createAskProgram(provider), file, folders.join(delimiter)).then((version) => ({ version }), () => null)
 }
 
 /** Resolves once the file is there. */
@@ -87,7 +91,7 @@ export const runGuidedSession = async (params: {
       join(paths.profiles, 'guided.yaml'),
       `agent: guided\nmodel: { key: ${KEY_NAME}, baseUrl: "${model.baseUrl}" }\nlimits: { spendUsd: 1 }\n`,
     )
-    const claude = await findClaude(path)
+    const claude = await findClaude(path, programs.plainInit)
     const command = claude === null ? [SCRIPTED_AGENT_COMMAND, PROMPT] : ['claude', '-p', PROMPT]
     const before = await fingerprint(project, path)
     const host = await createHost({

@@ -4,10 +4,12 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { formatId, SessionId } from '../../contract/ids.ts'
 import type { Finding } from '../../contract/schemas/finding.ts'
+import { createAskProgram } from '../agents/ask-program.ts'
 import { OLDEST_VERSION, requireVersion } from '../agents/claude-code/version.ts'
 import { findExecutable, foldersToSearch, requireOutOfReach } from '../agents/find-executable.ts'
 import { createCgroup, removeCgroup } from '../containers/cgroup.ts'
 import { containersFor } from '../containers/choose.ts'
+import { findGit } from '../program-trust.ts'
 import { fail, ok, warn } from './finding.ts'
 
 const OLDEST_NODE = 24
@@ -22,7 +24,7 @@ export const examineNode = (version = process.version): Finding =>
 
 /** Programs are looked for where no agent could have put them: `here` is a folder that agents work in. */
 export const examineGit = async (path: string, here: string): Promise<Finding> => {
-  const file = await findExecutable('git', await foldersToSearch(path, [here]), here)
+  const file = findGit((await foldersToSearch(path, [here])).join(delimiter))
   const told = file === null ? null : await run(file, ['--version'], { env: {}, timeout: 5_000 }).then(({ stdout }) => stdout.trim(), () => null)
   const todo = `Install git ${OLDEST_GIT.join('.')} or newer (Debian: apt-get install git): checkpoints need it.`
   const match = /(\d+)\.(\d+)/.exec(told ?? '')
@@ -61,8 +63,10 @@ export const examineClaude = async (path: string, here: string): Promise<Finding
   if (file === null) {
     return warn('claude', 'not found on the PATH', 'Install Claude Code (https://code.claude.com/docs/en/setup), or run another agent: holdfast run -- COMMAND')
   }
+  const { contained } = containersFor(process.platform, '')
+  if ((await contained.unavailable()) !== null) return warn('claude', `found at ${file}, and not asked for its version`, `${OLDEST_VERSION} or newer is needed. No program is tried here without a container: see above.`)
   try {
-    return ok('claude', `${await requireVersion(await requireOutOfReach(file, [here]), folders.join(delimiter))} at ${file} (${OLDEST_VERSION} or newer is needed)`)
+    return ok('claude', `${await requireVersion(createAskProgram(contained), await requireOutOfReach(file, [here]), folders.join(delimiter))} at ${file} (${OLDEST_VERSION} or newer is needed)`)
   } catch (error) {
     return warn('claude', `${file} cannot be held`, error instanceof Error ? error.message : String(error))
   }

@@ -14,6 +14,7 @@ import { passesEnv } from '../../domain/env-pass.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import type { PriceTable } from '../../domain/price.ts'
 import type { AgentAdapter, AgentLaunch } from '../agents/adapter.ts'
+import { createAskProgram } from '../agents/ask-program.ts'
 import type { Broker, BrokerSession } from '../broker/create-broker.ts'
 import type { ServerHold } from '../broker/server-container.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
@@ -21,10 +22,12 @@ import type { ContainerChoice } from '../containers/choose.ts'
 import { guardFiles, type GuardedFiles } from '../containers/guarded-files.ts'
 import { isSubscriptionKey } from '../gateway/forward-headers.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
+import { watchHooks, type HookWindow } from '../gateway/hook-window.ts'
 import { createToolUseGuard, type ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, recordedProfile, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import { findGit, requireTrusted } from '../program-trust.ts'
 import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
 import type { Egress } from '../egress/egress.ts'
 import { loadServers } from './load-servers.ts'
@@ -174,16 +177,17 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
     }
 
-    const admit = async (adapter: AgentAdapter, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): Promise<void> => {
+    const admit = async (adapter: AgentAdapter, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard; readonly window: HookWindow }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): Promise<void> => {
       const hooks = adapter.createHookHandler()
       const routes: AgentRoutes = {
         hook: (path, body, gone) => {
           if (hooks === null) throw new Error('this agent has no hooks')
           const signal = AbortSignal.any([gone, over.signal])
-          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks') })
+          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, window: gatewaySession.window, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks') })
         },
         model: (request, response, path) => deps.gateway.handle(gatewaySession, request, response, path),
         proxy: way.proxy,
+        onFlood: () => deps.raiseAlarm(id, 'The session sends more hooks than any agent does: calls beyond that are blocked.', 'hooks'),
       }
       await deps.agentServer.admit(token, routes, way.socketPath)
     }
@@ -219,9 +223,13 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         homeAt,
         folder,
         resolveFolder: (extra) => resolveWorkingFolder(extra, deps.paths),
+        ask: createAskProgram(provider),
         pinnedEnv: way.env,
         shim: { file: process.execPath, args: [deps.shimFile], env: shimEnv },
       })
+      const git = findGit(process.env['PATH'] ?? '')
+      const programs = [prepared.file, process.execPath, deps.shimFile, ...(git === null ? [] : [git])]
+      const doubts = (await Promise.all(programs.map(requireTrusted))).flat()
       await mkdir(home, { recursive: true, mode: 0o700 })
       const meter = createBudgetMeter({ caps: { microUsd: microUsd(profile.limits.spendUsd), tokens: profile.limits.tokens }, priceTable: deps.priceTable })
       Object.assign(live, { cwd, profile, homeAt })
@@ -244,6 +252,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
           modelKey: profile.modelKey,
           hasModelKey,
           isSubscription: isSubscriptionKey(firstKey),
+          doubts,
         }),
         waitingApprovals: 0,
         toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
@@ -284,7 +293,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       })
       const upstreamBaseUrl = profile.modelBaseUrl ?? MODEL_BASE_URL
       const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, upstreamBaseUrl, prepared, signal: over.signal }) : null
-      const guard = createToolUseGuard({
+      const alone = createToolUseGuard({
         sessionId: id,
         gate: deps.gate,
         judge: (tool, input) => deps.judge(id, tool, input)?.effect ?? null,
@@ -292,7 +301,13 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         onTampering: (message) => void deps.onTampering(id, message),
         raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks'),
       })
-      await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
+      const { guard, window } = watchHooks(alone, {
+        isBrokered: adapter.isBrokered,
+        isRunning: () => deps.registry.get(id).state === 'running',
+        onMissed: () => void deps.onTampering(id, 'A tool call of the model was not reported by the agent’s hooks: they are switched off, or something posed as the agent. Every call is now asked about before the agent has it.'),
+      })
+      over.signal.addEventListener('abort', window.close, { once: true })
+      await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
       stopIfOver()
       live.launching = true
       const container = await provider.launch({

@@ -8,6 +8,8 @@ export interface SessionStart {
   readonly modelKey: string
   readonly hasModelKey: boolean
   readonly isSubscription: boolean
+  /** Who else can change the programs that are run. */
+  readonly doubts: readonly string[]
 }
 
 const billingNotice = ({ modelKey, hasModelKey, isSubscription }: SessionStart): string => {
@@ -19,6 +21,7 @@ const billingNotice = ({ modelKey, hasModelKey, isSubscription }: SessionStart):
 export const startNotices = (start: SessionStart): string[] => [
   ...(start.container === 'off' ? [] : [`Held in a ${start.container} container.`]),
   ...(start.isSeen ? [billingNotice(start)] : []),
+  ...start.doubts,
 ]
 
 /** What the agent has to do without, of the servers it was to have. */

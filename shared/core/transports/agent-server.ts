@@ -6,6 +6,14 @@ import type { EgressProxy } from '../egress/egress.ts'
 
 /** Longest hook call that is read, in bytes: a file written whole is in it. */
 const MAX_HOOK_BYTES = 64 * 1024 * 1024
+/** What one session may have under way: more than any agent has, and what no session can hold the host up with. */
+const MAX_CONNECTIONS = 256
+const MAX_HOOKS_AT_ONCE = 100
+const MAX_HOOK_BYTES_AT_ONCE = 2 * MAX_HOOK_BYTES
+const MAX_HOOKS_PER_MINUTE = 3_000
+const MINUTE_MS = 60_000
+/** Connections of all sessions that share the loopback port. */
+const MAX_SHARED_CONNECTIONS = 1_024
 
 /** One session's side of the server. */
 export interface AgentRoutes {
@@ -15,6 +23,8 @@ export interface AgentRoutes {
   model(request: IncomingMessage, response: ServerResponse, path: string): Promise<void>
   /** The session's way to other hosts; null where it has none, or needs none of ours. */
   readonly proxy: EgressProxy | null
+  /** The session sends more hooks than any agent does; told once. */
+  onFlood?(): void
 }
 
 export interface AgentServer {
@@ -35,15 +45,37 @@ export interface AgentServer {
 /** Looked up by hash, so that no comparison takes longer the closer a guess comes. */
 const keyOf = (token: string): string => createHash('sha256').update(token).digest('hex')
 
-const readJson = async (request: IncomingMessage): Promise<unknown> => {
+/** What a session has used of its share. */
+interface HookLoad {
+  waiting: number
+  bytes: number
+  minuteBegan: number
+  inMinute: number
+  isTold: boolean
+}
+
+const readJson = async (request: IncomingMessage, load: HookLoad): Promise<unknown> => {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_HOOK_BYTES) throw new Error('too long')
-    chunks.push(chunk)
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length
+      load.bytes += chunk.length
+      if (size > MAX_HOOK_BYTES || load.bytes > MAX_HOOK_BYTES_AT_ONCE) throw new Error('too long')
+      chunks.push(chunk)
+    }
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown
+  } finally {
+    load.bytes -= size
   }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown
+}
+
+/** Whether the session may have one more hook judged, and notes that it has. */
+const takesHook = (load: HookLoad): boolean => {
+  const now = performance.now()
+  if (now - load.minuteBegan > MINUTE_MS) Object.assign(load, { minuteBegan: now, inMinute: 0 })
+  load.inMinute += 1
+  return load.waiting < MAX_HOOKS_AT_ONCE && load.inMinute <= MAX_HOOKS_PER_MINUTE
 }
 
 const answer = (response: ServerResponse, status: number, body: unknown): void => {
@@ -57,6 +89,7 @@ interface Admitted {
   readonly routes: AgentRoutes
   /** Ends what is being answered. */
   readonly open: Set<{ destroy(): unknown }>
+  readonly load: HookLoad
   /** The session's own, where it has one. */
   readonly server: Server | null
 }
@@ -89,18 +122,33 @@ export const listenForAgents = async (): Promise<AgentServer> => {
       return
     }
     const path = match[2] ?? '/'
+    if (session.open.size >= MAX_CONNECTIONS) {
+      answer(response, 429, refusal('This session has too many requests under way.'))
+      return
+    }
     session.open.add(response)
     response.once('close', () => session.open.delete(response))
     if (!path.startsWith('/hook/')) {
       await session.routes.model(request, response, path)
       return
     }
+    const { load, routes } = session
+    if (!takesHook(load)) {
+      if (!load.isTold) routes.onFlood?.()
+      load.isTold = true
+      answer(response, 429, refusal('This session sends too many hooks; the call is blocked.'))
+      request.destroy()
+      return
+    }
     const gone = new AbortController()
     response.once('close', () => gone.abort())
+    load.waiting += 1
     try {
-      answer(response, 200, await session.routes.hook(path.slice('/hook/'.length), await readJson(request), gone.signal))
+      answer(response, 200, await routes.hook(path.slice('/hook/'.length), await readJson(request, load), gone.signal))
     } catch {
       answer(response, 500, refusal('Holdfast could not judge this call; it is blocked.'))
+    } finally {
+      load.waiting -= 1
     }
   }
 
@@ -112,6 +160,7 @@ export const listenForAgents = async (): Promise<AgentServer> => {
       else if (proxy === null || session === undefined) answer(response, 403, refusal('This session reaches no other host.'))
       else proxy.forward(request, response).catch(() => response.destroy())
     })
+    server.maxConnections = MAX_CONNECTIONS
     server.on('connect', (request, socket: Socket, head) => {
       socket.on('error', () => socket.destroy())
       const session = sessions.get(key)
@@ -132,6 +181,7 @@ export const listenForAgents = async (): Promise<AgentServer> => {
     const session = sessions.get(key)
     serve(request, response, key, session?.server === null ? session : undefined).catch(() => response.destroy())
   })
+  shared.maxConnections = MAX_SHARED_CONNECTIONS
   await listening(shared, 0, '127.0.0.1')
   const { port } = shared.address() as AddressInfo
   host = `127.0.0.1:${port}`
@@ -147,7 +197,7 @@ export const listenForAgents = async (): Promise<AgentServer> => {
         await listening(server, socketPath)
         await chmod(socketPath, 0o600)
       }
-      sessions.set(key, { routes, open: new Set(), server })
+      sessions.set(key, { routes, open: new Set(), load: { waiting: 0, bytes: 0, minuteBegan: performance.now(), inMinute: 0, isTold: false }, server })
     },
     revoke: (token) => {
       const session = sessions.get(keyOf(token))

@@ -29,6 +29,12 @@ const holds = async (pid: string, link: string): Promise<boolean> => {
   return false
 }
 
+/** Owner of the other end of a connection from 127.0.0.1 to 127.0.0.1; null when it cannot be told. Costs one look, however many processes there are. */
+export const tcpOwnerOf = async ({ remotePort, localPort }: Socket): Promise<number | null> => {
+  if (process.platform !== 'linux' || remotePort === undefined || localPort === undefined) return null
+  return findTcpEntry(await readFile('/proc/net/tcp', 'utf8').catch(() => ''), remotePort, localPort)?.uid ?? null
+}
+
 /**
  * The process that holds the other end of a connection from 127.0.0.1 to 127.0.0.1.
  * null when it cannot be told: another platform than Linux, a closed connection, or a process of another user.

@@ -28,6 +28,8 @@ export interface KeptSession {
 export interface WebLogins {
   /** The secret part of a new link. */
   createLink(): string
+  /** Whether the link would open a session. */
+  isOpen(link: string): boolean
   /** The session that the link opens, or null when it was used, is too old or never was. */
   redeem(link: string): WebSession | null
   /** The session of this cookie, or null. */
@@ -60,6 +62,7 @@ export const createWebLogins = (clock: Clock, newSecret: () => string, kept: rea
       links.set(digest(link), now + LINK_LIFETIME_MS)
       return link
     },
+    isOpen: (link) => (links.get(digest(link)) ?? 0) > clock.now(),
     redeem: (link) => {
       const now = clock.now()
       const key = digest(link)

@@ -8,7 +8,7 @@ import type { Role } from '../api/roles.ts'
 import type { Clock } from '../ports.ts'
 import type { HostFrameSocket } from './frames.ts'
 import { serveConnection, type ServeDeps } from './serve-connection.ts'
-import { tcpPeerOf } from './tcp-peer.ts'
+import { tcpOwnerOf, tcpPeerOf } from './tcp-peer.ts'
 import { readWebFiles } from './web-files.ts'
 import { webFrameSocketOf } from './web-frames.ts'
 import type { LoginKeeper } from './kept-logins.ts'
@@ -144,8 +144,9 @@ export const listenWeb = async (options: WebServerOptions): Promise<WebServer> =
 
   const login = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.headers.origin !== origin) return answer(response, 403, { message: 'Another page may not log in here.' })
-    await admit(request.socket)
     const given = Login.safeParse(await readBody(request)).data
+    // First what costs nothing: to look for the process at the other end, every process is looked at.
+    if (given !== undefined && logins.isOpen(given.link)) await admit(request.socket)
     const session = given === undefined ? null : logins.redeem(given.link)
     if (session === null) return answer(response, 401, { message: 'This link was used or is too old.' })
     answer(response, 200, { token: session.token }, { 'Set-Cookie': `${cookieName}=${session.cookie}; Path=/; HttpOnly; SameSite=Strict` })
@@ -169,6 +170,10 @@ export const listenWeb = async (options: WebServerOptions): Promise<WebServer> =
     })
   })
   server.maxConnections = MAX_CONNECTIONS
+  server.on('connection', (socket) => {
+    // Another user of the machine could use up the connections there are. One who cannot be told is looked at when it asks for something.
+    void tcpOwnerOf(socket).then((uid) => (uid === null || uid === process.getuid?.() ? undefined : socket.destroy()))
+  })
 
   const upgrade = async (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> => {
     const session = sessionOf(request)

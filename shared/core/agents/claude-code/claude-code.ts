@@ -1,6 +1,7 @@
-import { lstat, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, rename, writeFile } from 'node:fs/promises'
 import { basename, delimiter, join, resolve } from 'node:path'
 import { HoldfastError } from '../../../contract/errors.ts'
+import { readPlainFile } from '../../plain-file.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
 import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../find-executable.ts'
 import { checkFlags } from './flags.ts'
@@ -11,11 +12,10 @@ import { requireVersion } from './version.ts'
 const LARGEST_CONFIGURATION_BYTES = 16 * 1024 * 1024
 
 /** Largest file of the agent's own configuration that is read: it may have grown it on purpose. */
-const readOwnConfiguration = async (file: string): Promise<unknown> => {
-  const found = await lstat(file).catch(() => null)
-  if (found === null || !found.isFile() || found.size > LARGEST_CONFIGURATION_BYTES) return null
+const readOwnConfiguration = (file: string): unknown => {
+  const text = readPlainFile(file, LARGEST_CONFIGURATION_BYTES)
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as unknown
+    return text === null ? null : (JSON.parse(text) as unknown)
   } catch {
     return null
   }
@@ -32,7 +32,7 @@ const seedHome = async (home: string, cwd: string): Promise<void> => {
     throw new HoldfastError('agent-refused', `${folder} is not a folder of the agent's own. Move it away, and start again.`)
   }
   const file = join(folder, '.claude.json')
-  const seeded = seedConfiguration(await readOwnConfiguration(file), cwd)
+  const seeded = seedConfiguration(readOwnConfiguration(file), cwd)
   const aside = join(folder, `.claude.json.${process.pid}.${Date.now()}`)
   await writeFile(aside, JSON.stringify(seeded), { mode: 0o600, flag: 'wx' })
   await rename(aside, file)
@@ -81,7 +81,7 @@ export const claudeCode: AgentAdapter = {
         `Claude Code is not installed, or "${name}" is not on the PATH. Install it (https://code.claude.com/docs/en/setup), or give its path after --.`,
       )
     }
-    await requireVersion(await requireOutOfReach(file, agentFolders), folders.join(delimiter))
+    await requireVersion(context.ask, await requireOutOfReach(file, agentFolders), folders.join(delimiter))
     await seedHome(context.home, context.cwd)
     const { baseUrl, hasModelKey, isCapped, pinnedEnv } = context
     const pinned = { ...pinnedEnv, ...pinnedProxies({ ...context.env, ...pinnedEnv }) }

@@ -100,6 +100,17 @@ export const createClaudeCodeHooks = (): HookHandler => {
     return allow(event, null)
   }
 
+  /** As `preToolUse`, known to those who wait for it: one that is given up was stopped by the person, with what followed. */
+  const reported = async (body: unknown, context: HookContext): Promise<unknown> => {
+    const { session_id: conversation, tool_use_id: id } = ToolEvent.parse(body)
+    if (conversation === undefined || id === undefined) return preToolUse(body, context)
+    context.window?.began(conversation, id)
+    const answer = (await preToolUse(body, context)) as ReturnType<typeof decide>
+    if (context.signal.aborted) context.window?.interrupted(conversation)
+    else if (answer.hookSpecificOutput.permissionDecision === 'deny') context.window?.ended(conversation, id)
+    return answer
+  }
+
   const permissionRequest = (body: unknown, context: HookContext): unknown => {
     const event = ToolEvent.parse(body)
     if (!allowances.take(event.tool_name, event.tool_input)) {
@@ -111,6 +122,10 @@ export const createClaudeCodeHooks = (): HookHandler => {
 
   const finish = (body: unknown, context: HookContext, ok: boolean): unknown => {
     const event = PostEvent.parse(body)
+    if (event.session_id !== undefined && event.tool_use_id !== undefined) {
+      if (event.is_interrupt === true) context.window?.interrupted(event.session_id)
+      else context.window?.ended(event.session_id, event.tool_use_id)
+    }
     const id = event.tool_use_id === undefined ? undefined : running.get(event.tool_use_id)
     if (id !== undefined && event.tool_use_id !== undefined) {
       running.delete(event.tool_use_id)
@@ -127,7 +142,7 @@ export const createClaudeCodeHooks = (): HookHandler => {
         case 'user-prompt-submit':
           return {}
         case 'pre-tool-use':
-          return preToolUse(body, context)
+          return reported(body, context)
         case 'permission-request':
           return permissionRequest(body, context)
         case 'post-tool-use':

@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { HoldfastError } from '../../../contract/errors.ts'
+import type { AskProgram } from '../ask-program.ts'
 
 /** The first version whose http hooks can be told to block when they fail. */
 export const OLDEST_VERSION = '2.1.295'
-
-const run = promisify(execFile)
 
 /** Numbers of `2.1.330 (Claude Code)`, or null. */
 export const parseVersion = (text: string): readonly number[] | null => {
@@ -23,15 +20,11 @@ export const isOlder = (a: readonly number[], b: readonly number[]): boolean => 
 }
 
 /**
- * Asks the executable for its version, with nothing of the user's environment, and promises that it is new enough.
+ * Asks the executable for its version, and promises that it is new enough. `path` is where it finds programs.
  * Throws HoldfastError `agent-refused` when it is older, or does not answer as Claude Code does.
  */
-export const requireVersion = async (file: string, path: string): Promise<string> => {
-  const told = await run(file, ['--version'], { env: { PATH: path, HOME: '/nonexistent' }, timeout: 15_000, maxBuffer: 65_536 }).then(
-    ({ stdout }) => stdout,
-    () => '',
-  )
-  const version = parseVersion(told)
+export const requireVersion = async (ask: AskProgram, file: string, path: string): Promise<string> => {
+  const version = parseVersion(await ask(file, ['--version'], path))
   if (version === null) {
     throw new HoldfastError('agent-refused', `${file} does not say which version of Claude Code it is. Run "${file} --version" to see why.`)
   }
