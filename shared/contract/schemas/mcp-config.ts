@@ -55,6 +55,8 @@ const StdioServer = z.object({
   command: text.min(1).refine((value) => !value.includes('\0'), 'must not contain a NUL character'),
   args: z.array(text).max(1_024).default([]),
   env: ServerEnvironment.default({}),
+  /** Hosts that the server reaches beside what the session may, `*.example.com` for every one below; `open` for all. */
+  network: z.union([z.literal('open'), z.array(z.string().min(1).max(255)).max(100)]).optional(),
   /** Only these tools exist for the agent; without it, all do. */
   tools: ToolAccess.optional(),
 })

@@ -166,7 +166,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
             const identity = serverIdentity(name, config)
             const packages = { pins: deps.toolPins, folder: deps.containers.homes, home: deps.environment['HOME'], compared }
             const exact = await pinLaunch(packages, sessionId, identity, launch)
-            const container = await startServerContainer(deps.containers, exact, { sessionId, name, key: identity.key, cwd, hold })
+            const container = await startServerContainer(deps.containers, exact, { sessionId, name, key: identity.key, cwd, hold, granted: config.type === 'stdio' ? config.network : undefined })
             containers.add(container)
             const process = attachUpstreamProcess(container)
             void process.ended.then(() => containers.delete(container))

@@ -7,12 +7,29 @@ import { isWithin } from '../containers/mount-plan.ts'
 import type { Container, ContainerSpec, IdSource } from '../ports.ts'
 import type { StdioLaunch } from './server-launch.ts'
 
+/** How one server reaches others. */
+export interface ServerNetwork {
+  readonly network: ContainerSpec['network']
+  /** What has to be shown to it for that. */
+  readonly readable: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** When it has ended. */
+  close(): void
+}
+
+/** `granted` is what the user gives this server beyond the session's network: hosts, or all. */
+export type ServerNetworks = (server: { name: string; command: string; granted: 'open' | readonly string[] | undefined }) => Promise<ServerNetwork>
+
+const OPEN: ServerNetwork = { network: 'open', readable: [], env: {}, close: () => undefined }
+
 /** How a session's servers are held: as its agent is, each in a container of its own. */
 export interface ServerHold {
   readonly launch: (spec: ContainerSpec) => Promise<Container>
   /** Where a server finds its home: `null` where nothing can be shown elsewhere than where it is. */
   readonly homeAt: string | null
   /** Files of the project that run something later by the user's hand: shown read-only. */
+  /** Without it, as in a test, the machine's own. */
+  readonly networkFor?: ServerNetworks
   readonly guarded: { readonly readable: readonly string[]; readonly writable: readonly string[] }
 }
 
@@ -33,6 +50,7 @@ export interface ServerPlace {
   /** The session's folder. */
   readonly cwd: string
   readonly hold: ServerHold
+  readonly granted: 'open' | readonly string[] | undefined
 }
 
 const exists = async (file: string): Promise<'folder' | 'file' | null> => {
@@ -62,7 +80,7 @@ const programsIn = (folders: readonly string[]): string[] =>
   folders.filter((folder) => folder !== '/').flatMap((folder) => [folder, join(dirname(folder), 'lib', 'node_modules')])
 
 /**
- * Starts a server in a container of its own: it sees the project, programs, a home that it keeps, and what its own
+ * Starts a server in a container of its own, at a home that it keeps: it sees the project, programs, and what its own
  * arguments name; not the user's home, not Holdfast's folders, not another server's process.
  * Throws HoldfastError `agent-refused` for a server with secrets whose program the agent can change, `agent-not-found`,
  * `container-unavailable`.
@@ -97,20 +115,23 @@ export const startServerContainer = async (deps: ServerContainerDeps, launch: St
     if (isWithin(shown, homeAt) && homeAt !== home) await mkdir(join(home, dirname(relative(homeAt, shown))), { recursive: true, mode: 0o700 })
   }
   const id = deps.ids.session()
-  return hold.launch({
+  const { network, readable: forNetwork, env, close } = (await hold.networkFor?.({ name, command: launch.command, granted: place.granted })) ?? OPEN
+  const launched = hold.launch({
     sessionId: id,
     file,
     args,
-    // A project's .npmrc or .env would tell a server with secrets where to send them.
-    cwd: launch.hasSecrets ? homeAt : cwd,
-    env: { ...launch.env, HOME: homeAt },
+    // A project's .npmrc, .env or node_modules would say where to send secrets, and what is run in a server's name.
+    cwd: homeAt,
+    env: { ...launch.env, ...env, HOME: homeAt },
     terminal: null,
     writable: [cwd, ...named.filter(({ kind }) => kind === 'folder').map((one) => one.file), ...hold.guarded.writable],
-    readable,
+    readable: [...readable, ...forNetwork],
     hidden: deps.hidden,
-    network: 'open',
+    network,
     home,
     homeAt,
     killFile: join(deps.killFiles, `${place.sessionId}.${id}.json`),
   })
+  launched.then((container) => container.exited).then(close, close)
+  return launched
 }

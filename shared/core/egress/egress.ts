@@ -21,6 +21,8 @@ const HOP_HEADERS = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-au
 export interface NetworkInput extends NetworkTarget {
   /** Why the host needs no question, where it needs none. */
   readonly listed?: string
+  /** The MCP server that wants it; the agent itself, without. */
+  readonly server?: string
 }
 
 export interface HostReason {
@@ -34,6 +36,10 @@ export interface EgressSession {
   readonly listed: readonly HostReason[]
   /** Hosts it never reaches, and why. */
   readonly refused: readonly HostReason[]
+  /** The MCP server that this is the way out of; the agent's own, without. */
+  readonly server?: string
+  /** Whether a host that is not listed is a question; else it is refused. */
+  readonly asks?: boolean
   /** Aborted when the session is over: its connections end. */
   readonly signal: AbortSignal
 }
@@ -72,7 +78,7 @@ const sentence = (target: NetworkTarget, reason: string): string => `Holdfast: n
  * machine or its network, unless it is `localhost` or an address that a person has seen as such.
  */
 export const createEgress = ({ clock, gate, ledger, judge, lookup = (host) => systemLookup(host, { all: true }) }: EgressDeps): Egress => {
-  const openSession = ({ sessionId, listed, refused, signal }: EgressSession): EgressProxy => {
+  const openSession = ({ sessionId, listed, refused, server, asks = true, signal }: EgressSession): EgressProxy => {
     const answers = new Map<string, Promise<Answer>>()
 
     const judgeHost = async (target: NetworkTarget, gone: AbortSignal): Promise<Answer> => {
@@ -80,7 +86,8 @@ export const createEgress = ({ clock, gate, ledger, judge, lookup = (host) => sy
       const never = reasonIn(refused)
       if (never !== undefined) return { allowed: false, reason: never, lasting: true }
       const why = reasonIn(listed)
-      const input: NetworkInput = why === undefined ? target : { ...target, listed: why }
+      if (why === undefined && !asks) return { allowed: false, reason: 'This session reaches no other host.', lasting: true }
+      const input: NetworkInput = { ...target, ...(why === undefined ? {} : { listed: why }), ...(server === undefined ? {} : { server }) }
       if (judge(sessionId, NETWORK_TOOL, input)?.effect === 'allow') return { allowed: true, until: Number.POSITIVE_INFINITY }
       const verdict = await gate.request({ sessionId, tool: NETWORK_TOOL, input, toolUseId: null, signal: AbortSignal.any([gone, signal]) })
       if (verdict.allowed) gate.finish(verdict.toolCallId, { ok: true, summary: 'may be reached for a minute' })

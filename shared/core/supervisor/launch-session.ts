@@ -31,6 +31,7 @@ import { findGit, requireTrusted } from '../program-trust.ts'
 import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
 import type { Egress } from '../egress/egress.ts'
 import { loadServers } from './load-servers.ts'
+import { planServerNetworks } from './server-network.ts'
 import { openProxy, planNetwork, type NetworkPlan } from './session-network.ts'
 import { agentHome, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
 import { watchSessionRepositories, type SessionRepositories } from './session-repositories.ts'
@@ -286,7 +287,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       stopIfOver()
       guarded = guardFiles(writable, found)
       await repositories.guard(guarded.repositories)
-      const hold: ServerHold = { launch: (spec) => provider.launch(spec), homeAt: kind === 'off' ? null : homeAt, guarded }
+      const hold: ServerHold = { launch: (spec) => provider.launch(spec), homeAt: kind === 'off' ? null : homeAt, guarded, networkFor: planServerNetworks({ egress: deps.egress, relayFile: deps.relayFile, sessionId: id, folder, way, signal: over.signal }) }
       broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, hold, token, servers: await loadServers(profile), socketPath: brokerSocket })
       void broker.started.then(() => {
         for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })

@@ -22,7 +22,7 @@ export interface NetworkPlan {
 const LOOPBACK = 'localhost,127.0.0.1,::1'
 
 /** What programs read to find their proxy: curl, git, npm, pip, cargo and go one spelling or the other, Node 24 the flag. */
-const proxyEnvironment = (url: string): Record<string, string> => ({
+export const proxyEnvironment = (url: string): Record<string, string> => ({
   ...Object.fromEntries(['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].map((name) => [name, url])),
   ...{ NO_PROXY: LOOPBACK, no_proxy: LOOPBACK, NODE_USE_ENV_PROXY: '1' },
 })
