@@ -184,6 +184,8 @@ export interface ContainerSpec {
   readonly homeAt: string
   /** Where to keep the kill file: see KillFile. Written before the command starts. */
   readonly killFile: string
+  /** Asked once the kill file is there, and before anything runs; what it throws is what `launch` throws. */
+  readonly requireStart?: () => void
 }
 
 export interface ContainerExit {

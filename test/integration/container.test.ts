@@ -7,9 +7,11 @@ import { buffer, text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
+import { HoldfastError } from '../../shared/contract/errors.ts'
 import { chooseContainer } from '../../shared/core/containers/choose.ts'
 import { freezeByFile, killByFile } from '../../shared/core/containers/grip.ts'
 import { KillFile } from '../../shared/core/containers/kill-file.ts'
+import { isSameAlive } from '../../shared/core/containers/processes.ts'
 import type { Container, ContainerProvider, ContainerSpec } from '../../shared/core/ports.ts'
 import { aliveWith, makeScene, printed, PROVIDERS, runToEnd } from '../fixtures/containers.ts'
 
@@ -241,6 +243,22 @@ describe.each(PROVIDERS)('$name container', ({ name, provider, missing }) => {
     )
     expect(ended).toBe(provider.kind === 'linux' ? 127 : 'container-unavailable')
     await until(() => !existsSync(spec.killFile))
+  })
+
+  test.skipIf(missing !== null)('has its kill file before anything of the command can run, and starts nothing where it may not', async () => {
+    const made = path.join(scene.project, 'made')
+    const was: KillFile[] = []
+    const spec = scene.spec(`touch ${made}; sleep 60`)
+    const launching = provider.launch({
+      ...spec,
+      requireStart: () => {
+        was.push(readKillFile(spec))
+        throw new HoldfastError('illegal-state', 'all was killed meanwhile')
+      },
+    })
+    await expect(launching).rejects.toThrow('all was killed meanwhile')
+    expect(was.map(({ root }) => isSameAlive(root))).toEqual([false])
+    expect([existsSync(made), existsSync(spec.killFile)]).toEqual([false, false])
   })
 })
 

@@ -167,6 +167,7 @@ const openGate = async (
   const { sessionId, cwd } = spec
   const early: KillFile = { version: 1, kind: 'linux', sessionId, cwd, bootId: readBootId(), cgroup, root, init: null }
   writeKillFile(spec.killFile, early)
+  spec.requireStart?.()
   gate.end('go\n')
   argumentsEnd.end(options.map((option) => `${option}\0`).join(''))
   const answer = await reported

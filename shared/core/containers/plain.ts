@@ -56,6 +56,7 @@ export const createPlainProvider = (initFile = INIT_FILE, makeCgroup = createCgr
         ...{ bootId: readBootId(), cgroup, root, init: null },
       }
       writeKillFile(spec.killFile, handle)
+      spec.requireStart?.()
       const command: PlainLaunch['command'] =
         pty === null ? [spec.file, ...spec.args] : [setsid, '--ctty', spec.file, ...spec.args]
       const pid = await start(child, { handle, command, cwd, env: spec.env, hasTerminal: pty !== null })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import type { SessionId } from '../../contract/ids.ts'
+import type { Timestamp } from '../../contract/schemas/time.ts'
 import { LedgerKind } from '../../contract/schemas/ledger.ts'
 import { identify, isSameAlive, ProcessIdentity } from '../containers/processes.ts'
 import { readIfThere, writeWhole } from '../whole-file.ts'
@@ -30,6 +31,21 @@ export const writeKillNote = (killFiles: string, sessionId: SessionId, { outcome
 }
 
 export const removeKillNote = (killFiles: string, sessionId: SessionId): void => rmSync(noteFile(killFiles, sessionId), { force: true })
+
+const ALL = 'all.killed'
+
+/**
+ * Says that everything was killed now, for sessions that were just starting and had no kill file yet: a host that hung
+ * meanwhile starts none of them when it goes on.
+ */
+export const noteKillOfAll = (killFiles: string, now: Timestamp): void => writeWhole(join(killFiles, ALL), JSON.stringify(now))
+
+/** Whether everything was killed since `beganAt`. */
+export const wasAllKilledSince = (killFiles: string, beganAt: Timestamp, now: Timestamp): boolean => {
+  const at = Number(readIfThere(join(killFiles, ALL)) ?? Number.NaN)
+  // One from the future is of a clock that was set back since.
+  return at >= beganAt && at <= now
+}
 
 /** A kill without the host that came to its end: nothing survived it. */
 export interface KilledElsewhere {

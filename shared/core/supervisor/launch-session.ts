@@ -31,6 +31,7 @@ import { findGit, requireTrusted } from '../program-trust.ts'
 import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
 import type { Egress } from '../egress/egress.ts'
 import { loadServers } from './load-servers.ts'
+import { wasAllKilledSince } from './kill-note.ts'
 import { planServerNetworks } from './server-network.ts'
 import { openProxy, planNetwork, type NetworkPlan } from './session-network.ts'
 import { agentHome, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
@@ -149,6 +150,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
 
   const launch: SessionLauncher['launch'] = (params) => {
     const id = deps.ids.session()
+    const beganAt = deps.clock.now()
     const token = createToken()
     const over = new AbortController()
     const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; cwd: string | null; homeAt: string | null } = {
@@ -175,6 +177,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       if (folder !== null) await removeSessionFolder(folder)
     }
     const stopIfOver = (): void => {
+      if (wasAllKilledSince(deps.paths.killFiles, beganAt, deps.clock.now())) revoke()
       if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
     }
 
@@ -287,7 +290,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       stopIfOver()
       guarded = guardFiles(writable, found)
       await repositories.guard(guarded.repositories)
-      const hold: ServerHold = { launch: (spec) => provider.launch(spec), homeAt: kind === 'off' ? null : homeAt, guarded, networkFor: planServerNetworks({ egress: deps.egress, relayFile: deps.relayFile, sessionId: id, folder, way, signal: over.signal }) }
+      const hold: ServerHold = { launch: (spec) => provider.launch({ ...spec, requireStart: stopIfOver }), homeAt: kind === 'off' ? null : homeAt, guarded, networkFor: planServerNetworks({ egress: deps.egress, relayFile: deps.relayFile, sessionId: id, folder, way, signal: over.signal }) }
       broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, hold, token, servers: await loadServers(profile), socketPath: brokerSocket })
       void broker.started.then(() => {
         for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })
@@ -325,6 +328,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         home,
         homeAt,
         killFile: join(deps.paths.killFiles, `${id}.json`),
+        requireStart: stopIfOver,
       })
       live.container = container
       deps.registry.apply(id, { type: 'launched' })

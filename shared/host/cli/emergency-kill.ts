@@ -8,7 +8,7 @@ import { createCheckpointStore } from '../../core/checkpoints/create-checkpoint-
 import { killByFile } from '../../core/containers/grip.ts'
 import { randomIds, systemClock } from '../../core/identifiers.ts'
 import { resolvePaths, type Paths } from '../../core/paths.ts'
-import { removeKillNote, writeKillNote, type KillNote } from '../../core/supervisor/kill-note.ts'
+import { noteKillOfAll, removeKillNote, writeKillNote, type KillNote } from '../../core/supervisor/kill-note.ts'
 import { putBack, type PutBackParams } from '../../core/supervisor/put-back.ts'
 import { within } from '../../core/supervisor/within.ts'
 import type { Output } from './output.ts'
@@ -131,6 +131,7 @@ export const emergencyKill = async (sessionIds: readonly SessionId[] | 'all', ke
       client.close()
     }
   }
+  if (sessionIds === 'all') noteKillOfAll(paths.killFiles, systemClock.now())
   if (chosen.length > 0) output.note('the host does not answer: killing without it')
   return killAllAlone(paths, chosen, keepChanges, output)
 }
