@@ -70,10 +70,11 @@ describe('what ps prints', () => {
 
 describe('a Windows job', () => {
   test('ends everything when its last handle closes, and limits how many processes it holds', () => {
-    const info = extendedLimits(4096)
+    const info = extendedLimits({ processes: 4096, memoryBytes: 8_589_934_592 })
     expect(info.length).toBe(144)
-    expect(info.readUInt32LE(16)).toBe(0x2008)
+    expect(info.readUInt32LE(16)).toBe(0x2208)
     expect(info.readUInt32LE(40)).toBe(4096)
+    expect(info.readBigUInt64LE(120)).toBe(8_589_934_592n)
   })
 
   test('tells its processes, and asks again where there was no room for all', () => {

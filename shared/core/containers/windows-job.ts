@@ -1,18 +1,21 @@
 import koffi from 'koffi'
+import type { Limits } from './limits.ts'
 
 /** winnt.h: JOBOBJECTINFOCLASS and JOB_OBJECT_LIMIT_*, PROCESS_* access rights. */
 const BASIC_PROCESS_ID_LIST = 3
 const EXTENDED_LIMIT_INFORMATION = 9
 const LIMIT_ACTIVE_PROCESS = 0x8
+const LIMIT_JOB_MEMORY = 0x200
 const LIMIT_KILL_ON_JOB_CLOSE = 0x2000
 const PROCESS_TERMINATE_AND_SET_QUOTA = 0x1 | 0x100
 const PROCESS_SUSPEND_RESUME = 0x800
 
-/** JOBOBJECT_EXTENDED_LIMIT_INFORMATION on 64-bit Windows: 144 bytes, LimitFlags at 16, ActiveProcessLimit at 40. */
-export const extendedLimits = (activeProcesses: number): Buffer => {
+/** JOBOBJECT_EXTENDED_LIMIT_INFORMATION on 64-bit Windows: 144 bytes, LimitFlags at 16, ActiveProcessLimit at 40, JobMemoryLimit at 120. */
+export const extendedLimits = ({ processes, memoryBytes }: Limits): Buffer => {
   const info = Buffer.alloc(144)
-  info.writeUInt32LE(LIMIT_KILL_ON_JOB_CLOSE | LIMIT_ACTIVE_PROCESS, 16)
-  info.writeUInt32LE(activeProcesses, 40)
+  info.writeUInt32LE(LIMIT_KILL_ON_JOB_CLOSE | LIMIT_ACTIVE_PROCESS | LIMIT_JOB_MEMORY, 16)
+  info.writeUInt32LE(processes, 40)
+  info.writeBigUInt64LE(BigInt(memoryBytes), 120)
   return info
 }
 
@@ -37,7 +40,7 @@ export interface Job {
  * Not run on this platform yet: written against jobapi2.h and winternl.h as documented. What a process in the job starts is
  * in it too, and cannot leave (no breakaway is allowed); the last handle closed, also by a crash, ends them all.
  */
-export const createJob = (activeProcesses: number): Job => {
+export const createJob = (limits: Limits): Job => {
   const kernel32 = koffi.load('kernel32.dll')
   const ntdll = koffi.load('ntdll.dll')
   const create = kernel32.func('void *CreateJobObjectW(void *attributes, const char16_t *name)')
@@ -50,7 +53,7 @@ export const createJob = (activeProcesses: number): Job => {
   const suspend = ntdll.func('long NtSuspendProcess(void *process)')
   const resume = ntdll.func('long NtResumeProcess(void *process)')
   const job: unknown = create(null, null)
-  if (job === null || !set(job, EXTENDED_LIMIT_INFORMATION, extendedLimits(activeProcesses), 144)) throw new Error('Windows made no job object')
+  if (job === null || !set(job, EXTENDED_LIMIT_INFORMATION, extendedLimits(limits), 144)) throw new Error('Windows made no job object')
 
   const withProcess = (access: number, pid: number, work: (handle: unknown) => boolean): boolean => {
     const handle: unknown = open(access, false, pid)

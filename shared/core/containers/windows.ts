@@ -29,7 +29,7 @@ export const createWindowsProvider = (): ContainerProvider => {
     if (problem !== null) throw refuse(problem)
     if (spec.terminal !== null) throw refuse('An agent has no terminal on Windows yet. Run it without one, as in: claude -p.')
     if (spec.network !== 'open') throw refuse('A windows container cannot close the network. Say network: { mode: open } in your profile.')
-    const job = createJob(DEFAULT_LIMITS.processes)
+    const job = createJob(DEFAULT_LIMITS)
     const child = spawn(process.execPath, ['-e', GATE], { cwd: spec.cwd, env: {}, stdio: ['pipe', 'pipe', 'pipe', 'ipc'], windowsHide: true })
     const { pid, stdin, stdout, stderr } = child
     if (pid === undefined || stdin === null || stdout === null || stderr === null || !job.assign(pid)) {
