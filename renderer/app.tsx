@@ -22,7 +22,7 @@ import { ButtonLink, ClockTime } from './ui/basics.tsx'
 const PAGES: readonly { id: string; name: string; page(rest: readonly string[]): ReactNode }[] = [
   { id: 'sessions', name: 'Sessions', page: ([id, tab]) => (id === undefined ? <SessionsPage /> : <SessionPage id={id} tab={tab ?? 'timeline'} />) },
   { id: 'approvals', name: 'Approvals', page: () => <ApprovalsPage /> },
-  { id: 'launch', name: 'Launch', page: ([profile]) => <LaunchPage key={profile} chosen={profile} /> },
+  { id: 'launch', name: 'Launch', page: ([what, folder]) => (folder === undefined ? <LaunchPage key={what} chosen={what} /> : <LaunchPage key={folder} folder={decodeURIComponent(folder)} />) },
   { id: 'agents', name: 'Agents', page: ([name]) => <AgentsPage chosen={name} /> },
   { id: 'policy', name: 'Policy', page: ([tab]) => <PolicyPage tab={tab ?? 'rules'} /> },
   { id: 'servers', name: 'Servers', page: () => <ServersPage /> },

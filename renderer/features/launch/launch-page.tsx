@@ -55,14 +55,15 @@ const Again = ({ recent, disabled, onStart }: { recent: readonly Launch[]; disab
   </section>
 )
 
-export const LaunchPage = ({ chosen }: { chosen?: string | undefined }) => {
+/** `chosen`: a profile's name as it stands in the address; `folder`: one that was dropped on the app. */
+export const LaunchPage = ({ chosen, folder }: { chosen?: string | undefined; folder?: string }) => {
   const host = useHost()
   const live = useLive((snapshot) => snapshot.link === 'live')
   const action = useAction()
   const [recent] = useState(readRecent)
   const [launch, setLaunch] = useState<Launch>(() => {
     const last = recent[0] ?? { cwd: '', command: 'claude', profile: '' }
-    return chosen === undefined ? last : { ...last, profile: decodeURIComponent(chosen) }
+    return { ...last, ...(folder === undefined ? {} : { cwd: folder }), ...(chosen === undefined ? {} : { profile: decodeURIComponent(chosen) }) }
   })
   const profiles = useQuery('profile/list', {}).data?.profiles.filter(({ problem }) => problem === null) ?? []
   const { resolved, fault } = useOutlook(launch)
