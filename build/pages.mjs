@@ -16,6 +16,15 @@ const PAGES = [
 /** The pages' policy forbids making code of text; zod would try. */
 const NO_EVAL = 'globalThis.__zod_globalConfig ??= { jitless: true }'
 
+/**
+ * zod's one name brings its messages in fifty languages, and only English is used.
+ * @type {import('esbuild').Plugin}
+ */
+const ONE_LANGUAGE = {
+  name: 'one-language',
+  setup: (pages) => pages.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({ contents: "export { default as en } from './en.js'" })),
+}
+
 /** @param {string} file */
 const zippedKb = (file) => gzipSync(readFileSync(file)).length / 1000
 
@@ -43,6 +52,7 @@ export async function bundlePages(root) {
         minify: true,
         banner: { js: NO_EVAL },
         define: { 'process.env.NODE_ENV': '"production"' },
+        plugins: [ONE_LANGUAGE],
         metafile: true,
         logLevel: 'silent',
       }).catch((error) => {

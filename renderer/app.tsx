@@ -1,23 +1,25 @@
-import { useEffect, useRef, type ReactNode } from 'react'
+import { lazy, Suspense, useEffect, useRef, type ReactNode } from 'react'
 import { isOver } from '../shared/domain/session-state.ts'
 import { visibleText } from '../shared/domain/visible-text.ts'
 import { useLive, useRoute } from './connection/hooks.ts'
 import type { LinkState } from './connection/host-link.ts'
 import type { Snapshot } from './connection/store.ts'
-import { AgentsPage } from './features/agents/agents-page.tsx'
-import { ApprovalsPage } from './features/approvals/approvals-page.tsx'
-import { AuditPage } from './features/audit/audit-page.tsx'
-import { DoctorPage } from './features/doctor/doctor-page.tsx'
-import { LaunchPage } from './features/launch/launch-page.tsx'
-import { PolicyPage } from './features/policy/policy-page.tsx'
-import { SecretsPage } from './features/secrets/secrets-page.tsx'
-import { ServersPage } from './features/servers/servers-page.tsx'
 import { SessionPage } from './features/sessions/session-page.tsx'
 import { SessionsPage } from './features/sessions/sessions-page.tsx'
-import { SettingsPage } from './features/settings/settings-page.tsx'
-import { UsagePage } from './features/usage/usage-page.tsx'
 import { isInApp } from './login/ask-for-proof.ts'
-import { ButtonLink, ClockTime } from './ui/basics.tsx'
+import { ButtonLink, ClockTime, Page } from './ui/basics.tsx'
+
+/** Each page but the sessions' comes when it is first looked at, so that the window paints without waiting for all of them. */
+const AgentsPage = lazy(async () => ({ default: (await import('./features/agents/agents-page.tsx')).AgentsPage }))
+const ApprovalsPage = lazy(async () => ({ default: (await import('./features/approvals/approvals-page.tsx')).ApprovalsPage }))
+const AuditPage = lazy(async () => ({ default: (await import('./features/audit/audit-page.tsx')).AuditPage }))
+const DoctorPage = lazy(async () => ({ default: (await import('./features/doctor/doctor-page.tsx')).DoctorPage }))
+const LaunchPage = lazy(async () => ({ default: (await import('./features/launch/launch-page.tsx')).LaunchPage }))
+const PolicyPage = lazy(async () => ({ default: (await import('./features/policy/policy-page.tsx')).PolicyPage }))
+const SecretsPage = lazy(async () => ({ default: (await import('./features/secrets/secrets-page.tsx')).SecretsPage }))
+const ServersPage = lazy(async () => ({ default: (await import('./features/servers/servers-page.tsx')).ServersPage }))
+const SettingsPage = lazy(async () => ({ default: (await import('./features/settings/settings-page.tsx')).SettingsPage }))
+const UsagePage = lazy(async () => ({ default: (await import('./features/usage/usage-page.tsx')).UsagePage }))
 
 const PAGES: readonly { id: string; name: string; page(rest: readonly string[]): ReactNode }[] = [
   { id: 'sessions', name: 'Sessions', page: ([id, tab]) => (id === undefined ? <SessionsPage /> : <SessionPage id={id} tab={tab ?? 'timeline'} />) },
@@ -155,7 +157,7 @@ export const App = () => {
         <LinkBanner />
         <AlarmBanner />
         <ApprovalBanner />
-        {current?.page(route.slice(1))}
+        <Suspense fallback={<Page title={name}>{null}</Page>}>{current?.page(route.slice(1))}</Suspense>
       </main>
     </div>
   )
