@@ -1,18 +1,25 @@
 import { useState, type FormEvent } from 'react'
-import { useAction, useHost, useQuery } from '../../connection/hooks.ts'
+import type { SecretInfo } from '../../../shared/contract/schemas/secret.ts'
+import { secretState, secretStateText } from '../../../shared/domain/secret-state.ts'
+import { visibleText } from '../../../shared/domain/visible-text.ts'
+import { useAction, useHost, useNow, useQuery } from '../../connection/hooks.ts'
 import { Ago, Button, Empty, Fault, Field, Note, Page } from '../../ui/basics.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 
 /** A value goes in here and never comes out: it is not kept in the page after it was sent. */
-const SecretDialog = ({ name: given, onClose, onDone }: { name: string | null; onClose(): void; onDone(name: string): void }) => {
+const SecretDialog = ({ kept, onClose, onDone }: { kept: SecretInfo | null; onClose(): void; onDone(name: string): void }) => {
+  const given = kept?.name ?? null
   const host = useHost()
   const action = useAction()
   const [name, setName] = useState(given ?? '')
   const [value, setValue] = useState('')
+  const [until, setUntil] = useState('')
+  const [owner, setOwner] = useState(kept?.owner ?? '')
+  const [scope, setScope] = useState(kept?.scope ?? '')
   const submit = (event: FormEvent): void => {
     event.preventDefault()
     action.run('Keeping…', async () => {
-      await host.call('secret/set', { name: name.trim(), value })
+      await host.call('secret/set', { name: name.trim(), value, details: { ...(until === '' ? {} : { expiresAt: new Date(`${until}T00:00`).getTime() }), ...(owner.trim() === '' ? {} : { owner: owner.trim() }), ...(scope.trim() === '' ? {} : { scope: scope.trim() }) } })
       setValue('')
       onDone(name.trim())
     })
@@ -28,6 +35,17 @@ const SecretDialog = ({ name: given, onClose, onDone }: { name: string | null; o
         <Field label={given === null ? 'Value' : 'New value'} hint="Goes to this system's keychain, and is never shown again.">
           {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" type="password" required autoComplete="off" value={value} onChange={(event) => setValue(event.target.value)} />}
         </Field>
+        <div className="pair">
+          <Field label="Opens the account of" hint="Best an account of the agent’s own.">
+            {(id, hint) => <input id={id} aria-describedby={hint} className="input" maxLength={200} value={owner} placeholder="claude-bot" onChange={(event) => setOwner(event.target.value)} />}
+          </Field>
+          <Field label="Reaches" hint="How far it goes.">
+            {(id, hint) => <input id={id} aria-describedby={hint} className="input" maxLength={200} value={scope} placeholder="acme/web, read" onChange={(event) => setScope(event.target.value)} />}
+          </Field>
+          <Field label="Expires" hint="From that day on nobody gets it.">
+            {(id, hint) => <input id={id} aria-describedby={hint} className="input" type="date" value={until} onChange={(event) => setUntil(event.target.value)} />}
+          </Field>
+        </div>
         <Fault text={action.fault} />
         <div className="bar">
           <Button onClick={onClose}>Cancel</Button>
@@ -40,18 +58,29 @@ const SecretDialog = ({ name: given, onClose, onDone }: { name: string | null; o
   )
 }
 
+const LOOK = { ok: 'quiet', rotate: 'accent', expired: 'danger' } as const
+
+const State = ({ of }: { of: SecretInfo }) => {
+  const now = useNow(60_000)
+  return (
+    <span className={`badge ${LOOK[secretState(of, now)]}`} title={of.expiresAt === undefined ? 'no end is known' : new Date(of.expiresAt).toLocaleString()}>
+      {secretStateText(of, now)}
+    </span>
+  )
+}
+
 export const SecretsPage = () => {
   const host = useHost()
   const { data, fault, reload } = useQuery('secret/list', {})
   const action = useAction()
-  const [editing, setEditing] = useState<{ name: string | null } | null>(null)
+  const [editing, setEditing] = useState<{ kept: SecretInfo | null } | null>(null)
   const [removing, setRemoving] = useState<string | null>(null)
   const [done, setDone] = useState<string | null>(null)
   return (
     <Page
       title="Secrets"
       actions={
-        <Button kind="primary" onClick={() => setEditing({ name: null })}>
+        <Button kind="primary" onClick={() => setEditing({ kept: null })}>
           Keep a secret
         </Button>
       }
@@ -75,11 +104,16 @@ export const SecretsPage = () => {
               <tr>
                 <th scope="col">Name</th>
                 <th scope="col">Kept</th>
+                <th scope="col" className="wide-only">Opens</th>
+                <th scope="col" className="wide-only">Last used</th>
+                <th scope="col">State</th>
                 <th scope="col"><span className="hidden-text">Actions</span></th>
               </tr>
             </thead>
             <tbody>
-              {data.secrets.map(({ name, createdAt }) => (
+              {data.secrets.map((kept) => {
+                const { name, createdAt, owner, scope, usedAt, usedBy } = kept
+                return (
                 <tr key={name}>
                   <td>
                     <code>{name}</code>
@@ -87,9 +121,14 @@ export const SecretsPage = () => {
                   <td>
                     <Ago at={createdAt} />
                   </td>
+                  <td className="wide-only">{[owner, scope].filter((part) => part !== undefined).map(visibleText).join(': ') || <span className="muted">not said</span>}</td>
+                  <td className="wide-only">{usedAt === undefined ? <span className="muted">never</span> : <><Ago at={usedAt} /> by {visibleText(usedBy ?? '')}</>}</td>
+                  <td>
+                    <State of={kept} />
+                  </td>
                   <td className="end">
                     <div className="bar">
-                      <Button aria-label={`Rotate ${name}`} onClick={() => setEditing({ name })}>
+                      <Button aria-label={`Rotate ${name}`} onClick={() => setEditing({ kept })}>
                         Rotate
                       </Button>
                       <Button kind="danger" aria-label={`Remove ${name}`} onClick={() => setRemoving(name)}>
@@ -98,14 +137,15 @@ export const SecretsPage = () => {
                     </div>
                   </td>
                 </tr>
-              ))}
+                )
+              })}
             </tbody>
           </table>
         </div>
       )}
       {editing !== null && (
         <SecretDialog
-          name={editing.name}
+          kept={editing.kept}
           onClose={() => setEditing(null)}
           onDone={(name) => {
             setEditing(null)
