@@ -275,6 +275,9 @@ export type ToolCallVerdict =
 export interface ToolCallGate {
   /** Resolves once decided; when `allowed`, the intent is already durable in the ledger. Never rejects: a fault denies. */
   request(ask: ToolCallAsk): Promise<ToolCallVerdict>
-  /** Records how an allowed call ended; of the result, when the agent shows it, the hash and size, and how many secrets were taken out of it. */
-  finish(toolCallId: ToolCallId, outcome: { readonly ok: boolean; readonly summary: string; readonly result?: unknown; readonly redacted?: number }): void
+  /**
+   * Records how an allowed call ended; of the result, when the agent shows it, the hash and size, how many secrets were
+   * taken out of it, and what in it tries to instruct the agent.
+   */
+  finish(toolCallId: ToolCallId, outcome: { readonly ok: boolean; readonly summary: string; readonly result?: unknown; readonly redacted?: number; readonly marks?: readonly string[] }): void
 }

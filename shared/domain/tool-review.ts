@@ -1,3 +1,4 @@
+import { INSTRUCTIONS } from './instructing-text.ts'
 import { nameWords } from './boundary/spelling.ts'
 
 /** A tool's definition as its server gives it: JSON. */
@@ -14,11 +15,9 @@ export interface OtherServer {
 /** Characters that show nothing, or another order than is there. A joiner between emoji is no such thing. */
 const UNSEEN = /(?!\u200d)[\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u{E0100}-\u{E01EF}\u115f\u1160\u3164\uffa0]|(?![\n\t\r])\p{Cc}|(?<!\p{Extended_Pictographic}\ufe0f?|\p{Emoji_Modifier})\u200d/u
 
-/** Words that speak to the model about anything but the tool. Matched on text in small letters with single spaces. */
-const INSTRUCTIONS: readonly { readonly says: RegExp; readonly reason: string }[] = [
-  { says: /\b(ignore|disregard|forget|override)\b.{0,40}\b(previous|prior|above|earlier|all other|preceding|system)\b.{0,40}\b(instruction|prompt|rule|message|direction|context)/, reason: 'tells the model to ignore its instructions' },
-  { says: /<\/?(important|system|secret|hidden|instructions?|assistant|admin)\b[^>]{0,40}>/, reason: 'has a tag that imitates a prompt' },
-  { says: /\b(do not|don't|never|without)\b.{0,30}\b(tell|telling|mention|mentioning|inform|informing|reveal|show|notify|notifying|asking|alert)\b.{0,30}\b(the )?(user|human|person|developer)\b/, reason: 'tells the model to keep something from the user' },
+/** What only a tool's definition has no business to say, on top of what no text should. */
+const OUT_OF_PLACE: readonly { readonly says: RegExp; readonly reason: string }[] = [
+  ...INSTRUCTIONS,
   { says: /\b(system prompt|jailbreak|developer mode)\b/, reason: 'speaks of the system prompt' },
   { says: /(~\/|\$home\/|\/home\/[^/ ]+\/|\/root\/)?\.(ssh|aws|gnupg|kube|netrc)\b|\bid_(rsa|ed25519|ecdsa)\b|\/etc\/(passwd|shadow)\b/, reason: 'names a place where keys are kept' },
   { says: /\b(before|after|when|whenever|prior to)\b.{0,40}\b(using|calling|running|invoking|use|call)\b.{0,20}\b(this|any|other|another|every)\b.{0,20}\btools?\b[^.]{0,80}\b(read|send|pass|call|include|post|upload|run|execute)\b/, reason: 'asks for something else to be done with the call' },
@@ -49,7 +48,7 @@ const isTelling = (name: string): boolean => (nameWords(name)?.length ?? 2) > 1
 const hiddenInstructions = (tool: ReviewedTool, others: readonly OtherServer[]): string[] => {
   const whole = textsIn(tool).join('\n').slice(0, MAX_TEXT)
   const plain = whole.normalize('NFKC').toLowerCase().replaceAll(/\s+/g, ' ')
-  const reasons = INSTRUCTIONS.filter(({ says }) => says.test(plain)).map(({ reason }) => reason)
+  const reasons = OUT_OF_PLACE.filter(({ says }) => says.test(plain)).map(({ reason }) => reason)
   if (UNSEEN.test(whole)) reasons.unshift('has characters that cannot be seen')
   const meant = others.find((other) => other.tools.some((name) => name !== tool.name && isTelling(name) && mentions(whole, name)))
   if (meant !== undefined) reasons.push(`speaks of a tool of the server ${meant.name}`)

@@ -83,7 +83,7 @@ describe.each(AGENTS)('an agent of %s', (_era, options) => {
 
   test('gets only the capabilities that its servers have', async () => {
     const client = await use(nodeServer(FIXTURE_SERVER))
-    expect(Object.keys(client.getServerCapabilities() ?? {})).toEqual(['tools'])
+    expect(Object.keys(client.getServerCapabilities() ?? {})).toEqual(['tools', 'resources'])
   })
 })
 

@@ -4,7 +4,6 @@ import { createServer } from 'node:net'
 import type { Server as NetServer, Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ClientCapabilities } from '@modelcontextprotocol/client'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpConfig } from '../../contract/schemas/mcp-config.ts'
@@ -14,12 +13,14 @@ import type { Clock, Container, KillProof, Ledger, SecretStore, ToolCallGate } f
 import { readToken, serveDownstream } from './downstream-connection.ts'
 import type { Downstream } from './downstream-connection.ts'
 import { attachHttpServer } from './upstream-http.ts'
+import { createKeptResults } from './kept-results.ts'
 import { createOffers } from './offers.ts'
 import { pinLaunch } from './package-pin.ts'
 import type { Redactor } from './redactor.ts'
 import { startServerContainer } from './server-container.ts'
 import type { ServerContainerDeps, ServerHold } from './server-container.ts'
 import { resolveServerLaunch, secretNames } from './server-launch.ts'
+import { originOf } from './rounds.ts'
 import { createStatusTool } from './status-tool.ts'
 import { createPipeline, gatedOrigin } from './tool-call-pipeline.ts'
 import { serverIdentity } from './tool-pins.ts'
@@ -29,7 +30,7 @@ import type { ToolCatalog } from './tool-catalog.ts'
 import { attachUpstreamProcess } from './upstream-process.ts'
 import type { Urgency } from './upstream-process.ts'
 import { createUpstreamServer } from './upstream-server.ts'
-import type { Origin, Upstream, UpstreamStatus } from './upstream-server.ts'
+import type { AgentKind, Upstream, UpstreamStatus } from './upstream-server.ts'
 
 export interface BrokerDeps {
   readonly gate: ToolCallGate
@@ -67,6 +68,9 @@ const TIMING: BrokerTiming = { progressEveryMs: 5_000, startGraceMs: 2_000, agen
 /** A socket's path must fit into sockaddr_un, see unix(7). */
 const MAX_SOCKET_PATH_BYTES = 107
 const MAX_CONNECTIONS = 16
+
+/** Before an agent has connected, or when none does: nothing is asked of it. */
+const UNKNOWN_AGENT: AgentKind = { capabilities: {}, era: 'legacy' }
 
 export interface BrokerSessionParams {
   readonly sessionId: SessionId
@@ -131,17 +135,17 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         catalog = buildToolCatalog(upstreams)
         for (const downstream of downstreams) downstream.changed('tools')
       }
-      const agentReady = Promise.withResolvers<ClientCapabilities>()
-      const giveUp = setTimeout(() => agentReady.resolve({}), timing.agentGraceMs).unref()
-      const unasked: Origin = {
-        ask: (question, signal) => {
+      const agentReady = Promise.withResolvers<AgentKind>()
+      const giveUp = setTimeout(() => agentReady.resolve(UNKNOWN_AGENT), timing.agentGraceMs).unref()
+      const unasked = originOf(
+        (question, signal) => {
           const able = [...downstreams].findLast((downstream) => downstream.unasked !== null)?.unasked
           return able?.ask(question, signal) ?? Promise.reject(new HoldfastError('illegal-state', 'No agent is there to answer.'))
         },
-        notify: (notification) => {
+        (notification) => {
           for (const downstream of downstreams) downstream.unasked?.notify(notification)
         },
-      }
+      )
 
       const upstreams: Upstream[] = []
       const othersOf = (name: string) =>
@@ -201,7 +205,11 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         return catalog
       }
       const offers = createOffers(configured)
+      const kept = createKeptResults(() => {
+        for (const downstream of downstreams) downstream.changed('resources')
+      })
       const pipeline = createPipeline({
+        kept,
         sessionId,
         agent,
         gate: deps.gate,
@@ -227,7 +235,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         else if (!socket.destroyed) await serve(socket)
       }
       const serve = async (socket: Socket): Promise<void> => {
-        const downstream = await serveDownstream(socket, { version: deps.version, pipeline, offers, onAgent: agentReady.resolve, startedCatalog })
+        const downstream = await serveDownstream(socket, { version: deps.version, pipeline, offers, kept, onAgent: agentReady.resolve, startedCatalog })
         if (closed || socket.destroyed) return downstream.close()
         downstreams.add(downstream)
         socket.once('close', () => downstreams.delete(downstream))
@@ -244,7 +252,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           stopListening()
           for (const holder of own) holders.delete(holder)
           clearTimeout(giveUp)
-          agentReady.resolve({})
+          agentReady.resolve(UNKNOWN_AGENT)
           listener.close()
           for (const downstream of downstreams) downstream.close()
           const proofs = await Promise.all(configured.map((upstream) => upstream.close(urgency)))

@@ -5,13 +5,14 @@ import type { ClientCapabilities, McpServerFactory, Result } from '@modelcontext
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { z } from 'zod'
 import { addCompletionHandler, addLoggingHandler, addPromptHandlers, addResourceHandlers, addToolHandlers } from './downstream-handlers.ts'
+import type { KeptResults } from './kept-results.ts'
 import { createLineTransport } from './line-transport.ts'
 import type { Offers } from './offers.ts'
-import { createRounds } from './rounds.ts'
+import { createRounds, originOf } from './rounds.ts'
 import { BROKER_NAME } from './tool-catalog.ts'
 import type { ToolCatalog } from './tool-catalog.ts'
 import type { Pipeline } from './tool-call-pipeline.ts'
-import type { Origin } from './upstream-server.ts'
+import type { AgentKind, Origin } from './upstream-server.ts'
 
 const TOKEN_TIMEOUT_MS = 5_000
 const MAX_TOKEN_BYTES = 512
@@ -60,8 +61,9 @@ export interface DownstreamDeps {
   readonly version: string
   readonly pipeline: Pipeline
   readonly offers: Offers
-  /** Called once the agent has said what it can do. */
-  onAgent(capabilities: ClientCapabilities): void
+  readonly kept: KeptResults
+  /** Called once the agent has said what it is. */
+  onAgent(agent: AgentKind): void
   /** The tools to show, once servers have had their time to start. */
   startedCatalog(): Promise<ToolCatalog>
 }
@@ -75,13 +77,15 @@ export interface Downstream {
   close(): void
 }
 
-/** What the agent can do, from the message that opens its connection, in either era. */
-const capabilitiesIn = (line: string | null): ClientCapabilities => {
-  const parsed = Opening.safeParse(parseJson(line ?? ''))
-  return (parsed.data?.params?.capabilities ?? parsed.data?.params?._meta?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) as ClientCapabilities
+/** What the agent can do and speaks, from the message that opens its connection. */
+const agentIn = (line: string | null): AgentKind => {
+  const { method, params } = Opening.safeParse(parseJson(line ?? '')).data ?? {}
+  const capabilities = (params?.capabilities ?? params?._meta?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) as ClientCapabilities
+  return { capabilities, era: method === 'initialize' ? 'legacy' : 'modern' }
 }
 
 const Opening = z.object({
+  method: z.string().optional(),
   params: z
     .object({
       capabilities: z.record(z.string(), z.unknown()).optional(),
@@ -101,7 +105,7 @@ const parseJson = (text: string): unknown => {
 /** Serves MCP, either era, on a socket whose token was right. When the socket ends, calls in flight are aborted. */
 export const serveDownstream = async (socket: Socket, deps: DownstreamDeps): Promise<Downstream> => {
   const opening = await readFirstLine(socket, MAX_OPENING_BYTES, 'keep')
-  if (!socket.destroyed) deps.onAgent(capabilitiesIn(opening))
+  if (!socket.destroyed) deps.onAgent(agentIn(opening))
   const servers = new Set<Server>()
   const rounds = createRounds()
   let unasked: Origin | null = null
@@ -111,7 +115,7 @@ export const serveDownstream = async (socket: Socket, deps: DownstreamDeps): Pro
     const capabilities = deps.offers.capabilities()
     const server = new Server({ name: BROKER_NAME, version: deps.version }, { capabilities })
     addToolHandlers(server, deps, rounds)
-    if (capabilities.resources !== undefined) addResourceHandlers(server, deps, rounds)
+    addResourceHandlers(server, deps, rounds)
     if (capabilities.prompts !== undefined) addPromptHandlers(server, deps, rounds)
     if (capabilities.completions !== undefined) addCompletionHandler(server, deps, rounds)
     if (capabilities.logging !== undefined) addLoggingHandler(server, deps, rounds)
@@ -121,10 +125,10 @@ export const serveDownstream = async (socket: Socket, deps: DownstreamDeps): Pro
     server.onclose = () => servers.delete(server)
     servers.add(server)
     if (era === 'legacy') {
-      unasked = {
-        ask: (question, signal) => server.request(question as never, { signal, timeout: QUESTION_TIMEOUT_MS }) as Promise<Result>,
-        notify: (notification) => void server.notification(notification).catch(() => {}),
-      }
+      unasked = originOf(
+        (question, signal) => server.request(question as never, { signal, timeout: QUESTION_TIMEOUT_MS }) as Promise<Result>,
+        (notification) => void server.notification(notification).catch(() => {}),
+      )
     }
     return server
   }

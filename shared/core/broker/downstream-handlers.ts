@@ -4,7 +4,7 @@ import type { DownstreamDeps } from './downstream-connection.ts'
 import type { Rounds } from './rounds.ts'
 import type { UpstreamServer } from './upstream-server.ts'
 
-type HandlerDeps = Pick<DownstreamDeps, 'pipeline' | 'offers' | 'startedCatalog'>
+type HandlerDeps = Pick<DownstreamDeps, 'pipeline' | 'offers' | 'kept' | 'startedCatalog'>
 
 export const addToolHandlers = (server: Server, deps: HandlerDeps, rounds: Rounds): void => {
   server.setRequestHandler('tools/list', async () => {
@@ -22,10 +22,11 @@ const serverOf = ({ offers }: HandlerDeps, uri: string): UpstreamServer => {
 
 export const addResourceHandlers = (server: Server, deps: HandlerDeps, rounds: Rounds): void => {
   const { offers, pipeline } = deps
-  server.setRequestHandler('resources/list', () => ({ resources: offers.resources() }))
+  server.setRequestHandler('resources/list', () => ({ resources: [...offers.resources(), ...deps.kept.list()] }))
   server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: offers.templates() }))
+  // What is kept was judged and recorded as the result of its call.
   server.setRequestHandler('resources/read', ({ params }, context) =>
-    rounds.serve(context, (request) => pipeline.read(serverOf(deps, params.uri), { method: 'resources/read', params }, request)),
+    deps.kept.read(params.uri) ?? rounds.serve(context, (request) => pipeline.read(serverOf(deps, params.uri), { method: 'resources/read', params }, request)),
   )
   if (offers.capabilities().resources?.subscribe !== true) return
   for (const method of ['resources/subscribe', 'resources/unsubscribe'] as const) {
@@ -63,10 +64,10 @@ export const addCompletionHandler = (server: Server, deps: HandlerDeps, rounds: 
 /** The level is for every server that logs; no gate: it says nothing to them. */
 export const addLoggingHandler = (server: Server, deps: HandlerDeps, rounds: Rounds): void => {
   server.setRequestHandler('logging/setLevel', (asked, context) =>
-    rounds.serve(context, async ({ signal, origin }) => {
+    rounds.serve(context, async ({ signal, capabilities, origin }) => {
       const { level } = asked.params
       const loggers = deps.offers.serversWith('logging')
-      await Promise.allSettled(loggers.map((upstream) => upstream.request({ method: 'logging/setLevel', params: { level } }, { signal, origin })))
+      await Promise.allSettled(loggers.map((upstream) => upstream.request({ method: 'logging/setLevel', params: { level } }, { signal, capabilities, origin })))
       return {}
     }) as Promise<Record<string, never>>,
   )

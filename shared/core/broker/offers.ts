@@ -5,7 +5,7 @@ import type { UpstreamServer } from './upstream-server.ts'
 
 /** What the servers of a session have beside tools, together, and whose each of it is. */
 export interface Offers {
-  /** Only what some server of the session has. */
+  /** Only what some server of the session has, or the broker itself. */
   capabilities(): ServerCapabilities
   resources(): Resource[]
   templates(): ResourceTemplateType[]
@@ -41,9 +41,8 @@ export const createOffers = (all: readonly UpstreamServer[]): Offers => {
       const resources = serversWith('resources')
       return {
         tools: { listChanged: true },
-        ...(resources.length === 0
-          ? {}
-          : { resources: { listChanged: true, ...(resources.some((server) => server.offer().capabilities.resources?.subscribe === true) ? { subscribe: true } : {}) } }),
+        // The broker has some of its own: see KeptResults.
+        resources: { listChanged: true, ...(resources.some((server) => server.offer().capabilities.resources?.subscribe === true) ? { subscribe: true } : {}) },
         ...(serversWith('prompts').length === 0 ? {} : { prompts: { listChanged: true } }),
         ...(serversWith('completions').length === 0 ? {} : { completions: {} }),
         ...(serversWith('logging').length === 0 ? {} : { logging: {} }),

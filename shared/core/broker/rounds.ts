@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { ProtocolError, ProtocolErrorCode, inputRequired } from '@modelcontextprotocol/server'
-import type { InputRequiredResult, Notification, Result, ServerContext } from '@modelcontextprotocol/server'
-import type { ServerQuestion } from './upstream-client.ts'
+import { CLIENT_CAPABILITIES_META_KEY, ProtocolError, ProtocolErrorCode, inputRequired } from '@modelcontextprotocol/server'
+import type { ClientCapabilities, InputRequiredResult, Notification, Result, ServerContext } from '@modelcontextprotocol/server'
+import type { Answers, Questions, ServerQuestion } from './upstream-client.ts'
 import type { Origin } from './upstream-server.ts'
 
 /** How long a request waits for the agent to come back with the answer to a question of its server. */
@@ -10,6 +10,8 @@ const MAX_WAITING = 100
 
 /** A request of an agent while it is worked on. */
 export interface AgentRequest {
+  /** What the agent can do, where it says so with each request: in the newer protocol. */
+  readonly capabilities: ClientCapabilities | null
   readonly signal: AbortSignal
   readonly origin: Origin
   notify(notification: Notification): Promise<void>
@@ -29,8 +31,8 @@ export interface Rounds {
 interface Waiting {
   /** The round that is under way: its request's way back. */
   context: ServerContext
-  question: PromiseWithResolvers<ServerQuestion>
-  answer: PromiseWithResolvers<Result> | null
+  questions: PromiseWithResolvers<Questions>
+  answers: PromiseWithResolvers<Answers> | null
   readonly gone: AbortController
   readonly work: Promise<Result>
   timer: NodeJS.Timeout | undefined
@@ -38,7 +40,14 @@ interface Waiting {
 
 const QUESTION = 'question'
 
-const askInBand = (request: ServerQuestion): InputRequiredResult['inputRequests'] => ({ [QUESTION]: request }) as InputRequiredResult['inputRequests']
+const capabilitiesOf = ({ mcpReq }: ServerContext): ClientCapabilities => (mcpReq.envelope as Record<string, ClientCapabilities> | undefined)?.[CLIENT_CAPABILITIES_META_KEY] ?? {}
+
+/** The origin of a request of the older protocol: each question is a request of its own. */
+export const originOf = (ask: (question: ServerQuestion, signal: AbortSignal) => Promise<Result>, notify: Origin['notify']): Origin => ({
+  ask,
+  askAll: async (questions, signal) => Object.fromEntries(await Promise.all(Object.entries(questions).map(async ([key, question]) => [key, await ask(question, signal)]))),
+  notify,
+})
 
 export const createRounds = (): Rounds => {
   const waiting = new Map<string, Waiting>()
@@ -49,17 +58,17 @@ export const createRounds = (): Rounds => {
     signal.addEventListener('abort', leave, { once: true })
     if (signal.aborted) leave()
     try {
-      const next = await Promise.race([waits.work.then((result) => ({ result })), waits.question.promise.then((question) => ({ question }))])
+      const next = await Promise.race([waits.work.then((result) => ({ result })), waits.questions.promise.then((questions) => ({ questions }))])
       if ('result' in next) return next.result
       if (waiting.size >= MAX_WAITING) throw new ProtocolError(ProtocolErrorCode.InternalError, 'Too many requests wait for answers already.')
-      waits.question = Promise.withResolvers()
+      waits.questions = Promise.withResolvers()
       const requestState = randomBytes(24).toString('base64url')
       waiting.set(requestState, waits)
       waits.timer = setTimeout(() => {
         waiting.delete(requestState)
         waits.gone.abort(new Error('the agent did not answer'))
       }, ANSWER_TIMEOUT_MS).unref()
-      return inputRequired({ inputRequests: askInBand(next.question) ?? {}, requestState })
+      return inputRequired({ inputRequests: next.questions as NonNullable<InputRequiredResult['inputRequests']>, requestState })
     } finally {
       signal.removeEventListener('abort', leave)
     }
@@ -67,26 +76,33 @@ export const createRounds = (): Rounds => {
 
   const begin = (context: ServerContext, work: (request: AgentRequest) => Promise<Result>): Promise<Result> => {
     const gone = new AbortController()
+    const askAll: Origin['askAll'] = async (questions, signal) => {
+      // One round at a time: the agent gets the next when it has answered this.
+      while (waits.answers !== null) await waits.answers.promise.catch(() => undefined)
+      const answers = (waits.answers = Promise.withResolvers<Answers>())
+      const withdraw = (): void => answers.reject(new Error('withdrawn'))
+      for (const end of [signal, gone.signal]) end.addEventListener('abort', withdraw, { once: true })
+      waits.questions.resolve(questions)
+      try {
+        return await answers.promise
+      } finally {
+        waits.answers = null
+      }
+    }
     const origin: Origin = {
+      askAll,
       ask: async (question, signal) => {
-        // One question at a time: the agent gets the next when it has answered this.
-        while (waits.answer !== null) await waits.answer.promise.catch(() => undefined)
-        const answer = (waits.answer = Promise.withResolvers<Result>())
-        const withdraw = (): void => answer.reject(new Error('withdrawn'))
-        for (const end of [signal, gone.signal]) end.addEventListener('abort', withdraw, { once: true })
-        waits.question.resolve(question)
-        try {
-          return await answer.promise
-        } finally {
-          waits.answer = null
-        }
+        const answer = (await askAll({ [QUESTION]: question }, signal))[QUESTION]
+        if (typeof answer !== 'object' || answer === null) throw new Error('the agent gave no answer')
+        return answer as Result
       },
       notify: (notification) => void waits.context.mcpReq.notify(notification).catch(() => {}),
     }
     const started = Promise.withResolvers<Result>()
-    const waits: Waiting = { context, question: Promise.withResolvers(), answer: null, gone, work: started.promise, timer: undefined }
+    const waits: Waiting = { context, questions: Promise.withResolvers(), answers: null, gone, work: started.promise, timer: undefined }
     started.promise.catch(() => {})
-    started.resolve(work({ signal: gone.signal, origin, notify: (notification) => waits.context.mcpReq.notify(notification) }))
+    const capabilities = capabilitiesOf(context)
+    started.resolve(work({ capabilities, signal: gone.signal, origin, notify: (notification) => waits.context.mcpReq.notify(notification) }))
     return turn(waits)
   }
 
@@ -94,11 +110,11 @@ export const createRounds = (): Rounds => {
     serve: async <Value extends Result>(context: ServerContext, work: (request: AgentRequest) => Promise<Value>) => {
       const { mcpReq } = context
       if (mcpReq.envelope === undefined) {
-        const origin: Origin = {
-          ask: (question, signal) => mcpReq.send(question as never, { signal, timeout: ANSWER_TIMEOUT_MS }) as Promise<Result>,
-          notify: (notification) => void mcpReq.notify(notification).catch(() => {}),
-        }
-        return work({ signal: mcpReq.signal, origin, notify: mcpReq.notify })
+        const origin = originOf(
+          (question, signal) => mcpReq.send(question as never, { signal, timeout: ANSWER_TIMEOUT_MS }) as Promise<Result>,
+          (notification) => void mcpReq.notify(notification).catch(() => {}),
+        )
+        return work({ capabilities: null, signal: mcpReq.signal, origin, notify: mcpReq.notify })
       }
       const state = mcpReq.requestState<string>()
       if (state === undefined) return (await begin(context, work)) as Value
@@ -107,9 +123,7 @@ export const createRounds = (): Rounds => {
       if (waits === undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'This request does not wait for an answer, or no longer.')
       clearTimeout(waits.timer)
       waits.context = context
-      const given = mcpReq.inputResponses?.[QUESTION]
-      if (typeof given === 'object' && given !== null) waits.answer?.resolve(given as Result)
-      else waits.answer?.reject(new Error('the agent gave no answer'))
+      waits.answers?.resolve(mcpReq.inputResponses ?? {})
       return (await turn(waits)) as Value
     },
     close: () => {

@@ -1,19 +1,27 @@
-import { Client } from '@modelcontextprotocol/client'
+import { CLIENT_CAPABILITIES_META_KEY, Client, ProtocolError, SdkHttpError, isInputRequiredResult } from '@modelcontextprotocol/client'
 import type {
   ClientCapabilities,
   Notification,
   Progress,
   Prompt,
+  ProtocolEra,
   Request,
+  RequestMethod,
+  RequestOptions,
   Resource,
   ResourceTemplateType,
   Result,
+  ResultTypeMap,
   ServerCapabilities,
   Tool,
 } from '@modelcontextprotocol/client'
 
 /** What a server asks of the agent's side: to elicit, to sample, or for its roots. */
 export type ServerQuestion = Request & { readonly method: 'elicitation/create' | 'sampling/createMessage' | 'roots/list' }
+
+/** The questions of one result of the newer protocol, by the server's own keys, and what came back for them. */
+export type Questions = Readonly<Record<string, ServerQuestion>>
+export type Answers = Readonly<Record<string, unknown>>
 
 /** What one life of a server tells. */
 export interface UpstreamEvents {
@@ -45,8 +53,51 @@ const announced = ({ roots, sampling, elicitation }: ClientCapabilities): Client
   ...(elicitation === undefined ? {} : { elicitation }),
 })
 
-/** An MCP client of either era for one life of a server, which speaks for an agent of these capabilities. */
-export const createUpstreamClient = (version: string, agent: ClientCapabilities, events: UpstreamEvents): UpstreamClient => {
+/** Rounds of one request: whoever asks more often has a fault. */
+const MAX_ROUNDS = 50
+
+/** Whether a server has answered the older protocol's opening with an error, and so may speak only the newer. */
+export const isRefusalOfTheOlder = (error: unknown): boolean => error instanceof ProtocolError || (error instanceof SdkHttpError && error.status === 400)
+
+/** A request that says, where the protocol has that, what the agent behind this very one can do. */
+export const speakingFor = <Method>(
+  client: Client,
+  request: { method: Method; params: Record<string, unknown> },
+  capabilities: ClientCapabilities | null,
+): { method: Method; params: Record<string, unknown> } => {
+  if (capabilities === null || client.getProtocolEra() !== 'modern') return request
+  const _meta = { ...(request.params['_meta'] as Record<string, unknown> | undefined), [CLIENT_CAPABILITIES_META_KEY]: announced(capabilities) }
+  return { ...request, params: { ...request.params, _meta } }
+}
+
+/**
+ * Makes a request, and makes it again with the answers as long as the server's result is that it needs some. Rejects with
+ * what the SDK throws, and with what `ask` does.
+ */
+export const requestInRounds = async <Method extends RequestMethod>(
+  client: Client,
+  { method, params }: { method: Method; params: Record<string, unknown> },
+  options: RequestOptions,
+  ask: (questions: Questions) => Promise<Answers>,
+): Promise<ResultTypeMap[Method]> => {
+  let answers: Record<string, unknown> = {}
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const result: unknown = await client.request({ method, params: { ...params, ...answers } }, { ...options, allowInputRequired: true })
+    if (!isInputRequiredResult(result)) return result as ResultTypeMap[Method]
+    const { inputRequests, requestState } = result
+    answers = {
+      ...(inputRequests === undefined ? {} : { inputResponses: await ask(inputRequests as Questions) }),
+      ...(requestState === undefined ? {} : { requestState }),
+    }
+  }
+  throw new Error(`the server asked ${MAX_ROUNDS} times without an end`)
+}
+
+/**
+ * An MCP client for one life of a server, which speaks for an agent of these capabilities, and in its era where the
+ * server can: what the one era has and the other has not then reaches the agent.
+ */
+export const createUpstreamClient = (version: string, agent: ClientCapabilities, era: ProtocolEra, events: UpstreamEvents): UpstreamClient => {
   const capabilities = announced(agent)
   const progressListeners: UpstreamClient['progressListeners'] = new Map()
   const listResources = async (): Promise<void> => {
@@ -60,7 +111,7 @@ export const createUpstreamClient = (version: string, agent: ClientCapabilities,
     { name: 'holdfast', version },
     {
       capabilities,
-      versionNegotiation: { mode: 'auto', probe: { timeoutMs: PROBE_TIMEOUT_MS } },
+      versionNegotiation: era === 'legacy' ? { mode: 'legacy' } : { mode: 'auto', probe: { timeoutMs: PROBE_TIMEOUT_MS } },
       listChanged: {
         tools: { debounceMs: DEBOUNCE_MS, onChanged: (_error, tools) => tools !== null && events.onTools(tools) },
         prompts: { debounceMs: DEBOUNCE_MS, onChanged: (_error, prompts) => prompts !== null && events.onPrompts(prompts) },

@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type {
   CallToolRequestParams,
   CallToolResult,
+  Client,
   ClientCapabilities,
   Notification,
   Progress,
   Prompt,
+  ProtocolEra,
   RequestMethod,
   Resource,
   ResourceTemplateType,
@@ -18,8 +20,8 @@ import { HoldfastError } from '../../contract/errors.ts'
 import type { ServerBoundary } from '../../domain/boundary/server-boundary.ts'
 import type { Clock, KillProof } from '../ports.ts'
 import type { Redactor } from './redactor.ts'
-import { createUpstreamClient } from './upstream-client.ts'
-import type { ServerQuestion, UpstreamClient } from './upstream-client.ts'
+import { createUpstreamClient, isRefusalOfTheOlder, requestInRounds, speakingFor } from './upstream-client.ts'
+import type { Answers, Questions, ServerQuestion, UpstreamClient } from './upstream-client.ts'
 import type { UpstreamProcess, Urgency } from './upstream-process.ts'
 
 export interface UpstreamStatus {
@@ -33,12 +35,16 @@ export interface UpstreamStatus {
 /** The agent's request that a server works on: where its questions and messages go meanwhile. */
 export interface Origin {
   ask(question: ServerQuestion, signal: AbortSignal): Promise<Result>
+  /** All that a server of the newer protocol asks with one result, under its own keys. The answers are what the agent gave. */
+  askAll(questions: Questions, signal: AbortSignal): Promise<Answers>
   notify(notification: Notification): void
 }
 
 export interface UpstreamCallOptions {
   /** Aborting tells the server and rejects the call. */
   readonly signal: AbortSignal
+  /** What the agent can do, where it has said so with this very request. */
+  readonly capabilities: ClientCapabilities | null
   readonly origin: Origin
   /** Called for each progress notification of this call, always before the call resolves; null to ask for none. */
   readonly onProgress: ((progress: Progress) => void) | null
@@ -76,7 +82,7 @@ export interface UpstreamServer extends Upstream {
   /** Any other request. Rejects as `call` does. */
   request<Method extends RequestMethod>(
     request: { method: Method; params: Record<string, unknown> },
-    options: Pick<UpstreamCallOptions, 'signal' | 'origin'>,
+    options: Omit<UpstreamCallOptions, 'onProgress'>,
   ): Promise<ResultTypeMap[Method]>
   /** Tells the server something of the agent's; nothing happens where it does not run. */
   notify(notification: Notification): void
@@ -84,6 +90,12 @@ export interface UpstreamServer extends Upstream {
   reviewTools(): void
   /** Ends it gently and starts it anew, with its secrets as they are now; also one that could not be started. */
   restart(): void
+}
+
+/** What an agent says of itself when it connects. */
+export interface AgentKind {
+  readonly capabilities: ClientCapabilities
+  readonly era: ProtocolEra
 }
 
 export interface UpstreamServerDeps {
@@ -99,7 +111,7 @@ export interface UpstreamServerDeps {
   /** Those of its tools that may be used: see ToolPins. Asked anew whenever they may have become others. */
   admit(tools: readonly Tool[]): readonly Tool[]
   /** Resolves with what the agent can do, once it has said so: a server is told nothing else. */
-  readonly agent: Promise<ClientCapabilities>
+  readonly agent: Promise<AgentKind>
   /** Tools or readiness have changed. */
   onChanged(): void
   /** Resources or prompts have. */
@@ -141,6 +153,8 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   /** The newest life, also when it is over: to stop it again does no harm. */
   let running: UpstreamProcess | null = null
   let starting: Promise<unknown> = Promise.resolve()
+  /** A server that refused the agent's older protocol is spoken to in the newer one. */
+  let speaksNewer = false
   /** Aborted to have the next start come at once. */
   let wake = new AbortController()
 
@@ -179,7 +193,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     const agent = await Promise.race([deps.agent, process.ended])
     if (typeof agent === 'string') return agent
     if (closing.signal.aborted) return 'was closed'
-    const life = createUpstreamClient(deps.version, agent, {
+    const life = createUpstreamClient(deps.version, agent.capabilities, speaksNewer ? 'modern' : agent.era, {
       onTools: takeToolsOrNone,
       onResources: (resources, templates) => {
         offer = { ...offer, resources: resources.slice(0, MAX_LISTED), templates: templates.slice(0, MAX_LISTED) }
@@ -203,6 +217,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       firstStart.resolve()
       await closed
     } catch (error) {
+      speaksNewer ||= agent.era === 'legacy' && isRefusalOfTheOlder(error)
       problem = `did not start properly (${error instanceof Error ? error.message : String(error)})`
     }
     become('restarting', `${deps.name} ${problem}`)
@@ -221,8 +236,10 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       const startedAt = deps.clock.now()
       running = process
       if (closing.signal.aborted) return void (await process.stop('at-once'))
+      const before = speaksNewer
       const end = await runOnce(process)
       if (closing.signal.aborted) return
+      if (speaksNewer !== before) continue
       if (deps.clock.now() - startedAt > STEADY_MS) failures = 1
       become('restarting', `${deps.name} ${end}`)
       firstStart.resolve()
@@ -253,6 +270,12 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     }
   }
 
+  const send = <Method extends RequestMethod>(client: Client, request: { method: Method; params: Record<string, unknown> }, options: Omit<UpstreamCallOptions, 'onProgress'>) => {
+    const { signal, capabilities, origin } = options
+    const ask = (questions: Questions): Promise<Answers> => origin.askAll(deps.redactor.json(questions), signal)
+    return requestInRounds(client, speakingFor(client, request, capabilities), { signal, timeout: CALL_TIMEOUT_MS }, ask)
+  }
+
   return {
     name: deps.name,
     boundary: deps.boundary,
@@ -263,15 +286,13 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     reviewTools: () => {
       if (state === 'ready') takeToolsOrNone(offered)
     },
-    call: (params, { signal, origin, onProgress }) =>
-      working(origin, async ({ client, progressListeners }) => {
-        const options = { signal, timeout: CALL_TIMEOUT_MS }
-        if (onProgress === null) return client.request({ method: 'tools/call', params }, options)
+    call: (params, { onProgress, ...options }) =>
+      working(options.origin, async ({ client, progressListeners }) => {
+        if (onProgress === null) return send(client, { method: 'tools/call', params }, options)
         const progressToken = (calls += 1)
         progressListeners.set(progressToken, onProgress)
         try {
-          const _meta = { ...params._meta, progressToken }
-          return await client.request({ method: 'tools/call', params: { ...params, _meta } }, options)
+          return await send(client, { method: 'tools/call', params: { ...params, _meta: { ...params._meta, progressToken } } }, options)
         } finally {
           progressListeners.delete(progressToken)
         }
@@ -283,7 +304,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       void running?.stop('gently')
     },
     offer: () => (state === 'ready' ? offer : NO_OFFER),
-    request: (request, { signal, origin }) => working(origin, ({ client }) => client.request(request, { signal, timeout: CALL_TIMEOUT_MS })),
+    request: (request, options) => working(options.origin, ({ client }) => send(client, request, options)),
     notify: (notification) => void current?.client.notification(notification).catch(() => {}),
     close: async (urgency) => {
       become('closed', null)

@@ -259,6 +259,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         summary: outcome.summary,
         result: recordedResult(recordOf(call.sessionId).results, outcome.result),
         redacted: outcome.redacted ?? 0,
+        ...(outcome.marks === undefined || outcome.marks.length === 0 ? {} : { marks: [...outcome.marks] }),
         durationMs: at - call.receivedAt,
       })
       keep(next)
