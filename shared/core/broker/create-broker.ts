@@ -19,6 +19,7 @@ import { pinLaunch } from './package-pin.ts'
 import type { Redactor } from './redactor.ts'
 import { startServerContainer } from './server-container.ts'
 import type { ServerContainerDeps, ServerHold } from './server-container.ts'
+import { isSecretCommand } from './secret-command.ts'
 import { resolveServerLaunch, secretNames } from './server-launch.ts'
 import { originOf } from './rounds.ts'
 import { createStatusTool } from './status-tool.ts'
@@ -64,6 +65,15 @@ export interface BrokerTiming {
 }
 
 const TIMING: BrokerTiming = { progressEveryMs: 5_000, startGraceMs: 2_000, agentGraceMs: 20_000, restartDelayMs: 250 }
+
+/** A secret that ends is renewed when this share of its life is left, and no earlier than this long before. */
+const RENEW_SHARE = 0.2
+const MAX_RENEW_MS = 5 * 60_000
+/** The longest that a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+const ISSUE_AGAIN_MS = 60_000
+
+const renewalDelay = (leftMs: number): number => Math.min(leftMs - Math.min(leftMs * RENEW_SHARE, MAX_RENEW_MS), MAX_TIMER_MS)
 
 /** A socket's path must fit into sockaddr_un, see unix(7). */
 const MAX_SOCKET_PATH_BYTES = 107
@@ -148,6 +158,12 @@ export const createBroker = (deps: BrokerDeps): Broker => {
       )
 
       const upstreams: Upstream[] = []
+      /** By server: when it is started anew, since a secret of it ends. */
+      const renewals = new Map<string, NodeJS.Timeout>()
+      const renewIn = (delayMs: number, name: string): void => {
+        clearTimeout(renewals.get(name))
+        if (!closed) renewals.set(name, setTimeout(() => configured.find((upstream) => upstream.name === name)?.restart(), delayMs).unref())
+      }
       const othersOf = (name: string) =>
         Object.keys(servers.mcpServers)
           .filter((other) => other !== name)
@@ -165,7 +181,12 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           restartDelayMs: timing.restartDelayMs,
           start: async () => {
             if (!bounds.ok) throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${bounds.problem}.`)
-            const launch = await resolveServerLaunch(deps, { sessionId, agent, name, config })
+            const launch = await resolveServerLaunch(deps, { sessionId, agent, cwd, name, config }).catch((error: unknown) => {
+              // Whoever issues a secret may be away for a while.
+              if (secretNames(config).some(isSecretCommand)) renewIn(ISSUE_AGAIN_MS, name)
+              throw error
+            })
+            if (launch.expiresAt !== null) renewIn(renewalDelay(launch.expiresAt - deps.clock.now()), name)
             if (launch.kind === 'http') return attachHttpServer(launch, { agent, sessionId })
             const identity = serverIdentity(name, config)
             const packages = { pins: deps.toolPins, folder: deps.containers.homes, home: deps.environment['HOME'], compared }
@@ -252,6 +273,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
           stopListening()
           for (const holder of own) holders.delete(holder)
           clearTimeout(giveUp)
+          for (const renewal of renewals.values()) clearTimeout(renewal)
           agentReady.resolve(UNKNOWN_AGENT)
           listener.close()
           for (const downstream of downstreams) downstream.close()

@@ -1,8 +1,9 @@
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpServerConfig } from '../../contract/schemas/mcp-config.ts'
-import type { Ledger, SecretStore } from '../ports.ts'
+import type { Clock, Ledger, SecretStore } from '../ports.ts'
 import type { Redactor } from './redactor.ts'
+import { createIssuer, isSecretCommand, programOf } from './secret-command.ts'
 
 /** What to spawn for an upstream server. `env` is its whole environment, secrets included: never log it. */
 export interface StdioLaunch {
@@ -20,11 +21,15 @@ export interface HttpLaunch {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** A launch, and when the first of its secrets ends; null when none is known to. */
+export type Launch = (StdioLaunch | HttpLaunch) & { readonly expiresAt: number | null }
+
 export interface ServerLaunchDeps {
   readonly secrets: SecretStore
+  readonly clock: Clock
   readonly ledger: Ledger
   readonly redactor: Redactor
-  /** The host's own environment, from which PATH and LANG alone are taken. */
+  /** The host's own environment, from which servers get PATH and LANG alone. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -36,28 +41,38 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 interface ServerEntry {
   readonly sessionId: SessionId
   readonly agent: string
+  /** The session's folder. */
+  readonly cwd: string
   readonly name: string
   readonly config: McpServerConfig
 }
 
 const isSecret = ([name]: [string, string]): boolean => name.endsWith(SECRET_SUFFIX)
 
-/** Names of the keychain items that a server is given. */
+/** Names of the keychain items, and commands, whose secrets a server is given. */
 export const secretNames = (config: McpServerConfig): string[] =>
   Object.entries(config.type === 'stdio' ? config.env : (config.headers ?? {})).filter(isSecret).map(([, item]) => item)
 
-/** The values given, with `NAME_SECRET` replaced by `NAME` from the keychain. */
-const resolveValues = async (deps: ServerLaunchDeps, { sessionId, agent, name }: ServerEntry, values: Readonly<Record<string, string>>): Promise<Record<string, string>> => {
-  const entries = Object.entries(values)
-  const resolved = Object.fromEntries(entries.filter((entry) => !isSecret(entry)))
+interface Resolved {
+  readonly values: Record<string, string>
+  readonly expiresAt: number | null
+}
+
+/** The values given, with `NAME_SECRET` replaced by `NAME` from the keychain, or from the command that issues it. */
+const resolveValues = async (deps: ServerLaunchDeps, entry: ServerEntry, given: Readonly<Record<string, string>>): Promise<Resolved> => {
+  const { sessionId, agent, cwd, name } = entry
+  const entries = Object.entries(given)
+  const values = Object.fromEntries(entries.filter((one) => !isSecret(one)))
+  const ends: number[] = []
+  const issue = createIssuer({ clock: deps.clock, environment: deps.environment, agentFolder: cwd })
   for (const [variable, item] of entries.filter(isSecret)) {
     const target = variable.slice(0, -SECRET_SUFFIX.length)
-    if (target === '' || target in values) {
+    if (target === '' || target in given) {
       const problem = target === '' ? 'names no variable' : `and ${target} cannot both be set`
       throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${variable} ${problem}.`)
     }
-    const secret = await deps.secrets.get(item, agent)
-    if (secret === null) {
+    const secret = isSecretCommand(item) ? await issue(item) : { value: await deps.secrets.get(item, agent), expiresAt: null }
+    if (secret.value === null) {
       // The item's name is not repeated: people paste the secret itself there by mistake.
       throw new HoldfastError(
         'secret-unavailable',
@@ -65,24 +80,25 @@ const resolveValues = async (deps: ServerLaunchDeps, { sessionId, agent, name }:
           'Store it with `holdfast secret set`.',
       )
     }
-    deps.ledger.append('secret/resolved', sessionId, { secret: item, server: name, variable: target })
-    deps.redactor.know(secret)
-    resolved[target] = secret
+    deps.ledger.append('secret/resolved', sessionId, { secret: isSecretCommand(item) ? `exec: ${programOf(item)}` : item, server: name, variable: target })
+    deps.redactor.know(secret.value)
+    if (secret.expiresAt !== null) ends.push(secret.expiresAt)
+    values[target] = secret.value
   }
-  return resolved
+  return { values, expiresAt: ends.length === 0 ? null : Math.min(...ends) }
 }
 
-const resolveHttp = async (deps: ServerLaunchDeps, entry: ServerEntry, url: string, given: Readonly<Record<string, string>>): Promise<HttpLaunch> => {
+const resolveHttp = async (deps: ServerLaunchDeps, entry: ServerEntry, url: string, given: Readonly<Record<string, string>>): Promise<Launch> => {
   const address = URL.canParse(url) ? new URL(url) : null
   const isPrivate = address?.protocol === 'https:' || (address?.protocol === 'http:' && LOOPBACK.test(address.hostname))
   if (address === null || !isPrivate || address.username !== '' || address.password !== '') {
     throw new HoldfastError('profile-invalid', `Server ${entry.name} is not reached: its url must be https (http on this machine alone), with no user in it.`)
   }
-  const headers = await resolveValues(deps, entry, given)
+  const { values: headers, expiresAt } = await resolveValues(deps, entry, given)
   const bearer = Object.keys(headers).find((header) => header.toLowerCase() === 'authorization')
   // A keychain holds the token alone; the scheme is the header's.
   if (bearer !== undefined && !headers[bearer]?.includes(' ')) headers[bearer] = `Bearer ${headers[bearer]}`
-  return { kind: 'http', url, headers }
+  return { kind: 'http', url, headers, expiresAt }
 }
 
 /**
@@ -91,7 +107,7 @@ const resolveHttp = async (deps: ServerLaunchDeps, entry: ServerEntry, url: stri
  * Throws HoldfastError with a message for a person when the server must not start: `unsupported` for what this version
  * cannot do (the older HTTP with SSE, `${…}`), `profile-invalid`, or `secret-unavailable`.
  */
-export const resolveServerLaunch = async (deps: ServerLaunchDeps, entry: ServerEntry): Promise<StdioLaunch | HttpLaunch> => {
+export const resolveServerLaunch = async (deps: ServerLaunchDeps, entry: ServerEntry): Promise<Launch> => {
   const { name, config } = entry
   const texts = config.type === 'stdio' ? [config.command, ...config.args, ...Object.values(config.env)] : [config.url, ...Object.values(config.headers ?? {})]
   if (texts.some((text) => REFERENCE.test(text))) {
@@ -109,11 +125,13 @@ export const resolveServerLaunch = async (deps: ServerLaunchDeps, entry: ServerE
     const value = deps.environment[variable]
     return value === undefined ? [] : [[variable, value] as const]
   })
+  const { values, expiresAt } = await resolveValues(deps, entry, config.env)
   return {
     kind: 'stdio',
     command: config.command,
     args: config.args,
-    env: { ...Object.fromEntries(inherited), ...(await resolveValues(deps, entry, config.env)) },
+    env: { ...Object.fromEntries(inherited), ...values },
     hasSecrets: secretNames(config).length > 0,
+    expiresAt,
   }
 }

@@ -88,7 +88,7 @@ export interface UpstreamServer extends Upstream {
   notify(notification: Notification): void
   /** A person may have accepted some of its tools. */
   reviewTools(): void
-  /** Ends it gently and starts it anew, with its secrets as they are now; also one that could not be started. */
+  /** Once its calls have ended, or soon, ends it gently and starts it anew, with its secrets as they are now; also one that could not be started. */
   restart(): void
 }
 
@@ -126,6 +126,8 @@ const CONNECT_TIMEOUT_MS = 120_000
 const CALL_TIMEOUT_MS = 24 * 60 * 60 * 1_000
 /** How long after its output closed a process may take to end by itself, so that its exit code can be told. */
 const EXIT_GRACE_MS = 500
+/** How long calls may take to end before a server is started anew. */
+const FINISH_MS = 10_000
 const MAX_RESTART_DELAY_MS = 60_000
 /** After this long without a fault, a failure is a first one again. */
 const STEADY_MS = 60_000
@@ -267,8 +269,11 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       return await work(current)
     } finally {
       origins.delete(origin)
+      if (origins.size === 0) for (const tell of idlers.splice(0)) tell()
     }
   }
+  const idlers: (() => void)[] = []
+  const idle = (): Promise<void> => new Promise((resolve) => (origins.size === 0 ? resolve() : void idlers.push(resolve)))
 
   const send = <Method extends RequestMethod>(client: Client, request: { method: Method; params: Record<string, unknown> }, options: Omit<UpstreamCallOptions, 'onProgress'>) => {
     const { signal, capabilities, origin } = options
@@ -301,7 +306,8 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       if (closing.signal.aborted) return
       if (state === 'unavailable') return run()
       wake.abort()
-      void running?.stop('gently')
+      const old = running
+      void Promise.race([idle(), delay(FINISH_MS, undefined, { ref: false })]).then(() => old?.stop('gently'))
     },
     offer: () => (state === 'ready' ? offer : NO_OFFER),
     request: (request, options) => working(options.origin, ({ client }) => send(client, request, options)),
