@@ -71,7 +71,7 @@ const credential: Rule = ({ name, env, envPath, args, url, path }) => {
     rule: 'plaintext-secret', severity: 'high' as const, threat: 'identity spoofing' as const, path: where, mend: null,
     what: `the server ${name} has ${what} in plain text`,
     why: 'whatever reads this file, an agent among it, can act as its owner',
-    fix: 'make a new one where it was issued, keep it with "holdfast secret set agent/NAME", and write NAME_SECRET: agent/NAME here',
+    fix: 'make a new one where it was issued, keep it with "holdfast secret set agent/NAME", and write NAME_SECRET: agent/NAME here ("holdfast secret move FILE" does that in a .mcp.json)',
   })
   const found = Object.entries(env).find(([key, value]) => typeof value === 'string' && !isSecretReference(key, value) && isPlainSecret(key, value.replace(/^Bearer /i, '')))
   if (found !== undefined) return fault(visibleText(found[0]), [...envPath, found[0]])

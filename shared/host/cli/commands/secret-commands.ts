@@ -1,11 +1,17 @@
+import { readFile, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { SecretDetails, SecretInfo } from '../../../contract/schemas/secret.ts'
+import { applyMends } from '../../../core/audit/mend.ts'
+import { resolvePaths } from '../../../core/paths.ts'
+import { moveSecrets } from '../../../domain/audit/move-secrets.ts'
 import { formatDuration } from '../../../domain/format.ts'
 import { secretState, secretStateText } from '../../../domain/secret-state.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
+import { confirm } from '../confirm.ts'
 import { table } from '../output.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { readAll } from '../read-input.ts'
@@ -76,7 +82,7 @@ const listLines = (secrets: readonly SecretInfo[], now: number): string[] =>
     ]),
   ])
 
-/** `secret set|rotate|list|remove`. A value comes from a prompt or standard input, never as an argument, and never out again. */
+/** `secret set|rotate|list|move|remove`. A value comes from a prompt or standard input, never as an argument, and never out again. */
 export const addSecretCommands = (program: Command): void => {
   const secret = program.command('secret').summary('keys that agents use and never see').description('Keeps keys in the keychain of this machine. An agent profile names them; agents never see them.').addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret list'))
 
@@ -112,6 +118,37 @@ export const addSecretCommands = (program: Command): void => {
       const { secrets } = await withHost((client) => client.call('secret/list', {}))
       const now = Date.now()
       outputOf(self).result({ secrets: secrets.map((each) => ({ ...each, state: secretState(each, now) })) }, listLines(secrets, now))
+    })
+
+  secret
+    .command('move')
+    .summary('move credentials out of a .mcp.json into the keychain; the file is kept first')
+    .argument('[file]', 'the file', '.mcp.json')
+    .option('--yes', 'do not ask')
+    .addHelpText('after', examples('holdfast secret move', 'holdfast secret move ~/.config/holdfast/mcp.json --yes'))
+    .action(async (file: string, { yes }: { yes?: true }, self: Command) => {
+      const output = outputOf(self)
+      const path = await realpath(file).catch(() => null)
+      if (path === null) throw new HoldfastError('not-found', `There is no file ${file}.`)
+      const before = await readFile(path)
+      const { secrets } = await withHost((client) => client.call('secret/list', {}))
+      const { text, moved } = moveSecrets(before.toString('utf8'), secrets.map(({ name }) => name))
+      const shown = moved.map(({ server, variable, name }) => `${visibleText(server)}: ${visibleText(variable)} becomes ${visibleText(variable)}_SECRET: ${name}`)
+      const told = moved.map(({ server, variable, name }) => ({ server, variable, name }))
+      if (moved.length === 0) return output.result({ id: null, moved: told }, [`${file} has no credential in plain text where one can be moved.`])
+      if (yes !== true) {
+        if (output.json || !process.stdin.isTTY) throw new HoldfastError('bad-params', 'There is no terminal to ask on. To go on without a question, add --yes.')
+        process.stdout.write(`${shown.join('\n')}\n\n`)
+        if (!(await confirm(`Keep ${moved.length === 1 ? 'it' : `these ${moved.length}`} in the keychain, and change ${file}?`))) return output.result({ id: null, moved: [] }, ['Nothing was changed.'])
+      }
+      // The keychain has them before the file loses them.
+      await withHost(async (client) => {
+        for (const { name, value } of moved) await client.call('secret/set', { name, value })
+      })
+      const { mode } = await stat(path)
+      const backups = join(resolvePaths(process.env).data, 'audit-backups')
+      const id = await applyMends([{ file: path, before, after: Buffer.from(text), mode: mode & 0o777, newMode: mode & 0o777, lines: shown }], backups, Date.now())
+      output.result({ id, moved: told }, [...(yes === true ? shown : []), `Put it back with: holdfast audit --undo ${id}`, `The file as it was, credentials included, is in ${join(backups, id)}: remove that once all works. What stood in plain text may have been read: make new ones where they were issued.`])
     })
 
   secret
