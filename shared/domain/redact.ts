@@ -1,4 +1,5 @@
-import { type Span, tokenSpans } from './token-shapes.ts'
+import { createFinder, type Span } from './find-all.ts'
+import { tokenSpans } from './token-shapes.ts'
 
 /** What stands where a secret stood. */
 export const REDACTED = '[redacted]'
@@ -59,19 +60,11 @@ const encodedForms = (secret: string): string[] => {
   ].filter((text) => text.length >= MIN_ENCODED_LENGTH)
 }
 
-const spansOf = (text: string, form: string): Span[] => {
-  const spans: Span[] = []
-  for (let start = text.indexOf(form); start !== -1; start = text.indexOf(form, start + 1))
-    spans.push({ start, end: start + form.length })
-  return spans
-}
-
 /** Line breaks, as they are or escaped in JSON, with the indentation after them. */
 const LINE_BREAKS = /(?:(?:\r?\n|\\r\\n|\\n)[ \t]*)+/g
 
 /** Where a form stands with line breaks inside it, as base64 is often wrapped. */
-const wrappedSpans = (text: string, forms: readonly string[]): Span[] => {
-  if (forms.length === 0) return []
+const wrappedSpans = (text: string, find: (text: string) => Span[]): Span[] => {
   const pieces: string[] = []
   /** For each piece: where it begins in the joined text, and how much was taken out before it. */
   const starts: number[] = [0]
@@ -97,7 +90,7 @@ const wrappedSpans = (text: string, forms: readonly string[]): Span[] => {
     }
     return position + (taken[low] ?? 0)
   }
-  return forms.flatMap((form) => spansOf(joined, form)).map((span) => ({ start: original(span.start), end: original(span.end - 1) + 1 }))
+  return find(joined).map((span) => ({ start: original(span.start), end: original(span.end - 1) + 1 }))
 }
 
 /**
@@ -110,8 +103,9 @@ export const createRedactor = (secrets: readonly string[]): Redactor => {
   const forms = [
     ...new Set(secrets.filter((secret) => secret !== '').flatMap((secret) => [secret, ...encodedForms(secret)])),
   ]
+  const find = createFinder(forms)
   return (text) => {
-    const spans = [...forms.flatMap((form) => spansOf(text, form)), ...wrappedSpans(text, forms), ...tokenSpans(text)].sort((a, b) => a.start - b.start)
+    const spans = [...find(text), ...(forms.length === 0 ? [] : wrappedSpans(text, find)), ...tokenSpans(text)].sort((a, b) => a.start - b.start)
     if (spans.length === 0) return { text, count: 0 }
     let result = ''
     let count = 0

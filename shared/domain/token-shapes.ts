@@ -1,3 +1,5 @@
+import type { Span } from './find-all.ts'
+
 /**
  * Tokens that can be told by their shape alone, as their issuers document them: each begins with letters that nothing
  * else begins with, so that ordinary text is left alone. Global, and linear in the text.
@@ -34,11 +36,6 @@ const SHAPES: readonly RegExp[] = [
 ]
 /** Whether any shape can be there at all: one look instead of one a shape. */
 const HINT = /gh[pousr]_|github_pat_|gl[a-z]{2,5}-|A[KSBC][IC]A|AIza|ya29\.|sk-|hf_|xox|xapp-|k_live_|k_test_|whsec_|npm_|pypi-|SG\.|do[opr]_v1|hv[sbr]\.|ops_eyJ|lin_api|eyJ|PRIVATE KEY/
-
-export interface Span {
-  readonly start: number
-  readonly end: number
-}
 
 /** Where tokens of a known shape stand in a text. */
 export const tokenSpans = (text: string): Span[] => {
