@@ -83,6 +83,23 @@ test('a flood of progress does no harm', async () => {
   await othersDoNotNotice(client)
 })
 
+test('progress without an end holds up its own call alone, fills no memory, and ends with the session', async () => {
+  const client = await open()
+  const gone = new AbortController()
+  const before = process.memoryUsage().rss
+  let heard = 0
+  const { promise: flooded, resolve } = Promise.withResolvers<void>()
+  const endless = client.callTool({ name: 'hostile__endless' }, { signal: gone.signal, onprogress: () => void ((heard += 1) === 20_000 && resolve()) })
+  endless.catch(() => {})
+  await flooded
+  await othersDoNotNotice(client)
+  expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000)
+  gone.abort()
+  await expect(endless).rejects.toThrow(/abort/i)
+  await othersDoNotNotice(client)
+  expect(await harness.session.close('at-once')).toMatchObject({ survivors: [] })
+})
+
 test('one that ends in the middle of a call is an error on that call', async () => {
   const client = await open()
   expect(await call(client, 'hostile__exit')).toMatchObject({ isError: true })
@@ -108,6 +125,6 @@ test('of more tools than anybody needs, the first thousand are taken, and it say
   const client = await open({ HOSTILE_TOOLS: '20000' })
   const { tools } = await client.listTools()
   expect(tools.filter(({ name }) => name.startsWith('hostile__'))).toHaveLength(1_000)
-  expect(harness.session.servers()[0]?.message).toContain('19010 of its tools are left out')
+  expect(harness.session.servers()[0]?.message).toContain('19011 of its tools are left out')
   await othersDoNotNotice(client)
 })
