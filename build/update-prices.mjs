@@ -26,22 +26,33 @@ const TIERED_FIELDS = {
   cacheWrite1h: 'cache_write_1h_mtok',
 }
 
+/** OpenAI bills writes to its cache as input, except where the source has a price of their own. */
+const openAiPrices = (prices) =>
+  prices.input_audio_mtok === undefined
+    ? { ...prices, cache_write_mtok: prices.cache_write_mtok ?? prices.input_mtok, cache_write_1h_mtok: prices.cache_write_1h_mtok ?? prices.cache_write_mtok ?? prices.input_mtok }
+    : {}
+
 const fromGenaiPrices = (folder) => {
   npm('pack', '@pydantic/genai-prices', '--pack-destination', folder)
   execFileSync('sh', ['-c', 'tar xzf *.tgz'], { cwd: folder })
   const require = createRequire(join(folder, 'package/'))
   const { version } = require('./package.json')
   const publishedAt = dayPublished('@pydantic/genai-prices', version)
-  const { models } = require('./dist/index.cjs').findProvider({ providerId: 'anthropic' })
+  const { findProvider } = require('./dist/index.cjs')
+  const models = [
+    ...findProvider({ providerId: 'anthropic' }).models,
+    ...findProvider({ providerId: 'openai' }).models.filter(({ id }) => /^(gpt-\d|o\d|codex)/.test(id) && !/image|search|research|realtime|audio/.test(id)).map((model) => ({ ...model, fill: openAiPrices })),
+  ]
   const prices = {}
   const aliases = {}
   for (const model of models) {
     const id = model.id.replace(/-latest$/, '')
-    const inForce = Array.isArray(model.prices)
+    const listed = Array.isArray(model.prices)
       ? model.prices.findLast(
           ({ constraint }) => constraint === undefined || constraint.start_date <= publishedAt,
         ).prices
       : model.prices
+    const inForce = model.fill?.(listed) ?? listed
     // Half a price is no price: a kind of token without one would be counted as free.
     if (Object.values(TIERED_FIELDS).some((field) => inForce[field] === undefined)) continue
     const tiers = Object.values(TIERED_FIELDS).map((field) => inForce[field].tiers ?? [])
@@ -60,7 +71,7 @@ const fromGenaiPrices = (folder) => {
     }
     for (const { equals } of model.match.or ?? []) {
       const alias = equals?.replace(/-\d{8}$/, '')
-      if (alias !== undefined && alias !== id) aliases[alias] = id
+      if (alias !== undefined && alias !== id && !alias.includes('search')) aliases[alias] = id
     }
   }
   return { prices, aliases, source: { package: '@pydantic/genai-prices', version, publishedAt } }

@@ -9,6 +9,8 @@ import { isOver } from '../domain/session-state.ts'
 import { PRICE_TABLE } from '../domain/price-table.ts'
 import type { AgentAdapter } from './agents/adapter.ts'
 import { claudeCode } from './agents/claude-code/claude-code.ts'
+import { codex } from './agents/codex/codex.ts'
+import { opencode } from './agents/opencode/opencode.ts'
 import { plainCommand } from './agents/plain-command.ts'
 import { authoriseRole } from './api/roles.ts'
 import { createDispatcher } from './api/dispatcher.ts'
@@ -18,6 +20,8 @@ import { createApprovals } from './approvals/approvals.ts'
 import { createBroker } from './broker/create-broker.ts'
 import { createRedactor } from './broker/redactor.ts'
 import { createToolPins } from './broker/tool-pins.ts'
+import { createCapKeeper } from './budgets/cap-keeper.ts'
+import { createSharedTotals } from './budgets/shared-totals.ts'
 import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
 import { chooseContainer, containersFor } from './containers/choose.ts'
@@ -201,23 +205,36 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       before: (call) => activity.before(call),
       after: (call) => activity.after(call),
       recordAll: (sessionId) => activity.recordAll(sessionId),
-      endSession: (sessionId) => activity.endSession(sessionId),
+      endSession: (sessionId) => {
+        activity.endSession(sessionId)
+        caps.endSession(sessionId)
+      },
     },
     onDecided: (call, denied) => {
       registry.apply(call.sessionId, { type: 'tool-call-counted', class: call.decision?.classification.class ?? 'destructive', denied })
       pace.counted(call.sessionId)
     },
   })
+  const caps = createCapKeeper({
+    gate,
+    atCap: (sessionId) => supervisor.liveSession(sessionId)?.profile.limits.atCap ?? null,
+    raiseAlarm: alarms.raise,
+    pause: (sessionId, reason) => void supervisor.pause(sessionId, reason).catch((error: unknown) => log(`session ${sessionId} could not be paused at its cap: ${String(error)}`)),
+    end: (sessionId) => void supervisor.kill([sessionId], true).catch((error: unknown) => log(`session ${sessionId} could not be ended at its cap: ${String(error)}`)),
+  })
   const gateway = createGateway({
     clock,
     ledger,
     priceTable: PRICE_TABLE,
+    trail,
     admit: (sessionId, signal) => pace.admit(sessionId, { kind: 'model-request' }, signal)?.then((held) => (held !== null && 'denied' in held ? held.denied : null)) ?? null,
     onUsage: (sessionId, usage) => {
       registry.apply(sessionId, { type: 'usage-counted', usage })
       pace.spent(sessionId, usage.costMicroUsd)
     },
-    onCapReached: alarms.raise,
+    onCharged: (sessionId, { tokens }) => pace.usedTokens(sessionId, tokens),
+    onCapNear: (sessionId, message) => alarms.raise(sessionId, message),
+    onCapReached: (stopped) => caps.reached(stopped),
   })
   opened.push(() => gateway.close())
   const toolPins = createToolPins({ file: paths.toolPins, clock, ledger, raiseAlarm: alarms.raise })
@@ -243,7 +260,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   })
   const agentServer = await listenForAgents()
   opened.push(() => agentServer.close())
-  const adapters = [...(options.adapters ?? []), claudeCode, plainCommand]
+  const adapters = [...(options.adapters ?? []), claudeCode, opencode, codex, plainCommand]
   const resolveProfile = (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) =>
     loadProfile({ cwd: params.cwd, configFolder: paths.config, name: params.profile, command: params.command })
   const configuration = createConfigurationRecord({ ledger, profiles: paths.profiles, stateFile: paths.configurationSeen, log })
@@ -263,6 +280,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     checkpoints,
     secrets,
     priceTable: PRICE_TABLE,
+    totals: createSharedTotals({ ledger, clock }),
     gateway,
     gate,
     broker,

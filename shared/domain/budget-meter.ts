@@ -6,15 +6,10 @@ import {
   type Usage,
 } from '../contract/schemas/usage.ts'
 import type { MessageUsage } from './message-usage.ts'
+import { type Account, addAmounts, announce, type Amount, type CapInTheWay, capInTheWay, type Caps, createAccount, describeCap, isCapped, NOTHING } from './budget-account.ts'
 import { formatUsd } from './format.ts'
 import { addTokens, costMicroUsd, type PriceTable, totalTokens } from './price.ts'
 import type { RequestBound, Unbounded } from './request-bound.ts'
-
-/** Limits of one session; null is no limit. On a subscription dollars are the API equivalent. */
-export interface Caps {
-  readonly microUsd: number | null
-  readonly tokens: number | null
-}
 
 /** What a message, or one model's share of it, came to; `microUsd` is null where the price is unknown. */
 export interface MessageCost {
@@ -35,45 +30,35 @@ export type RequestEnd =
 export interface Reservation {
   /** A newer record of a message replaces the older one, also across requests. */
   observe(usage: MessageUsage): MessageCost
-  /** Ends the hold; only the first call counts. */
-  settle(end: RequestEnd): void
+  /** Ends the hold, with the time that the request took, and says what it used for good; only the first call counts. */
+  settle(end: RequestEnd, modelMs?: number): Amount
 }
 
 export type ReserveResult =
   | { readonly kind: 'reserved'; readonly reservation: Reservation }
   /** It would fit if what is in flight came out cheaper than it may: ask again after `changed`. */
   | { readonly kind: 'wait' }
-  /** A cap is in the way until a person changes it. */
-  | { readonly kind: 'refused'; readonly message: string }
+  /** A cap is in the way until a person changes it; null where no price is known, which no higher cap mends. */
+  | { readonly kind: 'refused'; readonly message: string; readonly cap: CapInTheWay | null }
   /** Not a matter of how much is left: this one request has no bound, so that no cap lets it pass. */
   | { readonly kind: 'unbounded'; readonly message: string }
 
-/** Counts one session's model use against its caps, so that neither is passed. */
+/** Counts one session's model use against its caps and those it shares with others, so that none is passed. */
 export interface BudgetMeter {
+  /** The session's own account. */
+  readonly own: Account
   reserve(bound: RequestBound | Unbounded): ReserveResult
   usage(): Usage
   setBilling(billing: Billing): void
-  /** Holds for the next reservation, waiting ones included. */
-  setCaps(caps: Caps): void
+  /** Whether any cap holds. */
+  isCapped(): boolean
+  /** What a person should be warned of by now, each once: caps that are nearly used up. */
+  warnings(): readonly string[]
   /** Resolves when a hold ends or the caps change. */
   changed(): Promise<void>
 }
 
 type Key = string | symbol
-
-/** An amount held against the caps. */
-interface Held {
-  readonly tokens: number
-  readonly microUsd: number
-}
-
-const NOTHING: Held = { tokens: 0, microUsd: 0 }
-
-const add = (a: Held, b: Held): Held => ({ tokens: a.tokens + b.tokens, microUsd: a.microUsd + b.microUsd })
-const subtract = (a: Held, b: Held): Held => ({
-  tokens: a.tokens - b.tokens,
-  microUsd: a.microUsd - b.microUsd,
-})
 
 const addCost = (a: MessageCost, b: MessageCost): MessageCost => ({
   tokens: addTokens(a.tokens, b.tokens),
@@ -99,7 +84,9 @@ const priceMessage = (table: PriceTable, usage: MessageUsage): MessageRecord => 
   return { model: usage.model, byModel, total }
 }
 
-const boundOf = (bound: RequestBound): Held => ({
+const boundOf = (bound: RequestBound): Amount => ({
+  ...NOTHING,
+  requests: 1,
   tokens: bound.tokens.input + bound.tokens.output,
   microUsd: bound.microUsd === null ? 0 : bound.microUsd.input + bound.microUsd.output,
 })
@@ -109,7 +96,7 @@ const boundOf = (bound: RequestBound): Held => ({
  * be read of it, or no price is known for it; and for a broken one the input plus one output token for each byte
  * that came, never above the bound: so that an agent gains no room by breaking off before the bill arrives.
  */
-const chargeOf = (bound: RequestBound | null, observed: MessageCost | null, end: RequestEnd): Held => {
+const chargeOf = (bound: RequestBound | null, observed: MessageCost | null, end: RequestEnd): Pick<Amount, 'tokens' | 'microUsd'> => {
   const most = bound === null ? NOTHING : boundOf(bound)
   const seen =
     observed === null
@@ -130,55 +117,21 @@ const chargeOf = (bound: RequestBound | null, observed: MessageCost | null, end:
   }
 }
 
-const count = (value: number): string => value.toLocaleString('en-US')
-
-/** A sentence for the agent and its person when `need` would pass a cap on top of `held`; null when it fits. */
-const overCap = (caps: Caps, held: Held, need: Held, billing: Billing | null): string | null => {
-  const equivalent = billing === 'subscription' ? ' (API equivalent)' : ''
-  if (caps.microUsd !== null && held.microUsd + need.microUsd > caps.microUsd) {
-    const left = formatUsd(Math.max(0, caps.microUsd - held.microUsd))
-    return (
-      `Holdfast stopped here: the next model request could cost up to ${formatUsd(need.microUsd)}${equivalent}, and ` +
-      `${left} of this session's ${formatUsd(caps.microUsd)} spend cap is left. Raise the cap to go on.`
-    )
-  }
-  if (caps.tokens !== null && held.tokens + need.tokens > caps.tokens) {
-    const left = count(Math.max(0, caps.tokens - held.tokens))
-    return (
-      `Holdfast stopped here: the next model request could use up to ${count(need.tokens)} tokens, and ` +
-      `${left} of this session's cap of ${count(caps.tokens)} are left. Raise the cap to go on.`
-    )
-  }
-  return null
-}
-
-const isCapped = (caps: Caps): boolean => caps.microUsd !== null || caps.tokens !== null
-
-/** A meter for one session: see BudgetMeter. */
-export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable }): BudgetMeter => {
-  let caps = params.caps
+/** A meter for one session: see BudgetMeter. `shared` gives the accounts that it has in common with others, as of now. */
+export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; warnAt?: number; shared?: () => readonly Account[] }): BudgetMeter => {
+  const own = createAccount({ whose: "this session's", ...params })
   let billing: Billing | null = null
   const records = new Map<Key, MessageRecord>()
-  const inFlight = new Map<symbol, Held>()
-  const charges = new Map<Key, Held>()
-  let charged = NOTHING
-  let change = Promise.withResolvers<void>()
+  const charges = new Map<Key, Amount>()
 
-  const announce = (): void => {
-    change.resolve()
-    change = Promise.withResolvers()
-  }
+  const accountsNow = (): readonly Account[] => [own, ...(params.shared?.() ?? [])]
 
-  const charge = (key: Key, amount: Held): void => {
-    charged = add(subtract(charged, charges.get(key) ?? NOTHING), amount)
-    charges.set(key, amount)
-  }
-
-  const createReservation = (bound: RequestBound | null): Reservation => {
+  const createReservation = (bound: RequestBound | null, accounts: readonly Account[]): Reservation => {
     const request = Symbol('request')
+    const held = bound === null ? { ...NOTHING, requests: 1 } : boundOf(bound)
     let key: Key = request
     let isOver = false
-    if (bound !== null) inFlight.set(request, boundOf(bound))
+    for (const { total } of accounts) total.inFlight = addAmounts(total.inFlight, held)
     return {
       observe(usage) {
         if (usage.messageId !== null) key = usage.messageId
@@ -186,37 +139,49 @@ export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable }
         records.set(key, record)
         return record.total
       },
-      settle(end) {
-        if (isOver) return
+      settle(end, modelMs = 0) {
+        if (isOver) return NOTHING
         isOver = true
-        inFlight.delete(request)
-        charge(key, chargeOf(bound, records.get(key)?.total ?? null, end))
-        announce()
+        const seen = records.get(key)?.total ?? null
+        const isFree = end.kind === 'free' && seen === null
+        const amount = { ...chargeOf(bound, seen, end), requests: isFree ? 0 : 1, modelMs }
+        const before = charges.get(key)
+        charges.set(key, amount)
+        const more = before === undefined ? amount : { ...addAmounts(amount, before, -1), requests: amount.requests, modelMs }
+        for (const { total } of accounts) {
+          total.inFlight = addAmounts(total.inFlight, held, -1)
+          total.charged = addAmounts(total.charged, more)
+          announce(total)
+        }
+        return more
       },
     }
   }
 
   return {
+    own,
+    isCapped: () => accountsNow().some((account) => isCapped(account.caps())),
     reserve(bound) {
+      const accounts = accountsNow()
       if ('unbounded' in bound) {
-        if (!isCapped(caps)) return { kind: 'reserved', reservation: createReservation(null) }
+        if (!accounts.some((account) => isCapped(account.caps()))) return { kind: 'reserved', reservation: createReservation(null, accounts) }
         const message =
           `Holdfast cannot say what this request may use at most, because ${bound.unbounded}, and so cannot ` +
           'keep this session under its cap. Do without it, or remove the cap.'
         return { kind: 'unbounded', message }
       }
-      if (caps.microUsd !== null && bound.microUsd === null) {
+      const spendCap = accounts.map((account) => account.caps().microUsd).find((cap) => cap !== null) ?? null
+      if (spendCap !== null && bound.microUsd === null) {
         const message =
           `Holdfast knows no price for what is asked of the model ${bound.model}, and so cannot keep this ` +
-          `session under its ${formatUsd(caps.microUsd)} spend cap. Use another model, or a token cap instead.`
-        return { kind: 'refused', message }
+          `session under its ${formatUsd(spendCap)} spend cap. Use another model, or a token cap instead.`
+        return { kind: 'refused', message, cap: null }
       }
       const need = boundOf(bound)
-      const message = overCap(caps, charged, need, billing)
-      if (message !== null) return { kind: 'refused', message }
-      const held = [...inFlight.values()].reduce(add, charged)
-      if (overCap(caps, held, need, billing) !== null) return { kind: 'wait' }
-      return { kind: 'reserved', reservation: createReservation(bound) }
+      const cap = capInTheWay(accounts, need, false)
+      if (cap !== null) return { kind: 'refused', message: describeCap(cap, billing), cap }
+      if (capInTheWay(accounts, need, true) !== null) return { kind: 'wait' }
+      return { kind: 'reserved', reservation: createReservation(bound, accounts) }
     },
     usage() {
       const byModel = new Map<string, ModelUsage>()
@@ -239,16 +204,13 @@ export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable }
         requests: records.size,
         costMicroUsd: models.reduce((sum, model) => sum + (model.costMicroUsd ?? 0), 0),
         hasUnknownPrice: models.some((model) => model.costMicroUsd === null),
-        capMicroUsd: caps.microUsd,
+        capMicroUsd: own.caps().microUsd,
       }
     },
     setBilling(value) {
       billing = value
     },
-    setCaps(value) {
-      caps = value
-      announce()
-    },
-    changed: () => change.promise,
+    warnings: () => accountsNow().flatMap((account) => account.nearCap() ?? []),
+    changed: () => Promise.race(accountsNow().map(({ total }) => total.change.promise)),
   }
 }

@@ -1,3 +1,5 @@
+import { type Fields, isFields } from './json-fields.ts'
+
 /** The name under which a denied call reaches the agent: no agent has such a tool, so it gets an ordinary tool error. */
 export const DENIED_TOOL = 'HoldfastDenied'
 
@@ -7,10 +9,6 @@ export interface DeniedInput {
   readonly input: unknown
   readonly reason: string
 }
-
-type Fields = Readonly<Record<string, unknown>>
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const deniedInput = (block: unknown): DeniedInput | null => {
   if (!isFields(block) || block['type'] !== 'tool_use' || block['name'] !== DENIED_TOOL || !isFields(block['input'])) return null

@@ -13,16 +13,6 @@ export interface MessageUsage {
   readonly stopReason: string | null
 }
 
-/** Takes an answer's bytes as they come, cut anywhere, and keeps only what it needs of them. */
-export interface MessageUsageReader {
-  push(chunk: Uint8Array): void
-  /** The answer is over, whole or not. */
-  end(): void
-}
-
-/** Longest event, or answer that is not streamed, that is looked into; a longer one is passed over unkept. */
-export const MAX_EVENT_BYTES = 16 * 1024 * 1024
-
 const count = z.number().int().nonnegative().max(1e12)
 const counts = {
   input_tokens: count.nullish(),
@@ -133,127 +123,30 @@ const withoutNulls = <Value extends object>(value: Value): Partial<Value> =>
     Object.entries(value).filter(([, part]) => part !== null && part !== undefined),
   ) as Partial<Value>
 
-/** Bytes as characters one to one: JSON's own syntax and every field read here are ASCII, so no cut can hurt them. */
-const toText = (bytes: Uint8Array): string => {
-  let text = ''
-  for (let at = 0; at < bytes.length; at += 8192)
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192))
-  return text
-}
-
-const SMALL_BUFFER = 4096
-const LF = 10
-const CR = 13
-
-/** Bytes kept up to MAX_EVENT_BYTES; past that nothing is kept until `take`, which then gives null. */
-const createBoundedBuffer = () => {
-  let bytes = new Uint8Array(SMALL_BUFFER)
-  let size = 0
-  return {
-    add(chunk: Uint8Array): void {
-      const end = size + chunk.length
-      if (end <= MAX_EVENT_BYTES) {
-        if (end > bytes.length) {
-          const larger = new Uint8Array(Math.max(end, bytes.length * 2))
-          larger.set(bytes.subarray(0, size))
-          bytes = larger
-        }
-        bytes.set(chunk, size)
-      }
-      size = end
-    },
-    take(): string | null {
-      const text = size > MAX_EVENT_BYTES ? null : toText(bytes.subarray(0, size))
-      if (bytes.length > SMALL_BUFFER) bytes = new Uint8Array(SMALL_BUFFER)
-      size = 0
-      return text
-    },
-  }
-}
-
 /**
- * Reads usage out of a Messages API answer, streamed (`sse`, WHATWG event-stream syntax) or whole (`json`).
- * `onUsage` hears every new state, the last one being what is billed. What cannot be understood is passed over.
+ * Reads usage out of a Messages API answer: its events' JSON one by one, or the JSON of a whole one. `onUsage` hears
+ * every new state, the last one being what is billed. What cannot be understood is passed over.
  */
 export const createMessageUsageReader = (params: {
-  format: 'sse' | 'json'
   /** Named when the answer does not say its model. */
   requestModel: string
   onUsage: (usage: MessageUsage) => void
-}): MessageUsageReader => {
+}): { read(json: unknown): void } => {
   let message: z.infer<typeof Message> | null = null
-
-  const read = (text: string): void => {
-    let json: unknown
-    try {
-      json = JSON.parse(text)
-    } catch {
-      return
-    }
-    const answer = Answer.safeParse(json)
-    if (!answer.success) return
-    if (answer.data.type === 'message') message = answer.data
-    else if (answer.data.type === 'message_start') message = answer.data.message
-    else if (message !== null) {
-      message = {
-        ...message,
-        stop_reason: answer.data.delta?.stop_reason ?? message.stop_reason,
-        usage: { ...message.usage, ...withoutNulls(answer.data.usage) },
-      }
-    }
-    if (message !== null) params.onUsage(toMessageUsage(message, params.requestModel))
-  }
-
-  const line = createBoundedBuffer()
-  if (params.format === 'json') {
-    return {
-      push: line.add,
-      end() {
-        const text = line.take()
-        if (text !== null) read(text)
-      },
-    }
-  }
-
-  let data = ''
-  let tooLong = false
-  let endedByCr = false
-  const endEvent = (): void => {
-    if (!tooLong && data.includes('"usage"')) read(data)
-    data = ''
-    tooLong = false
-  }
-  const endLine = (): void => {
-    const text = line.take()
-    if (text === null) tooLong = true
-    else if (text === '') endEvent()
-    else if (text.startsWith('data:')) {
-      if (data.length + text.length > MAX_EVENT_BYTES) tooLong = true
-      else data += `${text.slice(5)}\n`
-    }
-  }
   return {
-    push(chunk) {
-      let start = 0
-      let lf = chunk.indexOf(LF)
-      let cr = chunk.indexOf(CR)
-      while (lf >= 0 || cr >= 0) {
-        const at = cr < 0 || (lf >= 0 && lf < cr) ? lf : cr
-        const followsCr = at === 0 ? endedByCr : chunk[at - 1] === CR
-        if (at === cr || !followsCr) {
-          line.add(chunk.subarray(start, at))
-          endLine()
+    read(json) {
+      const answer = Answer.safeParse(json)
+      if (!answer.success) return
+      if (answer.data.type === 'message') message = answer.data
+      else if (answer.data.type === 'message_start') message = answer.data.message
+      else if (message !== null) {
+        message = {
+          ...message,
+          stop_reason: answer.data.delta?.stop_reason ?? message.stop_reason,
+          usage: { ...message.usage, ...withoutNulls(answer.data.usage) },
         }
-        start = at + 1
-        if (at === lf) lf = chunk.indexOf(LF, start)
-        else cr = chunk.indexOf(CR, start)
       }
-      if (chunk.length > 0) endedByCr = chunk.at(-1) === CR
-      line.add(chunk.subarray(start))
-    },
-    end() {
-      endLine()
-      endEvent()
+      if (message !== null) params.onUsage(toMessageUsage(message, params.requestModel))
     },
   }
 }

@@ -1,6 +1,4 @@
-type Fields = Readonly<Record<string, unknown>>
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+import { isFields } from './json-fields.ts'
 
 /** Tools that the provider runs, and that reach an address of the request's choice. A search does not: it stays. */
 const REACHING_TOOL = /^(web_fetch|code_execution|mcp_toolset)/

@@ -52,7 +52,8 @@ describe.skipIf(missing !== null)(`the real Claude Code with -p${missing === nul
     const first = nextEvent(client, 'approval/changed', ({ state }) => state === 'waiting')
     const session = here.start(run())
     session.child.stdin?.end()
-    const { id } = await first
+    const { id, words } = await first
+    expect(words).toEqual({ text: 'I use Bash.', thinking: '' })
     expect(existsSync(join(here.project, 'build', 'out.txt'))).toBe(true)
     expect((await here.holdfast(['approvals'])).stdout).toContain('rm -rf build')
 
@@ -67,8 +68,12 @@ describe.skipIf(missing !== null)(`the real Claude Code with -p${missing === nul
     expect(existsSync(join(here.project, 'build'))).toBe(false)
     expect(existsSync(join(here.project, 'after.txt'))).toBe(true)
     const { stdout } = await here.holdfast(['ledger', 'tail', '-n', '200', '--json'])
-    const intents = stdout.trim().split('\n').map((line) => JSON.parse(line) as { kind: string; body: { input?: { command?: string } } })
+    const intents = stdout.trim().split('\n').map((line) => JSON.parse(line) as { kind: string; body: { input?: { command?: string }; toolUseId?: string; promptId?: string } })
     expect(intents.filter(({ kind, body }) => kind === 'tool-call/intent' && body.input?.command === 'rm -rf build')).toHaveLength(1)
+    const proposed = intents.filter(({ kind }) => kind === 'tool-call/proposed')
+    const ids = (kinds: string[]) => intents.filter(({ kind }) => kinds.includes(kind)).map(({ body }) => body.toolUseId)
+    expect(ids(['tool-call/decision', 'tool-call/intent'])).toEqual(ids(['tool-call/proposed']))
+    expect(proposed.every(({ body }) => /^[0-9a-f-]{36}$/.test(body.promptId ?? ''))).toBe(true)
     expect((await here.holdfast(['approve', again.id])).code).toBe(1)
     client.close()
   })

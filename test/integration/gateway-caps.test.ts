@@ -53,3 +53,43 @@ test('a search that the provider runs by itself is refused under a cap without e
   ])
   expect(model.requests).toEqual([])
 })
+
+test('a request that waits at its cap goes on, and not before, once the cap is raised; what was said so far is not lost', async () => {
+  const stopped = Promise.withResolvers<void>()
+  const answered = Promise.withResolvers<boolean>()
+  const { model, gateway } = await startBoth({
+    caps: { microUsd: 1000, tokens: null },
+    onCapReached: ({ cap }) => {
+      stopped.resolve()
+      return answered.promise.then((yes) => {
+        if (yes) cap?.account.setCaps({ microUsd: 1_000_000, tokens: null })
+        return yes
+      })
+    },
+  })
+  const waiting = postMessages(gateway.baseUrl, messagesBody())
+  await stopped.promise
+  expect(model.requests).toEqual([])
+  answered.resolve(true)
+  expect((await waiting).status).toBe(200)
+})
+
+test('after a refusal with 402 the next request goes once the cap was raised', async () => {
+  const { gateway } = await startBoth({ caps: { microUsd: 1000, tokens: null } })
+  expect((await postMessages(gateway.baseUrl, messagesBody())).status).toBe(402)
+  gateway.meter.own.setCaps({ microUsd: 1_000_000, tokens: null })
+  expect((await postMessages(gateway.baseUrl, messagesBody())).status).toBe(200)
+})
+
+test('what each request was charged stands in the ledger with its agent and project, and a nearly used cap is told of once', async () => {
+  const tokens = { input: 0, output: 1000, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
+  const { gateway } = await startBoth({ script: () => ({ content: [], usage: tokens }), caps: { microUsd: 62_000, tokens: null } })
+  for (let turn = 0; turn < 3; turn += 1) await (await postMessages(gateway.baseUrl, messagesBody())).text()
+  await gateway.settled()
+  const charged = gateway.entries.filter(({ kind }) => kind === 'model-request/outcome').map(({ body }) => [body['agent'], body['project'], (body['charged'] as { microUsd: number }).microUsd])
+  expect(charged).toEqual(Array.from({ length: 3 }, () => ['claude-test', '/project', 10_000]))
+  expect(gateway.warnings).toEqual([])
+  for (let turn = 0; turn < 2; turn += 1) await (await postMessages(gateway.baseUrl, messagesBody())).text()
+  await gateway.settled()
+  expect(gateway.warnings).toEqual(["$0.05 of this session's $0.062 spend cap is used."])
+})

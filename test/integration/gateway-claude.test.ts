@@ -1,45 +1,13 @@
-import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { scriptedTurns, startStandInModel } from '../../shared/core/demo/stand-in-model.ts'
+import { scriptedTurns, startStandInModel, type StandInRequest } from '../../shared/core/demo/stand-in-model.ts'
+import { createPlace, hasClaude, type Place, runClaude } from '../support/bare-claude.ts'
 import { startGateway } from './gateway-fixture.ts'
 import { closing } from './gateway-harness.ts'
 
-const claude = new URL('../node_modules/@anthropic-ai/claude-code-linux-x64/claude', import.meta.url).pathname
-const run = promisify(execFile)
+const createHome = (): Place => closing(createPlace())
 
-const createHome = () => {
-  const home = mkdtempSync(join(tmpdir(), 'holdfast-gateway-'))
-  closing({ close: () => rmSync(home, { recursive: true, force: true }) })
-  const cwd = join(home, 'project')
-  mkdirSync(cwd)
-  writeFileSync(join(cwd, 'a.txt'), 'alpha\n')
-  return { home, cwd }
-}
-
-const runClaude = (
-  baseUrl: string,
-  { home, cwd }: { home: string; cwd: string },
-  args: readonly string[],
-) => {
-  const running = run(claude, ['-p', ...args, '--model', 'claude-opus-5-5', '--output-format', 'json'], {
-    cwd,
-    env: {
-      PATH: '/usr/bin:/bin',
-      HOME: home,
-      ANTHROPIC_BASE_URL: baseUrl,
-      ANTHROPIC_AUTH_TOKEN: 'session-token',
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-    },
-  })
-  running.child.stdin?.end()
-  return running.catch((error: unknown) => error as { stdout: string })
-}
-
-test.skipIf(!existsSync(claude))(
+test.skipIf(!hasClaude)(
   'the real Claude Code works through the gateway, and usage equals the provider’s own count to the token',
   async () => {
     const place = createHome()
@@ -98,7 +66,7 @@ test.skipIf(!existsSync(claude))(
   },
 )
 
-test.skipIf(!existsSync(claude))(
+test.skipIf(!hasClaude)(
   'the real Claude Code stops on a spend cap after one request, and shows why',
   async () => {
     const place = createHome()
@@ -122,5 +90,43 @@ test.skipIf(!existsSync(claude))(
     )
     expect(gateway.capMessages).toHaveLength(1)
     expect(model.requests.filter(({ path }) => path.startsWith('/v1/messages'))).toEqual([])
+  },
+)
+
+test.skipIf(!hasClaude)(
+  'eight subagents at once that would spend $5 never pass a cap of $1, with hooks, telemetry and transcripts off',
+  async () => {
+    const place = createHome()
+    /** $0.16 each at $20 a million output tokens; four turns by eight subagents come to $5.12. */
+    const usage = { input: 0, output: 8_000, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 }
+    const isSub = ({ messages }: StandInRequest): boolean => JSON.stringify(messages[0]).includes('I am subagent')
+    const model = closing(
+      await startStandInModel({
+        script: (request) => {
+          const answered = request.messages.filter(({ role }) => role === 'assistant').length
+          if (isSub(request)) return { content: answered < 3 ? [{ type: 'tool_use', name: 'Bash', input: { command: `echo ${answered}`, description: 'echo' } }] : [{ type: 'text', text: 'Done.' }], usage }
+          const name = request.tools?.map((tool) => tool.name).find((tool) => tool === 'Agent' || tool === 'Task')
+          if (name === undefined || answered > 0) return { content: [{ type: 'text', text: 'Over.' }], usage: { ...usage, output: 1 } }
+          return {
+            content: Array.from({ length: 8 }, (_, index) => ({
+              type: 'tool_use' as const,
+              name,
+              input: { description: `part ${index}`, prompt: `I am subagent ${index}.`, subagent_type: 'general-purpose', run_in_background: false },
+            })),
+            usage: { ...usage, output: 1 },
+          }
+        },
+      }),
+    )
+    const gateway = closing(await startGateway({ upstreamBaseUrl: model.baseUrl, caps: { microUsd: 1_000_000, tokens: null } }))
+    await runClaude(gateway.baseUrl, place, ['Do it in eight parts.', '--allowedTools', 'Bash(echo:*)', 'Agent', 'Task', '--settings', '{"disableAllHooks":true}', '--no-session-persistence'])
+    await gateway.settled()
+    const subagents = new Set(model.requests.flatMap(({ headers }) => headers['x-claude-code-agent-id'] ?? []))
+    expect(subagents.size).toBeGreaterThan(1)
+    const billed = Object.values(model.usage()).reduce((sum, { tokens }) => sum + tokens.output, 0) * 20
+    expect(billed).toBeLessThanOrEqual(1_000_000)
+    expect(billed).toBeGreaterThan(400_000)
+    expect(gateway.meter.usage().costMicroUsd).toBe(billed)
+    expect(gateway.capMessages.length).toBeGreaterThan(0)
   },
 )

@@ -168,7 +168,7 @@ test('a slow reader holds the provider back and not the bytes in memory', async 
     await startRawProvider(async (request, response) => {
       request.resume()
       response.setHeader('content-type', 'text/event-stream')
-      const chunk = Buffer.alloc(1024 * 1024, ': padding\n')
+      const chunk = Buffer.alloc(1024 * 1024, ': padding\n\n')
       while (sent.bytes < total && !response.destroyed) {
         sent.bytes += chunk.length
         if (!response.write(chunk)) {

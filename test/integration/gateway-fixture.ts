@@ -4,10 +4,13 @@ import { HoldfastError } from '../../shared/contract/errors.ts'
 import { SessionId } from '../../shared/contract/ids.ts'
 import type { LedgerKind } from '../../shared/contract/schemas/ledger.ts'
 import type { Usage } from '../../shared/contract/schemas/usage.ts'
+import { createDecisionTrail } from '../../shared/core/gateway/decision-trail.ts'
 import { createGateway, type GatewayDeps, type GatewaySession } from '../../shared/core/gateway/gateway.ts'
 import type { Ledger } from '../../shared/core/ports.ts'
-import { type BudgetMeter, type Caps, createBudgetMeter } from '../../shared/domain/budget-meter.ts'
+import type { Caps } from '../../shared/domain/budget-account.ts'
+import { type BudgetMeter, createBudgetMeter } from '../../shared/domain/budget-meter.ts'
 import { PRICE_TABLE } from '../../shared/domain/price-table.ts'
+import { trustingGuard } from '../fixtures/guard.ts'
 
 export interface Noted {
   readonly kind: LedgerKind
@@ -62,10 +65,13 @@ export const startGateway = async (params: {
   caps?: Caps
   admit?: GatewayDeps['admit']
   guard?: GatewaySession['guard']
+  isNetworkOpen?: boolean
+  onCapReached?: GatewayDeps['onCapReached']
 }) => {
   const notes = createMemoryLedger()
   const usages: Usage[] = []
   const capMessages: string[] = []
+  const warnings: string[] = []
   const meter: BudgetMeter = createBudgetMeter({
     caps: params.caps ?? { microUsd: null, tokens: null },
     priceTable: PRICE_TABLE,
@@ -74,15 +80,22 @@ export const startGateway = async (params: {
     clock: { now: () => Date.now() },
     ledger: notes.ledger,
     priceTable: PRICE_TABLE,
+    trail: createDecisionTrail({ ledger: notes.ledger, recordOf: () => 'full' }),
     admit: params.admit ?? (() => null),
     onUsage: (_, usage) => usages.push(usage),
-    onCapReached: (_, message) => capMessages.push(message),
+    onCharged: () => undefined,
+    onCapNear: (_, message) => warnings.push(message),
+    onCapReached: (stopped) => {
+      capMessages.push(stopped.message)
+      return params.onCapReached?.(stopped) ?? Promise.resolve(false)
+    },
   })
   const session: GatewaySession = {
-    guard: params.guard ?? null,
-    isNetworkOpen: true,
+    guard: params.guard ?? trustingGuard,
+    isNetworkOpen: params.isNetworkOpen ?? true,
     sessionId: SESSION,
     agent: 'claude-test',
+    project: '/project',
     upstreamBaseUrl: params.upstreamBaseUrl,
     meter,
     resolveKey: params.resolveKey ?? (async () => 'sk-ant-api03-canary'),
@@ -96,6 +109,7 @@ export const startGateway = async (params: {
     ...notes,
     usages,
     capMessages,
+    warnings,
     meter,
     gateway,
     /** Resolves when every request so far has been dealt with. */

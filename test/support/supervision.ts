@@ -21,6 +21,12 @@ import { createClock, createMemoryLedger, decisionOf, ids } from './fakes.ts'
 export const NO_LIMITS: ProfileLimits = {
   spendUsd: null,
   tokens: null,
+  modelRequests: null,
+  modelMinutes: null,
+  shared: [],
+  warnAt: 0.8,
+  atCap: 'refuse',
+  tokensPerMinute: null,
   toolCallsPerMinute: null,
   toolCallsPerHour: null,
   modelRequestsPerMinute: null,

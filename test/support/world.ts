@@ -58,7 +58,10 @@ export const KEY = 'sk-ant-api03-end-to-end-canary-key'
 /** Where to put a world: short, since a socket's path is. */
 const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'hf-'))
 
-export const createWorld = async (script: Script, options: { profile?: string } = {}): Promise<World> => {
+/** Programs beside Claude Code, by the name that they are started by. */
+export type Programs = Readonly<Record<string, string>>
+
+export const createWorld = async (script: Script, options: { profile?: string; programs?: Programs } = {}): Promise<World> => {
   const folder = await newFolder()
   const home = join(folder, 'home')
   const holdfastHome = join(folder, 'h')
@@ -66,6 +69,7 @@ export const createWorld = async (script: Script, options: { profile?: string } 
   const bin = join(folder, 'bin')
   for (const path of [home, project, bin, join(holdfastHome, 'config', 'profiles')]) await mkdir(path, { recursive: true, mode: 0o700 })
   await symlink(CLAUDE, join(bin, 'claude'))
+  for (const [name, file] of Object.entries(options.programs ?? {})) await symlink(file, join(bin, name))
   const model = await startStandInModel({ script, expectKey: KEY })
   const keyring: KeyringSession = await createKeyringSession()
   await keyring.startBus()

@@ -1,15 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { NO_TOKENS, type Tokens } from '../../shared/contract/schemas/usage.ts'
-import {
-  type Caps,
-  createBudgetMeter,
-  type RequestEnd,
-  type Reservation,
-} from '../../shared/domain/budget-meter.ts'
+import { type Caps, createAccount } from '../../shared/domain/budget-account.ts'
+import { createBudgetMeter, type RequestEnd, type Reservation } from '../../shared/domain/budget-meter.ts'
 import { createMessageUsageReader, type MessageUsage } from '../../shared/domain/message-usage.ts'
 import { PRICE_TABLE } from '../../shared/domain/price-table.ts'
 import type { RequestBound } from '../../shared/domain/request-bound.ts'
+import { cut, jsonOf } from '../support/stream.ts'
 
 const MODEL = 'claude-opus-5-5'
 const NO_CAPS: Caps = { microUsd: null, tokens: null }
@@ -91,7 +88,7 @@ test('what does not fit under the spend cap is refused in a sentence with the fi
   const hold = reserve(meter)
   hold.observe(message('a', { output: 50 }))
   hold.settle(WHOLE)
-  expect(meter.reserve(BOUND)).toEqual({
+  expect(meter.reserve(BOUND)).toMatchObject({
     kind: 'refused',
     message:
       "Holdfast stopped here: the next model request could cost up to $0.0024, and $0.002 of this session's $0.003 " +
@@ -114,10 +111,52 @@ test('a raised cap lets the next request through, also one that waits', async ()
   const meter = meterWith({ microUsd: 1000 })
   expect(meter.reserve(BOUND).kind).toBe('refused')
   const changed = meter.changed()
-  meter.setCaps({ microUsd: 2400, tokens: null })
+  meter.own.setCaps({ microUsd: 2400, tokens: null })
   await changed
   expect(meter.reserve(BOUND).kind).toBe('reserved')
   expect(meter.usage().capMicroUsd).toBe(2400)
+})
+
+test('caps on requests and on model time hold, each said in its own words', () => {
+  const meter = meterWith({ requests: 2, modelMs: 60_000 })
+  reserve(meter).settle(WHOLE, 59_000)
+  const second = reserve(meter)
+  expect(meter.reserve(BOUND).kind, 'one in flight counts').toBe('wait')
+  second.settle(WHOLE, 1_500)
+  expect(meter.reserve(BOUND)).toMatchObject({ kind: 'refused', message: expect.stringContaining("the next model request is one too many, and 0 of this session's cap of 2 model requests are left") })
+  meter.own.setCaps({ ...NO_CAPS, modelMs: 60_000 })
+  expect(meter.reserve(BOUND)).toMatchObject({ kind: 'refused', message: expect.stringContaining('the time for model requests is used up, and 0 min of') })
+})
+
+test('sessions that share an account together keep under its cap, and wait for each other', async () => {
+  const shared = createAccount({ whose: "agent frontend's daily", caps: { microUsd: 5_000, tokens: null } })
+  const [one, other] = [0, 1].map(() => createBudgetMeter({ caps: NO_CAPS, priceTable: PRICE_TABLE, shared: () => [shared] }))
+  if (one === undefined || other === undefined) throw new Error('no meters')
+  const holds = [reserve(one), reserve(other)]
+  expect(one.reserve(BOUND)).toEqual({ kind: 'wait' })
+  const changed = one.changed()
+  for (const [index, hold] of holds.entries()) {
+    hold.observe(message(`m${index}`, { input: 100, output: 80 }))
+    hold.settle(WHOLE)
+  }
+  await changed
+  expect(shared.total.charged.microUsd).toBe(4_000)
+  expect(other.reserve(BOUND)).toMatchObject({ kind: 'refused', message: expect.stringContaining("$0.001 of agent frontend's daily $0.005 spend cap is left") })
+  expect(one.usage().costMicroUsd + other.usage().costMicroUsd).toBe(4_000)
+})
+
+test('a person is warned once when a cap is nearly used up, and again when it was raised and is again', () => {
+  const meter = createBudgetMeter({ caps: { microUsd: 5_000, tokens: null }, priceTable: PRICE_TABLE, warnAt: 0.5 })
+  const spend = (id: string) => {
+    const hold = reserve(meter)
+    hold.observe(message(id, { output: 100 }))
+    hold.settle(WHOLE)
+    return meter.warnings()
+  }
+  expect(spend('a')).toEqual([])
+  expect(spend('b')).toEqual(["$0.004 of this session's $0.005 spend cap is used."])
+  meter.own.setCaps({ microUsd: 10_000, tokens: null })
+  expect([meter.warnings(), spend('c')]).toEqual([[], ["$0.006 of this session's $0.01 spend cap is used."]])
 })
 
 test('the token cap holds without any price', () => {
@@ -271,12 +310,10 @@ test('usage and cost equal an independent count over streams with duplicates, re
         )
         const hold = reserve(meter)
         const reader = createMessageUsageReader({
-          format: 'sse',
           requestModel: model,
           onUsage: (seen) => void hold.observe(seen),
         })
-        for (let at = 0; at < bytes.length; at += chunk) reader.push(bytes.subarray(at, at + chunk))
-        reader.end()
+        jsonOf(cut(bytes, [chunk])).forEach(reader.read)
         hold.settle(WHOLE)
         const seen = Math.min(events, all.length)
         if (seen > 0) last.set(id, { model, tokens: { ...tokens, output: outputs[seen - 1] ?? 0 } })

@@ -85,6 +85,8 @@ test('from the first call that is not reported, every call is asked about at the
     },
     observe: () => undefined,
     heardFrom: () => undefined,
+    promptOf: () => null,
+    deniedAs: () => null,
     report: () => ({ kind: 'ask' as const }),
   }
   let missed = 0

@@ -121,6 +121,21 @@ describe('the pace of a session', () => {
     },
   )
 
+  it('makes a model request wait until the tokens of the minute before are below the limit, and no tool call', async () => {
+    const { pace, events, admit } = setUp({ tokensPerMinute: 1_000 })
+    admit('first', REQUEST)
+    pace.usedTokens(SESSION, 600)
+    await vi.advanceTimersByTimeAsync(10_000)
+    admit('second', REQUEST)
+    pace.usedTokens(SESSION, 700)
+    admit('third', REQUEST)
+    admit('call')
+    await vi.advanceTimersByTimeAsync(49_999)
+    expect(events).toEqual(['first at once', 'second at once', 'call at once'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(events.at(-1)).toBe('third later')
+  })
+
   it('does not let the minute run while the session is paused, and lets nothing go on then', async () => {
     const { pace, events, admit } = setUp({ modelRequestsPerMinute: 1 })
     admit('first', REQUEST)

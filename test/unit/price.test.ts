@@ -27,7 +27,7 @@ test('an unknown model has an unknown price, however close its name', () => {
     'claude-sonnet-5-6',
     'claude-sonnet',
     'claude-opus-5-55',
-    'gpt-5',
+    'gpt-4o-2024-05-13',
     '',
     'constructor',
     '__proto__',

@@ -45,7 +45,7 @@ describe('without a file', () => {
       modelKey: 'agent/anthropic',
       modelBaseUrl: null,
       servers: null,
-      limits: { spendUsd: null, tokens: null, toolCallsPerMinute: null, modelRequestsPerMinute: null, approvalTimeoutMs: 600_000, reviewEvery: null },
+      limits: { spendUsd: null, tokens: null, modelRequests: null, modelMinutes: null, shared: [], warnAt: 0.8, atCap: 'refuse', tokensPerMinute: null, toolCallsPerMinute: null, modelRequestsPerMinute: null, approvalTimeoutMs: 600_000, reviewEvery: null },
       sandbox: 'auto',
       notices: [],
     })
@@ -78,11 +78,17 @@ describe('without a file', () => {
 
 describe("the user's and the project's file together", () => {
   test('the lower limit counts, whosever it is', async () => {
-    put(userFile(), 'limits: { spendUsd: 5, tokens: 1000, approvalTimeoutMs: 1000, reviewEvery: { minutes: 10, calls: 5 }, overLimit: ask, rates: [{ class: destructive, perHour: 3 }] }\n')
-    put(projectFile(), 'limits: { spendUsd: 50, tokens: 10, toolCallsPerMinute: 3, approvalTimeoutMs: 9000, reviewEvery: { minutes: 1 }, overLimit: wait, rates: [{ tool: Bash, perMinute: 2 }], sameCallPerHour: 4 }\n')
+    put(userFile(), 'limits: { spendUsd: 5, tokens: 1000, modelMinutes: 5, atCap: wait, shared: [{ of: agent, per: day, spendUsd: 9 }], approvalTimeoutMs: 1000, reviewEvery: { minutes: 10, calls: 5 }, overLimit: ask, rates: [{ class: destructive, perHour: 3 }] }\n')
+    put(projectFile(), 'limits: { spendUsd: 50, tokens: 10, modelRequests: 7, warnAt: 0.5, shared: [{ of: project, per: month, tokens: 8 }], toolCallsPerMinute: 3, approvalTimeoutMs: 9000, reviewEvery: { minutes: 1 }, overLimit: wait, rates: [{ tool: Bash, perMinute: 2 }], sameCallPerHour: 4 }\n')
     expect((await load()).limits).toEqual({
       spendUsd: 5,
       tokens: 10,
+      modelRequests: 7,
+      modelMinutes: 5,
+      shared: [{ of: 'agent', per: 'day', spendUsd: 9 }, { of: 'project', per: 'month', tokens: 8 }],
+      warnAt: 0.5,
+      atCap: 'wait',
+      tokensPerMinute: null,
       toolCallsPerMinute: 3,
       toolCallsPerHour: null,
       modelRequestsPerMinute: null,

@@ -1,7 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { filterToolUses, filterWholeAnswer, type JudgeToolUse, type ToolUse } from '../../shared/core/gateway/tool-use-filter.ts'
+import { messages } from '../../shared/core/gateway/dialects/messages.ts'
+import { messagesStream } from '../../shared/core/gateway/dialects/messages-stream.ts'
+import { createEventSplitter } from '../../shared/core/gateway/event-stream.ts'
+import { createToolUseFilter, readEvent, type JudgeToolUse, type ToolUse } from '../../shared/core/gateway/tool-use-filter.ts'
 import { restoreDenied } from '../../shared/domain/denied-tool-use.ts'
+import { cut } from '../support/stream.ts'
 
 const event = (data: Record<string, unknown>, end = '\n') => `event: ${String(data['type'])}${end}data: ${JSON.stringify(data)}${end}${end}`
 const toolUse = (index: number, id: string, name: string, input: unknown, end = '\n', pieces = 3) => {
@@ -21,19 +25,21 @@ const text = (index: number, words: string, end = '\n') =>
 const start = (end = '\n') => event({ type: 'message_start', message: { type: 'message', id: 'msg_1' } }, end)
 const stop = (end = '\n') => event({ type: 'message_stop' }, end)
 
-async function* cut(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
-  let at = 0
-  for (let i = 0; at < bytes.length; i += 1) {
-    const size = sizes.length === 0 ? bytes.length : (sizes[i % sizes.length] ?? 1)
-    yield bytes.subarray(at, at + size)
-    at += size
-  }
-}
-const filtered = async (stream: string, judge: JudgeToolUse, sizes: readonly number[] = []): Promise<string> => {
+const passedOf = async (chunks: readonly Buffer[], judge: JudgeToolUse, onPassed: (text: string) => void = () => undefined): Promise<string> => {
+  const splitter = createEventSplitter(1024 * 1024)
+  const filter = createToolUseFilter(messagesStream, judge)
   const out: Buffer[] = []
-  for await (const chunk of filterToolUses(cut(Buffer.from(stream), sizes), judge)) out.push(chunk)
+  for (const chunk of chunks) {
+    for (const event of splitter.push(chunk)) {
+      const passed = await filter.take(readEvent(messagesStream, event))
+      out.push(...passed)
+      onPassed(Buffer.concat(passed).toString())
+    }
+  }
+  if (!filter.isHolding) out.push(splitter.rest())
   return Buffer.concat(out).toString()
 }
+const filtered = (stream: string, judge: JudgeToolUse, sizes: readonly number[] = []): Promise<string> => passedOf(cut(Buffer.from(stream), sizes), judge)
 const releaseAll: JudgeToolUse = () => ({ released: true })
 const denyBash: JudgeToolUse = ({ tool }) => (tool === 'Bash' ? { released: false, reason: 'no' } : { released: true })
 
@@ -58,10 +64,10 @@ describe('a streamed answer', () => {
       shownAtJudgement.push(out.join('').includes(call.id))
       return { released: true }
     }
-    for await (const chunk of filterToolUses(cut(Buffer.from(stream), [7]), judge)) out.push(chunk.toString())
+    await passedOf(cut(Buffer.from(stream), [7]), judge, (text) => out.push(text))
     expect(seen).toEqual([
-      { id: 'toolu_1', tool: 'Bash', input: { command: 'rm -rf "é"' } },
-      { id: 'toolu_2', tool: 'Read', input: { file_path: 'a' } },
+      { id: 'toolu_1', tool: 'Bash', input: { command: 'rm -rf "é"' }, words: { text: 'hello', thinking: '' } },
+      { id: 'toolu_2', tool: 'Read', input: { file_path: 'a' }, words: { text: 'hello', thinking: '' } },
     ])
     expect(shownAtJudgement).toEqual([false, false])
   })
@@ -109,15 +115,13 @@ describe('a streamed answer', () => {
 describe('a whole answer', () => {
   const message = { id: 'msg_1', type: 'message', content: [{ type: 'text', text: 'x' }, { type: 'tool_use', id: 'toolu_1', name: 'Bash', input: { command: 'x' } }] }
 
-  test('stays as it is, to the byte, when nothing in it is denied', async () => {
-    const body = Buffer.from(JSON.stringify(message, null, 3))
-    expect(await filterWholeAnswer(body, releaseAll)).toBe(body)
-    const other = Buffer.from('not json')
-    expect(await filterWholeAnswer(other, denyBash)).toBe(other)
-  })
-
-  test('shows a denied call under an unknown name', async () => {
-    const out = JSON.parse((await filterWholeAnswer(Buffer.from(JSON.stringify(message)), denyBash)).toString()) as typeof message
-    expect(out.content[1]).toEqual({ type: 'tool_use', id: 'toolu_1', name: 'HoldfastDenied', input: { tool: 'Bash', input: { command: 'x' }, reason: 'no' } })
+  test('shows its calls, and a denied one under an unknown name', () => {
+    const [call] = messages.wholeCalls(message)
+    expect(call).toEqual({ id: 'toolu_1', tool: 'Bash', input: { command: 'x' } })
+    if (call === undefined) throw new Error('no call')
+    expect(messages.denyWhole(message, new Map([['toolu_1', { call, reason: 'no' }]]))['content']).toEqual([
+      { type: 'text', text: 'x' },
+      { type: 'tool_use', id: 'toolu_1', name: 'HoldfastDenied', input: { tool: 'Bash', input: { command: 'x' }, reason: 'no' } },
+    ])
   })
 })

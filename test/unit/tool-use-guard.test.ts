@@ -23,6 +23,7 @@ const create = (says: 'allow' | 'ask' | 'deny' = 'ask', approves = true) => {
     },
     judge: () => says,
     isBrokered: (tool) => tool.startsWith('mcp__holdfast__'),
+    canonical: (tool, input) => ({ tool, input }),
     onTampering: (message) => tampering.push(message),
     raiseAlarm: (message) => alarms.push(message),
   })

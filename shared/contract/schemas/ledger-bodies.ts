@@ -150,6 +150,10 @@ export const LEDGER_BODIES = {
     /** null: the model's price is not known. */
     costMicroUsd: count.nullable().optional(),
     priceSource: text.nullable().optional(),
+    /** Whose it was, and what was charged to caps for it: never less than what it cost. */
+    agent: text.optional(),
+    project: text.optional(),
+    charged: z.object({ microUsd: count, tokens: count, requests: count, modelMs: milliseconds }).optional(),
   }),
   'checkpoint/created': z.looseObject({ checkpointId: CheckpointId, reason: text, files: count, leftOut: count }),
   'checkpoint/restored': z.looseObject({ undo: z.boolean().optional() }),

@@ -33,6 +33,26 @@ export type RecordMode = z.infer<typeof RecordMode>
 export const OverLimit = z.enum(['wait', 'ask', 'pause'])
 export type OverLimit = z.infer<typeof OverLimit>
 
+const dollars = z.number().nonnegative().max(1_000_000)
+const caps = {
+  spendUsd: dollars.optional(),
+  tokens: count.optional(),
+  modelRequests: count.optional(),
+  /** Of the time that model requests take. */
+  modelMinutes: z.number().positive().max(1_000_000).optional(),
+}
+
+/** Caps that sessions share: those of an agent, those in a project, or all of them, in a day or month of this machine's calendar. */
+export const SharedCap = z.strictObject({ of: z.enum(['agent', 'project', 'all']), per: z.enum(['day', 'month']), ...caps })
+export type SharedCap = z.infer<typeof SharedCap>
+
+/**
+ * What happens at a cap, beside the question to a person whether to raise it: the request is refused, it waits for the
+ * answer, the session is paused, or it is ended.
+ */
+export const AtCap = z.enum(['refuse', 'wait', 'pause', 'end'])
+export type AtCap = z.infer<typeof AtCap>
+
 /** `holdfast.yaml` in a project, and `profiles/*.yaml` in the user's config folder. Every key may be left out. */
 export const ProfileFile = z.strictObject({
   agent: AgentName.optional(),
@@ -59,8 +79,12 @@ export const ProfileFile = z.strictObject({
     .optional(),
   limits: z
     .strictObject({
-      spendUsd: z.number().nonnegative().max(1_000_000).optional(),
-      tokens: count.optional(),
+      ...caps,
+      shared: z.array(SharedCap).max(20).optional(),
+      /** The share of a cap at which a person is warned. */
+      warnAt: z.number().positive().max(1).optional(),
+      atCap: AtCap.optional(),
+      tokensPerMinute: count.optional(),
       toolCallsPerMinute: count.optional(),
       toolCallsPerHour: count.optional(),
       modelRequestsPerMinute: count.optional(),

@@ -3,6 +3,7 @@ import type { HookWindow } from '../gateway/hook-window.ts'
 import type { ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import type { ToolCallGate } from '../ports.ts'
 import type { AskProgram } from './ask-program.ts'
+import type { Canonical } from './canonical-call.ts'
 
 /** What an adapter may know of the session it prepares. All paths absolute. */
 export interface LaunchContext {
@@ -73,10 +74,15 @@ export interface HookHandler {
 export interface AgentAdapter {
   /** `claude-code`, or `none` for a command whose single tool calls are not seen. */
   readonly id: string
+  /** The keychain item of its model's key, and where its model is, when the profile does not say. */
+  readonly modelKey: string
+  readonly modelBaseUrl: string
   matches(command: readonly string[]): boolean
   /** Throws HoldfastError `agent-not-found` or `agent-refused`. Writes only into `folder` and the agent's home. */
   prepare(context: LaunchContext): Promise<AgentLaunch>
   createHookHandler(): HookHandler | null
   /** Whether a tool of this name is one that the broker offers. */
   isBrokered(tool: string): boolean
+  /** A call as the model makes it, under the name that rules know. */
+  readonly canonical: Canonical
 }

@@ -1,5 +1,7 @@
 import { HoldfastError } from '../../contract/errors.ts'
+import { DEFAULT_MODEL_KEY } from '../policy/agent-profile.ts'
 import type { AgentAdapter } from './adapter.ts'
+import { asItIs } from './canonical-call.ts'
 import { filesBehind, findExecutable, foldersToSearch } from './find-executable.ts'
 
 /**
@@ -8,6 +10,8 @@ import { filesBehind, findExecutable, foldersToSearch } from './find-executable.
  */
 export const plainCommand: AgentAdapter = {
   id: 'none',
+  modelKey: DEFAULT_MODEL_KEY,
+  modelBaseUrl: 'https://api.anthropic.com',
   matches: () => true,
   prepare: async ({ command, cwd, env, home }) => {
     const [name, ...args] = command
@@ -20,4 +24,5 @@ export const plainCommand: AgentAdapter = {
   },
   createHookHandler: () => null,
   isBrokered: () => false,
+  canonical: asItIs,
 }

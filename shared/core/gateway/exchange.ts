@@ -1,21 +1,17 @@
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import type { LedgerBody } from '../../contract/schemas/ledger-bodies.ts'
 import { type Billing, NO_TOKENS } from '../../contract/schemas/usage.ts'
+import type { Amount } from '../../domain/budget-account.ts'
 import type { MessageCost, RequestEnd, Reservation } from '../../domain/budget-meter.ts'
-import { createMessageUsageReader, type MessageUsage } from '../../domain/message-usage.ts'
+import type { MessageUsage } from '../../domain/message-usage.ts'
 import { findPrice, type PriceTable } from '../../domain/price.ts'
-import type { RequestBound, Unbounded } from '../../domain/request-bound.ts'
 import { Refused } from './anthropic-error.ts'
-import { downstreamHeaders, upstreamHeaders } from './forward-headers.ts'
+import type { AskedOfModel, Dialect } from './dialects/dialect.ts'
+import { upstreamHeaders } from './forward-headers.ts'
 import type { GatewayDeps, GatewaySession } from './gateway.ts'
-import { decoded } from './decode.ts'
-import { readAhead } from './read-ahead.ts'
-import { filterToolUses, filterWholeAnswer, type JudgeToolUse } from './tool-use-filter.ts'
-import type { ToolUseGuard } from './tool-use-guard.ts'
+import { passJudged, passThrough } from './pass-answer.ts'
+import type { JudgeToolUse } from './tool-use-filter.ts'
 import { networkErrorCode, type Upstream } from './upstream.ts'
-import { createUsageTap } from './usage-tap.ts'
 
 /** A request that may be sent: everything about it has been read and checked. */
 export interface Exchange {
@@ -23,19 +19,14 @@ export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly path: string
+  readonly dialect: Dialect
   readonly body: Buffer
   readonly key: string | null
   readonly billing: Billing
   /** Aborts when the agent has gone or the gateway closes. */
   readonly gone: AbortSignal
   /** Of a request that is billed; null for the others. */
-  readonly metered: {
-    readonly model: string
-    readonly stream: boolean
-    readonly maxOutputTokens: number | null
-    readonly bound: RequestBound | Unbounded
-    readonly reservation: Reservation
-  } | null
+  readonly metered: (AskedOfModel & { readonly reservation: Reservation }) | null
 }
 
 /** How an answer was passed on; filled in as it goes. */
@@ -51,12 +42,6 @@ const priceSource = (table: PriceTable, model: string): string | null => {
   const source = table.sources[findPrice(table, model)?.source ?? '']
   return source === undefined ? null : `${source.package}@${source.version} (${source.publishedAt})`
 }
-
-/** How much of an answer is read before the agent has taken it, in bytes: little, unless a person is being asked. */
-const READ_AHEAD_BYTES = 1024 * 1024
-const READ_AHEAD_HELD_BYTES = 64 * 1024 * 1024
-
-const isEventStream = (answer: IncomingMessage): boolean => (answer.headers['content-type'] ?? '').startsWith('text/event-stream')
 
 const header = (request: IncomingMessage, name: string): string | null => {
   const value = request.headers[name]
@@ -86,11 +71,12 @@ const describeIntent = ({
       }),
 })
 
-const describeOutcome = (intent: number, latencyMs: number, progress: Progress, priceTable: PriceTable): LedgerBody<'model-request/outcome'> => ({
+const describeOutcome = (intent: number, latencyMs: number, progress: Progress, priceTable: PriceTable, charged: { agent: string; project: string; charged: Amount } | null): LedgerBody<'model-request/outcome'> => ({
   intent,
   latencyMs,
   httpStatus: progress.status,
   ended: progress.end.kind,
+  ...charged,
   ...(progress.usage === null
     ? {}
     : {
@@ -113,8 +99,10 @@ export const runExchange = async (
   upstream: Upstream,
   exchange: Exchange,
 ): Promise<void> => {
-  const { session, request, response, path, body, key, gone, metered } = exchange
+  const { session, request, response, path, dialect, body, key, gone, metered } = exchange
   const startedAt = deps.clock.now()
+  // What is no model request is the same for several APIs: who speaks Anthropic's says its version.
+  const bearer = dialect.bearer || (metered === null && request.headers['anthropic-version'] === undefined)
   const intent = deps.ledger.append('model-request/intent', session.sessionId, describeIntent(exchange))
   const progress: Progress = { status: null, usage: null, cost: null, answerBytes: 0, end: { kind: 'free' } }
 
@@ -124,7 +112,7 @@ export const runExchange = async (
         baseUrl: session.upstreamBaseUrl,
         path,
         method: request.method ?? 'GET',
-        headers: upstreamHeaders(request.headers, key, body.length),
+        headers: upstreamHeaders(request.headers, { key, bearer }, body.length),
         body,
         signal: gone,
       })
@@ -138,73 +126,46 @@ export const runExchange = async (
     }
   }
 
-  const tapFor = (answer: IncomingMessage) => {
-    const isBilled = metered !== null && answer.statusCode !== undefined && answer.statusCode < 300
-    if (!isBilled) return null
-    const reader = createMessageUsageReader({
-      format: isEventStream(answer) ? 'sse' : 'json',
-      requestModel: metered.model,
-      onUsage(usage) {
-        progress.usage = usage
-        progress.cost = metered.reservation.observe(usage)
-        deps.onUsage(session.sessionId, session.meter.usage())
-      },
-    })
-    return createUsageTap(reader, answer.headers['content-encoding'])
-  }
-
-  const write = async (chunk: Buffer): Promise<void> => {
-    if (!response.write(chunk)) await once(response, 'drain', { signal: gone })
-  }
-
-  /** Released calls pass as they came; what is asked about is held, and read on meanwhile. */
-  const passGated = async (answer: IncomingMessage, guard: ToolUseGuard, onChunk: (chunk: Buffer) => void): Promise<void> => {
+  /** Each call goes on record with what the model said before it, and then to the judge. */
+  const judgeFor = (waits: AbortSignal): JudgeToolUse => (call) => {
     const conversation = header(request, 'x-claude-code-session-id')
-    let isHolding = false
-    const judge: JudgeToolUse = (call) => {
-      const verdict = guard.judge(call, conversation, gone)
-      if (!(verdict instanceof Promise)) return verdict
-      isHolding = true
-      answer.resume()
-      return verdict.finally(() => (isHolding = false))
-    }
-    const chunks = readAhead(answer, () => (isHolding ? READ_AHEAD_HELD_BYTES : READ_AHEAD_BYTES), onChunk)
-    const { 'content-length': _, 'content-encoding': coding, ...headers } = downstreamHeaders(answer.headers)
-    if (isEventStream(answer)) {
-      response.writeHead(answer.statusCode ?? 502, headers)
-      response.flushHeaders()
-      for await (const chunk of filterToolUses(decoded(chunks, coding), judge)) await write(chunk)
-      return
-    }
-    const parts: Buffer[] = []
-    for await (const chunk of decoded(chunks, coding)) parts.push(chunk)
-    const body = await filterWholeAnswer(Buffer.concat(parts), judge)
-    response.writeHead(answer.statusCode ?? 502, { ...headers, 'content-length': body.length })
-    await write(body)
+    deps.trail.add(session.sessionId, {
+      toolUseId: call.id,
+      tool: call.tool,
+      words: call.words,
+      request: intent.sequence,
+      model: progress.usage?.model ?? null,
+      messageId: progress.usage?.messageId ?? null,
+      conversation,
+      subagent: header(request, 'x-claude-code-agent-id'),
+      promptId: session.guard.promptOf(conversation),
+    })
+    return session.guard.judge(call, conversation, waits)
   }
 
   const pass = async (answer: IncomingMessage): Promise<void> => {
-    const tap = tapFor(answer)
-    const onChunk = (chunk: Buffer): void => {
-      progress.answerBytes += chunk.length
-      tap?.push(chunk)
+    const passage = { answer, response, gone }
+    if (metered === null || answer.statusCode === undefined || answer.statusCode >= 300) {
+      await passThrough(passage)
+      return
     }
+    const usage = dialect.createUsageReader(metered.model, (seen) => {
+      progress.usage = seen
+      progress.cost = metered.reservation.observe(seen)
+      deps.onUsage(session.sessionId, session.meter.usage())
+    })
+    const broken = new AbortController()
     try {
-      if (session.guard !== null && tap !== null) {
-        await passGated(answer, session.guard, onChunk)
-        return
-      }
-      response.writeHead(answer.statusCode ?? 502, downstreamHeaders(answer.headers))
-      response.flushHeaders()
-      const passed = pipeline(answer, response, { end: false, signal: gone })
-      answer.on('data', onChunk)
-      await passed
+      await passJudged(passage, dialect, {
+        judge: judgeFor(broken.signal),
+        see: usage.read,
+        onBytes: (count) => (progress.answerBytes += count),
+        onBroken: () => broken.abort(),
+      })
     } finally {
-      await tap?.end()
       const sawStop = progress.usage !== null && progress.usage.stopReason !== null
       const isWhole = sawStop || (progress.usage === null && answer.complete)
-      if (tap !== null)
-        progress.end = isWhole ? { kind: 'whole' } : { kind: 'cut', answerBytes: progress.answerBytes }
+      progress.end = isWhole ? { kind: 'whole' } : { kind: 'cut', answerBytes: progress.answerBytes }
     }
   }
 
@@ -213,9 +174,12 @@ export const runExchange = async (
     progress.status = answer.statusCode ?? null
     await pass(answer)
   } finally {
-    metered?.reservation.settle(progress.end)
-    const outcome = describeOutcome(intent.sequence, deps.clock.now() - startedAt, progress, deps.priceTable)
+    const latencyMs = deps.clock.now() - startedAt
+    const charged = metered === null ? null : { agent: session.agent, project: session.project, charged: metered.reservation.settle(progress.end, latencyMs) }
+    const outcome = describeOutcome(intent.sequence, latencyMs, progress, deps.priceTable, charged)
     deps.ledger.append('model-request/outcome', session.sessionId, outcome)
+    if (charged !== null) deps.onCharged(session.sessionId, charged.charged)
+    for (const warning of session.meter.warnings()) deps.onCapNear(session.sessionId, warning)
   }
   response.end()
 }

@@ -43,12 +43,12 @@ const without = (headers: IncomingHttpHeaders, dropped: readonly string[]): Outg
 export const isSubscriptionKey = (key: string | null): boolean => key === null || key.startsWith('sk-ant-oat')
 
 /**
- * Headers for the provider: the agent's own, with its credential replaced by `key`. Without a key the agent's bearer
+ * Headers for the provider: the agent's own, with its credential replaced by `key`, as a bearer or as Anthropic wants it. Without a key the agent's bearer
  * stays, unread. An answer is asked for uncompressed, so that it can be metered as it is passed on.
  */
 export const upstreamHeaders = (
   headers: IncomingHttpHeaders,
-  key: string | null,
+  { key, bearer }: { readonly key: string | null; readonly bearer: boolean },
   bodyBytes: number,
 ): OutgoingHttpHeaders => {
   const credential =
@@ -56,7 +56,7 @@ export const upstreamHeaders = (
       ? headers.authorization === undefined
         ? {}
         : { authorization: headers.authorization }
-      : isSubscriptionKey(key)
+      : bearer || isSubscriptionKey(key)
         ? { authorization: `Bearer ${key}` }
         : { 'x-api-key': key }
   return {

@@ -2,17 +2,16 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SessionId } from '../../contract/ids.ts'
 import type { Usage } from '../../contract/schemas/usage.ts'
+import type { Amount } from '../../domain/budget-account.ts'
 import type { BudgetMeter, Reservation } from '../../domain/budget-meter.ts'
-import { outwardPart } from '../../domain/outward-request.ts'
 import type { PriceTable } from '../../domain/price.ts'
-import {
-  boundRequest,
-  MessagesRequest,
-  type RequestBound,
-  type Unbounded,
-} from '../../domain/request-bound.ts'
+import { isFields } from '../../domain/json-fields.ts'
+import type { RequestBound, Unbounded } from '../../domain/request-bound.ts'
+import type { StoppedRequest } from '../budgets/cap-keeper.ts'
 import type { Clock, Ledger } from '../ports.ts'
 import { Refused, sendRefusal, toRefusal } from './anthropic-error.ts'
+import type { AskedOfModel, Dialect } from './dialects/dialect.ts'
+import type { DecisionTrail } from './decision-trail.ts'
 import { findEndpoint } from './endpoints.ts'
 import { type Exchange, runExchange } from './exchange.ts'
 import { isSubscriptionKey } from './forward-headers.ts'
@@ -25,6 +24,8 @@ import { createUpstream } from './upstream.ts'
 export interface GatewaySession {
   readonly sessionId: SessionId
   readonly agent: string
+  /** Its folder. */
+  readonly project: string
   /** Where the model is: `https://api.anthropic.com`, or a compatible one. */
   readonly upstreamBaseUrl: string
   readonly meter: BudgetMeter
@@ -33,8 +34,8 @@ export interface GatewaySession {
    * Throws HoldfastError `secret-unavailable`: then the request is refused with its message.
    */
   resolveKey(): Promise<string | null>
-  /** Judges the calls that the model's answers ask for; null for an agent whose calls nobody judges here. */
-  readonly guard: ToolUseGuard | null
+  /** Judges the calls that the model's answers ask for. */
+  readonly guard: ToolUseGuard
   /** Whether its own processes reach any host: else the model's provider may not be sent to one for it either. */
   readonly isNetworkOpen: boolean
 }
@@ -43,6 +44,7 @@ export interface GatewayDeps {
   readonly clock: Clock
   readonly ledger: Ledger
   readonly priceTable: PriceTable
+  readonly trail: Pick<DecisionTrail, 'add'>
   /**
    * Before anything of a request is read: null when it may go on at once, else resolves when it may, with null, or with
    * the reason why not.
@@ -50,8 +52,12 @@ export interface GatewayDeps {
   admit(sessionId: SessionId, gone: AbortSignal): Promise<string | null> | null
   /** Hears every change of a session's usage as its bytes pass. */
   onUsage(sessionId: SessionId, usage: Usage): void
-  /** A request was refused because of a cap; `message` is what the agent was told. */
-  onCapReached(sessionId: SessionId, message: string): void
+  /** A request is over, and was charged so much. */
+  onCharged(sessionId: SessionId, amount: Amount): void
+  /** A cap is nearly used up. */
+  onCapNear(sessionId: SessionId, message: string): void
+  /** A cap stops a request. Resolves with true when it was raised and the request may be tried again, else it is refused with `message`. */
+  onCapReached(stopped: StoppedRequest): Promise<boolean>
 }
 
 export interface Gateway {
@@ -69,12 +75,14 @@ export interface Gateway {
   close(): void
 }
 
-const parseMessagesRequest = (json: unknown): MessagesRequest => {
+/** Longest answer to a request that sets no limit, where a cap holds: what Claude Code is given too. */
+const CAPPED_OUTPUT_TOKENS = 16_000
+
+const askedOf = (dialect: Dialect, { body, json }: ReadRequest, table: PriceTable): AskedOfModel => {
   try {
-    return MessagesRequest.parse(json)
+    return dialect.readRequest(json, body.length, table)
   } catch {
-    const message =
-      'The request body is not a Messages API request: JSON with a model and a whole number of max_tokens.'
+    const message = 'The request body is not one of this API: JSON with a model, and whole numbers for what it limits.'
     throw new Refused({ status: 400, type: 'invalid_request_error', message, retry: false })
   }
 }
@@ -105,27 +113,27 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
         })
       }
       if (result.kind === 'refused') {
-        deps.onCapReached(session.sessionId, result.message)
+        const onRaised = (): void => deps.onUsage(session.sessionId, session.meter.usage())
+        const raised = deps.onCapReached({ sessionId: session.sessionId, cap: result.cap, message: result.message, onRaised })
+        if (await Promise.race([raised, once(gone, 'abort').then(() => false)])) continue
+        gone.throwIfAborted()
         throw new Refused({ status: 402, type: 'billing_error', message: result.message, retry: false })
       }
       await Promise.race([changed, once(gone, 'abort')])
     }
   }
 
-  const meter = async (
-    session: GatewaySession,
-    { body, json }: ReadRequest,
-    gone: AbortSignal,
-  ): Promise<Exchange['metered']> => {
-    const request = parseMessagesRequest(json)
-    const bound = boundRequest(request, body.length, deps.priceTable)
-    return {
-      model: request.model,
-      stream: request.stream ?? false,
-      maxOutputTokens: request.max_tokens ?? null,
-      bound,
-      reservation: await admit(session, bound, gone),
-    }
+  /** Without a limit to its output a request fits under no cap: so it gets one where a cap holds. */
+  const limited = (session: GatewaySession, dialect: Dialect, read: ReadRequest): ReadRequest => {
+    if (dialect.limitOutput === null || !isFields(read.json) || !session.meter.isCapped()) return read
+    if (askedOf(dialect, read, deps.priceTable).maxOutputTokens !== null) return read
+    const json = dialect.limitOutput(read.json, CAPPED_OUTPUT_TOKENS)
+    return { json, body: Buffer.from(JSON.stringify(json)) }
+  }
+
+  const meter = async (session: GatewaySession, dialect: Dialect, read: ReadRequest, gone: AbortSignal): Promise<Exchange['metered']> => {
+    const asked = askedOf(dialect, read, deps.priceTable)
+    return { ...asked, reservation: await admit(session, asked.bound, gone) }
   }
 
   const answer = async (
@@ -140,7 +148,8 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
       const message = 'Holdfast passes on model requests only; this address is not one of them.'
       throw new Refused({ status: 404, type: 'not_found_error', message, retry: false })
     }
-    if (endpoint === 'probe') {
+    const { does, dialect } = endpoint
+    if (does === 'probe') {
       response.end()
       return
     }
@@ -160,22 +169,24 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
       })
     }
     const asked = readRequest(given)
-    const outward = session.isNetworkOpen ? null : outwardPart(asked.json)
+    const outward = session.isNetworkOpen ? null : dialect.outwardPart(asked.json)
     if (outward !== null) {
       const message = `Holdfast does not pass on ${outward}: this session's network is closed. Fetch it in the session, where the host is asked about.`
       throw new Refused({ status: 400, type: 'invalid_request_error', message, retry: false })
     }
-    const sent = session.guard === null ? asked : putBack(asked, session.guard)
+    const whole = putBack(asked, dialect, session.guard)
+    const sent = does === 'meter' ? limited(session, dialect, whole) : whole
     const key = await session.resolveKey()
     const billing = isSubscriptionKey(key) ? 'subscription' : 'api-key'
     session.meter.setBilling(billing)
-    const metered = endpoint === 'messages' ? await meter(session, sent, gone) : null
+    const metered = does === 'meter' ? await meter(session, dialect, sent, gone) : null
     try {
       await runExchange(deps, upstream, {
         session,
         request,
         response,
         path,
+        dialect,
         body: sent.body,
         key,
         billing,

@@ -1,4 +1,5 @@
-import { restoreDenied, toolResultsIn } from '../../domain/denied-tool-use.ts'
+import type { Dialect } from './dialects/dialect.ts'
+import { isFields } from '../../domain/json-fields.ts'
 import type { ToolUseGuard } from './tool-use-guard.ts'
 
 /** A request's body, with its JSON read once; null where it is none: then the provider says what is wrong with it. */
@@ -16,13 +17,10 @@ export const readRequest = (body: Buffer): ReadRequest => {
 }
 
 /** Lets the guard see what came of earlier calls, and puts denied ones back in the history that goes to the model. */
-export const putBack = (read: ReadRequest, guard: ToolUseGuard): ReadRequest => {
+export const putBack = (read: ReadRequest, dialect: Dialect, guard: ToolUseGuard): ReadRequest => {
   const { json } = read
-  if (typeof json !== 'object' || json === null || !('messages' in json) || !Array.isArray(json.messages)) return read
-  const messages = json.messages as unknown[]
-  guard.observe(toolResultsIn(messages))
-  const restored = restoreDenied(messages)
-  if (restored === null) return read
-  const request = { ...json, messages: restored }
-  return { body: Buffer.from(JSON.stringify(request)), json: request }
+  if (!isFields(json)) return read
+  guard.observe(dialect.resultsIn(json))
+  const request = dialect.putBack(json, guard.deniedAs)
+  return request === null ? read : { body: Buffer.from(JSON.stringify(request)), json: request }
 }

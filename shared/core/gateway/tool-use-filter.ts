@@ -1,11 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { DENIED_TOOL, type DeniedInput } from '../../domain/denied-tool-use.ts'
+import type { AgentWords } from '../../contract/schemas/tool-call.ts'
+import { addWords, NO_WORDS } from '../../domain/agent-words.ts'
+import { type Fields, isFields } from '../../domain/json-fields.ts'
+import { dataText, type StreamEvent } from './event-stream.ts'
 
-/** A tool call as the model asked for it. */
+/** A tool call as the model asked for it, with what it said before. */
 export interface ToolUse {
   readonly id: string
   readonly tool: string
   readonly input: unknown
+  readonly words: AgentWords
 }
 
 export type ToolUseVerdict = { readonly released: true } | { readonly released: false; readonly reason: string }
@@ -13,182 +16,183 @@ export type ToolUseVerdict = { readonly released: true } | { readonly released: 
 /** Never rejects: what cannot be judged is not released. At once where nobody has to be asked. */
 export type JudgeToolUse = (call: ToolUse) => ToolUseVerdict | Promise<ToolUseVerdict>
 
-/** Claude Code gives a silent stream up; a ping every so often, in ms, keeps a held one. */
-const PING_MS = 5_000
-const PING = Buffer.from('event: ping\ndata: {"type": "ping"}\n\n')
-/** Largest event, held block and whole answer. */
-const MAX_BYTES = 64 * 1024 * 1024
+/** An event with its JSON read: null when it is none, or when it is plain. */
+export interface ReadEvent {
+  readonly event: StreamEvent
+  readonly json: Fields | null
+}
 
-interface Event {
-  readonly raw: Buffer
-  /** The JSON of its `data`; undefined when it is none, or a delta that nobody has to look into. */
-  readonly data: Record<string, unknown> | undefined
+/** A call in an answer; `input` is undefined where what the model wrote is not JSON. */
+export type AskedCall = Omit<ToolUse, 'words'>
+
+/** How one of the providers' APIs shows tool calls in a stream. */
+export interface StreamRules {
+  /** Whether the event is nothing but words of the model's, told from its bytes alone. */
+  isPlain(event: StreamEvent): boolean
+  /** What the model says in an event, null when it says nothing. */
+  wordsOf(json: Fields): AgentWords | null
+  /** The key of the held part that begins with this event; undefined when none does. */
+  begins(json: Fields): unknown
+  /** Whether an event that comes meanwhile is of that part, and whether it is its last. */
+  belongs(json: Fields, key: unknown): boolean
+  ends(json: Fields, key: unknown): boolean
+  /** The calls of a whole part. */
+  callsOf(events: readonly Fields[]): readonly AskedCall[]
+  /** The part with these calls, by id, under a name that no agent has. */
+  deny(events: readonly Fields[], denied: ReadonlyMap<string, DeniedCall>): readonly Buffer[]
+  /** A later event that shows calls again, without those that were not released; null when it may pass as it is. */
+  mend(json: Fields, isReleased: (id: string) => boolean, denied: ReadonlyMap<string, DeniedCall>): Buffer | null
+}
+
+export interface DeniedCall {
+  readonly call: AskedCall
+  readonly reason: string
+}
+
+/** Passes a streamed answer on, each tool call held back until it is whole and judged. */
+export interface ToolUseFilter {
+  /** Whether the agent is kept waiting: bytes came that it has not seen. */
+  readonly isHolding: boolean
+  /** What may pass now that this event has come. A promise while a call is judged: until then nothing else may be taken. */
+  take(event: ReadEvent): Passed | Promise<Passed>
+}
+
+export type Passed = readonly Buffer[]
+
+/** Largest part that is held, in bytes. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024
+/** Of what the model says, as much is kept to be read once a call comes. */
+const MAX_UNREAD_BYTES = 64 * 1024
+
+const NOTHING: Passed = []
+const NOT_JSON = 'Denied by Holdfast: the input of the call is not JSON.'
+const NOT_JUDGED = 'Denied by Holdfast: the call could not be judged.'
+
+const parse = (event: StreamEvent): Fields | null => {
+  const text = dataText(event)
+  if (text === null) return null
+  try {
+    const json: unknown = JSON.parse(text)
+    return isFields(json) ? json : null
+  } catch {
+    return null
+  }
+}
+
+export const readEvent = (rules: StreamRules, event: StreamEvent): ReadEvent => ({ event, json: rules.isPlain(event) ? null : parse(event) })
+
+/** The model's words, kept as they came and read only when a call wants them. */
+const createSpokenWords = (rules: StreamRules) => {
+  let unread: StreamEvent[] = []
+  let bytes = 0
+  let words = NO_WORDS
+  return {
+    add(event: StreamEvent): void {
+      unread.push(event)
+      bytes += event.raw.length
+      while (bytes > MAX_UNREAD_BYTES && unread.length > 1) bytes -= unread.shift()?.raw.length ?? 0
+    },
+    read(): AgentWords {
+      for (const event of unread) {
+        const json = parse(event)
+        const more = json === null ? null : rules.wordsOf(json)
+        if (more !== null) words = addWords(words, more)
+      }
+      unread = []
+      bytes = 0
+      return words
+    },
+  }
+}
+
+const deniedAt = (reason: string): ToolUseVerdict => ({ released: false, reason })
+
+/** The judge's verdict, whatever becomes of it. */
+export const verdictOn = (judge: JudgeToolUse, call: AskedCall, words: AgentWords): ToolUseVerdict | Promise<ToolUseVerdict> => {
+  if (call.input === undefined) return deniedAt(NOT_JSON)
+  try {
+    const verdict = judge({ ...call, words })
+    return verdict instanceof Promise ? verdict.catch(() => deniedAt(NOT_JUDGED)) : verdict
+  } catch {
+    return deniedAt(NOT_JUDGED)
+  }
+}
+
+/** Judges calls one after the other, and keeps those that are denied. */
+export const judgeAll = (judge: JudgeToolUse, calls: readonly AskedCall[], words: AgentWords, denied: Map<string, DeniedCall>): void | Promise<void> => {
+  for (const [index, call] of calls.entries()) {
+    const note = (verdict: ToolUseVerdict): void => {
+      if (!verdict.released) denied.set(call.id, { call, reason: verdict.reason })
+    }
+    const verdict = verdictOn(judge, call, words)
+    if (verdict instanceof Promise) return verdict.then(note).then(() => judgeAll(judge, calls.slice(index + 1), words, denied))
+    note(verdict)
+  }
 }
 
 interface Held {
-  readonly index: unknown
-  readonly block: Record<string, unknown>
-  readonly events: Event[]
-  readonly parts: string[]
+  readonly key: unknown
+  readonly own: ReadEvent[]
+  /** What came between, and is not of the part. */
+  readonly others: ReadEvent[]
+  bytes: number
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const DELTA = Buffer.from('data: {"type":"content_block_delta"')
-
-/** `data` of one event (WHATWG HTML, server-sent events), its lines ended in any of the three ways. */
-const dataOf = (raw: Buffer): Record<string, unknown> | undefined => {
-  const lines = raw.toString('utf8').split(/\r\n|\n|\r/)
-  const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.slice(line.startsWith('data: ') ? 6 : 5))
-  try {
-    const value: unknown = JSON.parse(data.join('\n'))
-    return isRecord(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Where the event that begins the buffer ends, past its blank line; -1 while that has not come. */
-const endOfEvent = (buffer: Buffer, from: number): number => {
-  const ends = ['\n\n', '\r\n\r\n', '\r\r'].map((blank) => {
-    const at = buffer.indexOf(blank, Math.max(0, from - 3))
-    return at === -1 ? Infinity : at + blank.length
-  })
-  const end = Math.min(...ends)
-  return end === Infinity ? -1 : end
-}
-
-const toolUseOf = (block: Record<string, unknown>, input: unknown): ToolUse => ({ id: String(block['id']), tool: String(block['name']), input })
-
-const deniedBlock = (block: Record<string, unknown>, call: ToolUse, reason: string): Record<string, unknown> => {
-  const input: DeniedInput = { tool: call.tool, input: call.input, reason }
-  return { ...block, name: DENIED_TOOL, input }
-}
-
-const eventFrom = (data: Record<string, unknown>): Buffer => Buffer.from(`event: ${String(data['type'])}\ndata: ${JSON.stringify(data)}\n\n`)
-
-/** The events of a denied block, in the form that the API streams a block. */
-const deniedEvents = (held: Held, call: ToolUse, reason: string): Buffer[] => {
-  const { input, ...block } = deniedBlock(held.block, call, reason)
-  return [
-    { type: 'content_block_start', index: held.index, content_block: { ...block, input: {} } },
-    { type: 'content_block_delta', index: held.index, delta: { type: 'input_json_delta', partial_json: JSON.stringify(input) } },
-    { type: 'content_block_stop', index: held.index },
-  ].map(eventFrom)
-}
-
-const inputOf = (held: Held): { ok: true; input: unknown } | { ok: false } => {
-  const text = held.parts.join('')
-  try {
-    return { ok: true, input: text === '' ? (held.block['input'] ?? {}) : JSON.parse(text) }
-  } catch {
-    return { ok: false }
-  }
-}
-
-const judged = async (judge: JudgeToolUse, call: ToolUse): Promise<ToolUseVerdict> => {
-  try {
-    return await judge(call)
-  } catch {
-    return { released: false, reason: 'Denied by Holdfast: the call could not be judged.' }
-  }
-}
-
-const NOT_JSON = 'Denied by Holdfast: the input of the call is not JSON.'
 
 /**
- * Passes a streamed answer on, each `tool_use` block held back until it is whole and judged: a released block passes as
- * it came, to the byte, a denied one under an unknown name. Everything else passes at once and untouched. A block that
- * never ends is never shown. Throws on an event above 64 MB.
+ * A released call passes as it came, to the byte; a denied one under an unknown name; everything else at once and
+ * untouched. A call that never ends is never shown. `take` throws on a call above 64 MB.
  */
-export async function* filterToolUses(chunks: AsyncIterable<Buffer>, judge: JudgeToolUse): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0)
+export const createToolUseFilter = (rules: StreamRules, judge: JudgeToolUse): ToolUseFilter => {
+  const spoken = createSpokenWords(rules)
+  const released = new Set<string>()
+  const denied = new Map<string, DeniedCall>()
   let held: Held | null = null
-  let heldBytes = 0
 
-  async function* release(block: Held): AsyncGenerator<Buffer> {
-    const own = block.events.filter(({ data }) => data === undefined || data['index'] === block.index || data['index'] === undefined)
-    const others = block.events.filter((event) => !own.includes(event))
-    const parsed = inputOf(block)
-    const call = toolUseOf(block.block, parsed.ok ? parsed.input : null)
-    let verdict: ToolUseVerdict | null = parsed.ok ? null : { released: false, reason: NOT_JSON }
-    const pending = verdict === null ? judged(judge, call) : null
-    while (verdict === null && pending !== null) {
-      const over = new AbortController()
-      const ping = delay(PING_MS, null, { signal: over.signal }).catch(() => null)
-      verdict = await Promise.race([pending, ping])
-      over.abort()
-      if (verdict === null) yield PING
-    }
-    if (verdict?.released === true) yield Buffer.concat(own.map(({ raw }) => raw))
-    else if (verdict !== null) yield* deniedEvents(block, call, verdict.reason)
-    for (const event of others) yield* take(event)
+  const takeAll = async (events: readonly ReadEvent[]): Promise<Passed> => {
+    const passed: Buffer[] = []
+    for (const event of events) passed.push(...(await take(event)))
+    return passed
   }
 
-  async function* take(event: Event): AsyncGenerator<Buffer> {
-    const { raw, data } = event
-    if (held !== null) {
-      heldBytes += raw.length
-      if (heldBytes > MAX_BYTES) throw new Error('a tool call of the model is above 64 MB')
-      held.events.push(event)
-      if (data === undefined || data['index'] !== held.index) return
-      const delta = data['delta']
-      if (isRecord(delta) && typeof delta['partial_json'] === 'string') held.parts.push(delta['partial_json'])
-      if (data['type'] !== 'content_block_stop') return
-      const whole = held
+  const release = ({ own, others }: Held): Passed | Promise<Passed> => {
+    const events = own.map(({ json }) => json).filter((json) => json !== null)
+    const calls = rules.callsOf(events)
+    const finish = (): Passed | Promise<Passed> => {
       held = null
-      yield* release(whole)
-      return
+      for (const { id } of calls) if (!denied.has(id)) released.add(id)
+      const passed = calls.some(({ id }) => denied.has(id)) ? rules.deny(events, denied) : own.map(({ event }) => event.raw)
+      return others.length === 0 ? passed : takeAll(others).then((more) => [...passed, ...more])
     }
-    const block = data?.['type'] === 'content_block_start' ? data['content_block'] : undefined
-    if (isRecord(block) && block['type'] === 'tool_use') {
-      held = { index: data?.['index'], block, events: [event], parts: [] }
-      heldBytes = raw.length
-      return
-    }
-    yield raw
+    const judged = judgeAll(judge, calls, spoken.read(), denied)
+    return judged instanceof Promise ? judged.then(finish) : finish()
   }
 
-  for await (const chunk of chunks) {
-    const seen = rest.length
-    let buffer = seen === 0 ? chunk : Buffer.concat([rest, chunk])
-    let from = seen
-    let passed = 0
-    for (let end = endOfEvent(buffer, from); end !== -1; end = endOfEvent(buffer, from)) {
-      const raw = buffer.subarray(0, end)
-      const isQuiet = held === null && raw.includes(DELTA)
-      if (isQuiet) yield raw
-      else yield* take({ raw, data: dataOf(raw) })
-      buffer = buffer.subarray(end)
-      from = 0
-      passed += 1
+  const take: ToolUseFilter['take'] = (read) => {
+    const { event, json } = read
+    if (held !== null) {
+      held.bytes += event.raw.length
+      if (held.bytes > MAX_HELD_BYTES) throw new Error('a tool call of the model is above 64 MB')
+      const isOwn = json === null || rules.belongs(json, held.key)
+      held[isOwn ? 'own' : 'others'].push(read)
+      return isOwn && json !== null && rules.ends(json, held.key) ? release(held) : NOTHING
     }
-    rest = passed === 0 && seen > 0 ? buffer : Buffer.from(buffer)
-    if (rest.length > MAX_BYTES) throw new Error('an event of the model is above 64 MB')
+    if (json === null || rules.wordsOf(json) !== null) {
+      spoken.add(event)
+      return [event.raw]
+    }
+    const key = rules.begins(json)
+    if (key !== undefined) {
+      held = { key, own: [read], others: [], bytes: event.raw.length }
+      return rules.ends(json, key) ? release(held) : NOTHING
+    }
+    const mended = rules.mend(json, (id) => released.has(id), denied)
+    return [mended ?? event.raw]
   }
-  if (held === null && rest.length > 0) yield rest
-}
 
-/** The same for an answer that is not streamed; the bytes as they came when nothing in it is denied. */
-export const filterWholeAnswer = async (body: Buffer, judge: JudgeToolUse): Promise<Buffer> => {
-  let message: unknown
-  try {
-    message = JSON.parse(body.toString('utf8'))
-  } catch {
-    return body
+  return {
+    get isHolding() {
+      return held !== null
+    },
+    take,
   }
-  if (!isRecord(message) || !Array.isArray(message['content'])) return body
-  let isChanged = false
-  const content: unknown[] = []
-  for (const block of message['content'] as unknown[]) {
-    if (!isRecord(block) || block['type'] !== 'tool_use') {
-      content.push(block)
-      continue
-    }
-    const call = toolUseOf(block, block['input'])
-    const verdict = await judged(judge, call)
-    content.push(verdict.released ? block : deniedBlock(block, call, verdict.reason))
-    isChanged ||= !verdict.released
-  }
-  return isChanged ? Buffer.from(JSON.stringify({ ...message, content })) : body
 }

@@ -1,9 +1,9 @@
 import type { SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { PolicyEffect } from '../../contract/schemas/tool-call.ts'
-import type { ToolResult } from '../../domain/denied-tool-use.ts'
+import type { DeniedInput, ToolResult } from '../../domain/denied-tool-use.ts'
 import type { ToolCallGate } from '../ports.ts'
 import { isSame, shapeOf, shows, type Shape } from './call-shape.ts'
-import type { ToolUse, ToolUseVerdict } from './tool-use-filter.ts'
+import type { AskedCall, ToolUseVerdict } from './tool-use-filter.ts'
 
 /** Calls and conversations of a session that are remembered; the oldest go first. */
 const MAX_REMEMBERED = 10_000
@@ -20,11 +20,14 @@ export type HookAnswer =
 /** The gateway's side of one session's tool calls, held against what the agent's hooks report. */
 export interface ToolUseGuard {
   /** Judges one call of the model's answer. `conversation` is the agent's own name for it, null when it gave none. */
-  judge(call: ToolUse, conversation: string | null, gone: AbortSignal): ToolUseVerdict | Promise<ToolUseVerdict>
+  judge(call: AskedCall, conversation: string | null, gone: AbortSignal): ToolUseVerdict | Promise<ToolUseVerdict>
   /** Looks at what the agent says came of its calls: one that ran without its hook shows that the hooks are off. */
   observe(results: readonly ToolResult[]): void
-  /** A hook of this conversation has reported, so its calls will be asked about there. */
-  heardFrom(conversation: string): void
+  /** A hook of this conversation has reported, so its calls will be asked about there; with the agent's name of the prompt it is at. */
+  heardFrom(conversation: string, promptId?: string | null): void
+  promptOf(conversation: string | null): string | null
+  /** What was denied in this session under an id; null when nothing was. */
+  deniedAs(toolUseId: string): DeniedInput | null
   /** A hook reports a call that is about to run. */
   report(toolUseId: string, tool: string, input: unknown): HookAnswer
 }
@@ -36,6 +39,8 @@ export interface ToolUseGuardDeps {
   readonly judge: (tool: string, input: unknown) => PolicyEffect | null
   /** Tools that pass the broker, which nothing can skip: they are judged there. */
   readonly isBrokered: (tool: string) => boolean
+  /** A call under the name that rules know it by. */
+  readonly canonical: (tool: string, input: unknown) => { readonly tool: string; readonly input: unknown }
   /** Something does not add up; from now on the gateway asks about every call itself. */
   readonly onTampering: (message: string) => void
   readonly raiseAlarm: (message: string) => void
@@ -60,9 +65,11 @@ const remember = <Key, Value>(map: Map<Key, Value>, key: Key, value: Value): voi
  * caught missing or lying, the gateway asks itself and holds the call meanwhile.
  */
 export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
-  const hooked = new Map<string, true>()
+  /** By conversation, the prompt it is at. */
+  const hooked = new Map<string, string | null>()
   const released = new Map<string, Released>()
   const allowed = new Map<string, { readonly shape: Shape; readonly toolCallId: ToolCallId }>()
+  const denied = new Map<string, DeniedInput>()
   let asksItself = false
 
   const distrust = (message: string): void => {
@@ -70,10 +77,13 @@ export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
     asksItself = true
   }
 
-  const ask = async (call: ToolUse, gone: AbortSignal): Promise<ToolUseVerdict> => {
+  const ask = async (call: AskedCall, gone: AbortSignal): Promise<ToolUseVerdict> => {
     const { id, tool, input } = call
-    const verdict = await deps.gate.request({ sessionId: deps.sessionId, tool, input, toolUseId: id, signal: gone })
-    if (!verdict.allowed) return { released: false, reason: verdict.reason }
+    const verdict = await deps.gate.request({ sessionId: deps.sessionId, ...deps.canonical(tool, input), toolUseId: id, signal: gone })
+    if (!verdict.allowed) {
+      remember(denied, id, { tool, input, reason: verdict.reason })
+      return { released: false, reason: verdict.reason }
+    }
     remember(allowed, id, { shape: shapeOf(tool, input), toolCallId: verdict.toolCallId })
     return { released: true }
   }
@@ -81,14 +91,20 @@ export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
   return {
     judge: (call, conversation, gone) => {
       if (deps.isBrokered(call.tool)) return { released: true }
+      const known = deps.canonical(call.tool, call.input)
       const isHooked = conversation !== null && hooked.has(conversation)
-      if (deps.judge(call.tool, call.input) === 'deny' || asksItself || !isHooked) return ask(call, gone)
+      if (deps.judge(known.tool, known.input) === 'deny' || asksItself || !isHooked) return ask(call, gone)
       remember(released, call.id, { shape: shapeOf(call.tool, call.input), isReported: false })
       return { released: true }
     },
 
     observe: (results) => {
       for (const { toolUseId, isError } of results) {
+        const held = allowed.get(toolUseId)
+        if (held !== undefined) {
+          allowed.delete(toolUseId)
+          deps.gate.finish(held.toolCallId, { ok: !isError, summary: isError ? 'failed' : 'completed' })
+        }
         const call = released.get(toolUseId)
         if (call === undefined || call.isReported || isError) continue
         call.isReported = true
@@ -96,7 +112,11 @@ export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
       }
     },
 
-    heardFrom: (conversation) => remember(hooked, conversation, true),
+    heardFrom: (conversation, promptId = null) => remember(hooked, conversation, promptId),
+
+    promptOf: (conversation) => (conversation === null ? null : (hooked.get(conversation) ?? null)),
+
+    deniedAs: (toolUseId) => denied.get(toolUseId) ?? null,
 
     report: (toolUseId, tool, input) => {
       if (deps.isBrokered(tool)) return { kind: 'ask' }

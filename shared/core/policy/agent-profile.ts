@@ -1,10 +1,16 @@
 import type { AlarmRule } from '../../contract/schemas/ledger.ts'
 import type { RateLimits } from '../../domain/rates.ts'
-import type { NetworkMode, OverLimit, Policy, ProfileFile, RecordMode } from '../../contract/schemas/profile.ts'
+import type { AtCap, NetworkMode, OverLimit, Policy, ProfileFile, RecordMode, SharedCap } from '../../contract/schemas/profile.ts'
 
 export interface ProfileLimits extends RateLimits {
   readonly spendUsd: number | null
   readonly tokens: number | null
+  readonly modelRequests: number | null
+  readonly modelMinutes: number | null
+  readonly shared: readonly SharedCap[]
+  readonly warnAt: number
+  readonly atCap: AtCap
+  readonly tokensPerMinute: number | null
   readonly overLimit: OverLimit
   readonly approvalTimeoutMs: number
   readonly reviewEvery: NonNullable<ProfileFile['limits']>['reviewEvery'] | null

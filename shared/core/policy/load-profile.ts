@@ -22,6 +22,7 @@ export interface LoadProfileParams {
 
 const DEFAULT_COMMAND = ['claude']
 const DEFAULT_ENV_PASS = ['PATH', 'LANG', 'LANGUAGE', 'LC_*', 'TERM', 'COLORTERM', 'NO_COLOR', 'TZ']
+const DEFAULT_WARN_AT = 0.8
 const DEFAULT_APPROVAL_TIMEOUT_MS = 600_000
 /** POSIX, and glibc's own. */
 const LOCALE_VARIABLES = ['ALL', 'ADDRESS', 'COLLATE', 'CTYPE', 'IDENTIFICATION', 'MEASUREMENT', 'MESSAGES', 'MONETARY', 'NAME', 'NUMERIC',
@@ -59,6 +60,12 @@ const lower = (left: number | undefined, right: number | undefined): number | nu
 const limitsOf = (user: ProfileFile['limits'], project: ProfileFile['limits']): ProfileLimits => ({
   spendUsd: lower(user?.spendUsd, project?.spendUsd),
   tokens: lower(user?.tokens, project?.tokens),
+  modelRequests: lower(user?.modelRequests, project?.modelRequests),
+  modelMinutes: lower(user?.modelMinutes, project?.modelMinutes),
+  shared: [...(user?.shared ?? []), ...(project?.shared ?? [])],
+  warnAt: lower(user?.warnAt, project?.warnAt) ?? DEFAULT_WARN_AT,
+  atCap: user?.atCap ?? 'refuse',
+  tokensPerMinute: lower(user?.tokensPerMinute, project?.tokensPerMinute),
   toolCallsPerMinute: lower(user?.toolCallsPerMinute, project?.toolCallsPerMinute),
   toolCallsPerHour: lower(user?.toolCallsPerHour, project?.toolCallsPerHour),
   modelRequestsPerMinute: lower(user?.modelRequestsPerMinute, project?.modelRequestsPerMinute),
@@ -109,6 +116,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
   if (profile.command !== undefined && bareCommand(profile.command) === undefined) refused(`command (${profile.command[0]})`, 'name a program that is on your PATH')
   if (profile.network === 'open') refused('network: open', YOURS)
   if (profile.record !== undefined) refused('record', YOURS)
+  if (profile.limits?.atCap !== undefined) refused('limits.atCap', YOURS)
   if (profile.sandbox === 'off') refused('sandbox: off', 'run with --no-sandbox yourself')
   if (profile.policy?.recoverable === 'allow') refused('policy.recoverable: allow', YOURS)
   if ((profile.policy?.allow?.length ?? 0) > 0) refused('policy.allow', 'its rules lift no question')

@@ -9,6 +9,7 @@ import type { AlarmRule } from '../../contract/schemas/ledger.ts'
 import type { Session } from '../../contract/schemas/session.ts'
 import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { NO_TOKENS, type Usage } from '../../contract/schemas/usage.ts'
+import { isCapped } from '../../domain/budget-account.ts'
 import { createBudgetMeter } from '../../domain/budget-meter.ts'
 import { passesEnv } from '../../domain/env-pass.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
@@ -24,6 +25,7 @@ import { isSubscriptionKey } from '../gateway/forward-headers.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import { watchHooks, type HookWindow } from '../gateway/hook-window.ts'
 import { createToolUseGuard, type ToolUseGuard } from '../gateway/tool-use-guard.ts'
+import { capsOf, type SharedTotals } from '../budgets/shared-totals.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, recordedProfile, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
@@ -74,6 +76,7 @@ export interface SessionLauncherDeps {
   readonly secrets: SecretStore
   readonly priceTable: PriceTable
   readonly gateway: Gateway
+  readonly totals: SharedTotals
   readonly gate: ToolCallGate
   readonly broker: Broker
   readonly agentServer: AgentServer
@@ -97,9 +100,6 @@ export interface SessionLauncherDeps {
 
 const NO_SERVERS: KillProof = { killed: 0, survivors: [], durationMs: 0 }
 
-/** Where the model is when a profile does not say. */
-const MODEL_BASE_URL = 'https://api.anthropic.com'
-
 const NO_USAGE: Usage = { billing: null, byModel: [], tokens: NO_TOKENS, requests: 0, costMicroUsd: 0, hasUnknownPrice: false, capMicroUsd: null }
 
 const microUsd = (usd: number | null): number | null => (usd === null ? null : Math.round(usd * 1_000_000))
@@ -120,9 +120,8 @@ export const adapterFor = (adapters: readonly AgentAdapter[], command: readonly 
 
 export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLauncher => {
   /** The key for model requests: from the keychain, or null when the agent signs in with a subscription of its own. */
-  const keyResolver = async (profile: AgentProfile): Promise<() => Promise<string | null>> => {
-    const { modelKey: key } = profile
-    const required = key !== DEFAULT_MODEL_KEY
+  const keyResolver = async (profile: AgentProfile, key: string): Promise<() => Promise<string | null>> => {
+    const required = profile.modelKey !== DEFAULT_MODEL_KEY
     const first = await deps.secrets.get(key, profile.agent).catch((error: unknown) => {
       if (required) throw error
       return null
@@ -201,7 +200,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const profile = await deps.resolveProfile({ cwd, command: params.command, profile: params.profile })
       const { provider, kind } = await deps.chooseContainer(params.sandbox === 'off' ? 'off' : profile.sandbox)
       const adapter = adapterFor(deps.adapters, profile.command)
-      const resolveKey = await keyResolver(profile)
+      const modelKey = profile.modelKey === DEFAULT_MODEL_KEY ? adapter.modelKey : profile.modelKey
+      const resolveKey = await keyResolver(profile, modelKey)
       const firstKey = await resolveKey()
       const hasModelKey = firstKey !== null
       const env = Object.fromEntries(Object.entries(params.env).filter(([name]) => passesEnv(profile.envPass, name)))
@@ -222,7 +222,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         interactive: params.terminal !== null,
         baseUrl,
         hasModelKey,
-        isCapped: profile.limits.spendUsd !== null || profile.limits.tokens !== null,
+        isCapped: [capsOf(profile.limits), ...profile.limits.shared.map(capsOf)].some(isCapped),
         home,
         homeAt,
         folder,
@@ -235,7 +235,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const programs = [prepared.file, process.execPath, deps.shimFile, ...(git === null ? [] : [git])]
       const doubts = (await Promise.all(programs.map(requireTrusted))).flat()
       await mkdir(home, { recursive: true, mode: 0o700 })
-      const meter = createBudgetMeter({ caps: { microUsd: microUsd(profile.limits.spendUsd), tokens: profile.limits.tokens }, priceTable: deps.priceTable })
+      const { limits } = profile
+      const shared = deps.totals.accountsOf({ agent: profile.agent, project: cwd }, limits)
+      const meter = createBudgetMeter({ caps: capsOf(limits), priceTable: deps.priceTable, warnAt: limits.warnAt, shared })
       Object.assign(live, { cwd, profile, homeAt })
       const session: Session = {
         id,
@@ -253,7 +255,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         notices: startNotices({
           container: kind,
           isSeen: adapter.id !== 'none',
-          modelKey: profile.modelKey,
+          modelKey,
           hasModelKey,
           isSubscription: isSubscriptionKey(firstKey),
           doubts,
@@ -273,7 +275,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         network: way.mode,
         profile: recordedProfile(profile),
         profileHash: createHash('sha256').update(profileText).digest('hex'),
-        modelKey: hasModelKey ? profile.modelKey : null,
+        modelKey: hasModelKey ? modelKey : null,
       })
       deps.registry.add(session)
       const writable = [cwd, ...prepared.writable]
@@ -295,13 +297,14 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       void broker.started.then(() => {
         for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })
       })
-      const upstreamBaseUrl = profile.modelBaseUrl ?? MODEL_BASE_URL
+      const upstreamBaseUrl = profile.modelBaseUrl ?? adapter.modelBaseUrl
       const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, upstreamBaseUrl, prepared, signal: over.signal }) : null
       const alone = createToolUseGuard({
         sessionId: id,
         gate: deps.gate,
         judge: (tool, input) => deps.judge(id, tool, input)?.effect ?? null,
         isBrokered: adapter.isBrokered,
+        canonical: (tool, input) => adapter.canonical(tool, input, cwd),
         onTampering: (message) => void deps.onTampering(id, message),
         raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks'),
       })
@@ -311,7 +314,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         onMissed: () => void deps.onTampering(id, 'A tool call of the model was not reported by the agent’s hooks: they are switched off, or something posed as the agent. Every call is now asked about before the agent has it.'),
       })
       over.signal.addEventListener('abort', window.close, { once: true })
-      await admit(adapter, { sessionId: id, agent: profile.agent, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
+      await admit(adapter, { sessionId: id, agent: profile.agent, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
       stopIfOver()
       live.launching = true
       const container = await provider.launch({

@@ -3,6 +3,7 @@ import type { MatchedRule } from '../../contract/schemas/tool-call.ts'
 import { activeMs, ALWAYS_ACTIVE, pauseTime, resumeTime, type ActiveTime } from '../../domain/active-time.ts'
 import { formatDuration, formatUsd } from '../../domain/format.ts'
 import { type PacedAction, type Rate, type RateWindows, ratesOf, takePlaces } from '../../domain/rates.ts'
+import { takeRoom, type Use } from '../../domain/token-window.ts'
 import type { ProfileLimits } from '../policy/agent-profile.ts'
 import type { Clock } from '../ports.ts'
 
@@ -27,6 +28,8 @@ export interface Pace {
   whileActive(sessionId: SessionId, signal: AbortSignal): Promise<void> | null
   /** One more tool call was decided. */
   counted(sessionId: SessionId): void
+  /** A model request is over, and used so many tokens. */
+  usedTokens(sessionId: SessionId, count: number): void
   /** What the session has cost since its start, in micro-dollars. */
   spent(sessionId: SessionId, microUsd: number): void
   pauseSession(sessionId: SessionId): void
@@ -48,6 +51,8 @@ interface Paced {
   readonly limits: ProfileLimits
   readonly rates: readonly Rate[]
   windows: RateWindows
+  /** Tokens of model requests that are over. */
+  tokens: readonly Use[]
   /** Called when the session is paused, goes on or ends. */
   readonly sleepers: Set<() => void>
   time: ActiveTime
@@ -77,6 +82,7 @@ export const createPace = ({ clock, limitsOf, onReviewDue, onOverLimit }: PaceDe
       limits,
       rates: ratesOf(limits),
       windows: new Map(),
+      tokens: [],
       sleepers: new Set(),
       time: ALWAYS_ACTIVE,
       isOver: false,
@@ -129,6 +135,14 @@ export const createPace = ({ clock, limitsOf, onReviewDue, onOverLimit }: PaceDe
     }
   }
 
+  const roomAt = (paced: Paced, now: number): number => {
+    const perMinute = paced.limits.tokensPerMinute
+    if (perMinute === null) return now
+    const room = takeRoom(paced.tokens, { perMinute, now })
+    paced.tokens = room.uses
+    return room.at
+  }
+
   return {
     begin: (sessionId) => void find(sessionId),
 
@@ -151,8 +165,9 @@ export const createPace = ({ clock, limitsOf, onReviewDue, onOverLimit }: PaceDe
         return sleepUntil(paced, 0, signal).then(() => null)
       }
       paced.windows = place.windows
-      if (place.at <= now && paced.time.pausedAt === null) return null
-      return sleepUntil(paced, place.at, signal).then(() => null)
+      const at = action.kind === 'model-request' ? Math.max(place.at, roomAt(paced, now)) : place.at
+      if (at <= now && paced.time.pausedAt === null) return null
+      return sleepUntil(paced, at, signal).then(() => null)
     },
 
     whileActive: (sessionId, signal) => {
@@ -166,6 +181,11 @@ export const createPace = ({ clock, limitsOf, onReviewDue, onOverLimit }: PaceDe
       paced.calls += 1
       const every = paced.limits.reviewEvery?.calls
       if (every !== undefined && paced.calls - paced.reviewed.calls >= every) review(sessionId, paced, plural(every, 'tool call'))
+    },
+
+    usedTokens: (sessionId, count) => {
+      const paced = find(sessionId)
+      if (paced !== null && paced.limits.tokensPerMinute !== null) paced.tokens = [...paced.tokens, { at: nowOf(paced), count }]
     },
 
     spent: (sessionId, microUsd) => {

@@ -129,6 +129,9 @@ const judgeConnection = ({ host, port, listed }: Record<string, unknown>): Findi
   return typeof listed === 'string' ? write(`reaches ${label}: ${listed}`) : destructive(`would reach ${label}, and can send there what the agent has read`)
 }
 
+/** A higher cap on what the model costs, as the gateway asks for it: money that is spent does not come back. */
+const judgeSpend = ({ raise, to }: Record<string, unknown>): Finding => destructive(`would raise ${shown(String(raise))} to ${shown(String(to))}`)
+
 const toFindings = ({ class: found, reasons }: Classification): Finding[] => reasons.map((reason) => ({ class: found, reason }))
 
 /**
@@ -147,6 +150,7 @@ export const classifyTool = ({ tool, input, cwd, home }: ToolAction): Classifica
     if (typeof path !== 'string' || path === '') return summarize([destructive(`${tool} without a path`)])
     return summarize([judgeWrittenPath(path, { projectFolder: cwd ?? null, folder: cwd ?? '.', home })])
   }
+  if (tool === 'Spend') return summarize([judgeSpend(fields)])
   if (tool === 'Network') return summarize([judgeConnection(fields)])
   if (tool.startsWith('mcp__')) return classifyMcpTool(tool, fields, { cwd, home })
   const plain = Object.hasOwn(PLAIN, tool) ? PLAIN[tool] : undefined
@@ -154,4 +158,4 @@ export const classifyTool = ({ tool, input, cwd, home }: ToolAction): Classifica
 }
 
 /** The built-in tools that are known by name. */
-export const KNOWN_TOOLS: readonly string[] = ['Bash', 'Network', ...Object.keys(PATH_OF), ...Object.keys(PLAIN)]
+export const KNOWN_TOOLS: readonly string[] = ['Bash', 'Network', 'Spend', ...Object.keys(PATH_OF), ...Object.keys(PLAIN)]

@@ -1,9 +1,12 @@
-import { lstat, mkdir, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, writeFile } from 'node:fs/promises'
 import { basename, delimiter, join, resolve } from 'node:path'
 import { HoldfastError } from '../../../contract/errors.ts'
 import { readPlainFile } from '../../plain-file.ts'
+import { DEFAULT_MODEL_KEY } from '../../policy/agent-profile.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
+import { asItIs } from '../canonical-call.ts'
 import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../find-executable.ts'
+import { writeOwnFile } from '../own-file.ts'
 import { checkFlags } from './flags.ts'
 import { createClaudeCodeHooks, isBrokered } from './hooks.ts'
 import { claudeEnvironment, managedSettings, pinnedProxies, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
@@ -21,21 +24,10 @@ const readOwnConfiguration = (file: string): unknown => {
   }
 }
 
-/**
- * Seeds the agent's configuration folder. The agent owns its home and may have put links there to have the host write
- * elsewhere: so the folder must be a real one, and the file is put in place by rename, which follows no link.
- */
+/** Seeds the agent's configuration folder with what else it would ask a person at its first start. */
 const seedHome = async (home: string, cwd: string): Promise<void> => {
   const folder = join(home, '.claude')
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (!(await lstat(folder)).isDirectory()) {
-    throw new HoldfastError('agent-refused', `${folder} is not a folder of the agent's own. Move it away, and start again.`)
-  }
-  const file = join(folder, '.claude.json')
-  const seeded = seedConfiguration(readOwnConfiguration(file), cwd)
-  const aside = join(folder, `.claude.json.${process.pid}.${Date.now()}`)
-  await writeFile(aside, JSON.stringify(seeded), { mode: 0o600, flag: 'wx' })
-  await rename(aside, file)
+  await writeOwnFile(folder, '.claude.json', JSON.stringify(seedConfiguration(readOwnConfiguration(join(folder, '.claude.json')), cwd)))
 }
 
 /** What holds the session's token stands in files for the agent alone: a command line is for every process to read. */
@@ -66,6 +58,8 @@ const HOUSEKEEPING_HOSTS = ['downloads.claude.ai', 'statsig.anthropic.com', 'mcp
 /** Claude Code 2.1.295 and newer, as a terminal program or with `-p`. */
 export const claudeCode: AgentAdapter = {
   id: 'claude-code',
+  modelKey: DEFAULT_MODEL_KEY,
+  modelBaseUrl: 'https://api.anthropic.com',
   matches: (command) => basename(command[0] ?? '') === 'claude',
   prepare: async (context) => {
     const [name = 'claude', ...args] = context.command
@@ -111,4 +105,5 @@ export const claudeCode: AgentAdapter = {
   },
   createHookHandler: createClaudeCodeHooks,
   isBrokered,
+  canonical: asItIs,
 }

@@ -9,7 +9,7 @@ const BROKER_TOOLS = 'mcp__holdfast__'
 
 export const isBrokered = (tool: string): boolean => tool.startsWith(BROKER_TOOLS)
 
-const Conversation = z.object({ session_id: z.string().min(1).max(256).optional() })
+const Conversation = z.object({ session_id: z.string().min(1).max(256).optional(), prompt_id: z.string().max(256).optional() })
 
 const ToolEvent = Conversation.extend({
   tool_name: z.string().min(1).max(256),
@@ -136,8 +136,8 @@ export const createClaudeCodeHooks = (): HookHandler => {
 
   return {
     handle: async (path, body, context) => {
-      const { session_id: conversation } = Conversation.parse(body)
-      if (conversation !== undefined) context.guard.heardFrom(conversation)
+      const { session_id: conversation, prompt_id: promptId } = Conversation.parse(body)
+      if (conversation !== undefined) context.guard.heardFrom(conversation, promptId ?? null)
       switch (path) {
         case 'user-prompt-submit':
           return {}

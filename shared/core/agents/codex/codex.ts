@@ -1,0 +1,91 @@
+import { basename, join } from 'node:path'
+import { HoldfastError } from '../../../contract/errors.ts'
+import type { AgentAdapter, LaunchContext } from '../adapter.ts'
+import { type AllowedArguments, checkArguments } from '../check-arguments.ts'
+import { filesBehind, findExecutable, foldersToSearch } from '../find-executable.ts'
+import { writeOwnFile } from '../own-file.ts'
+import { canonical, isBrokered } from './tools.ts'
+
+/** Checked against `codex --help` and `codex exec --help` of 0.169.0. */
+const ALLOWED: AllowedArguments = {
+  flags: {
+    '-h': 'none', '--help': 'none', '-V': 'none', '--version': 'none', '-m': 'one', '--model': 'one', '-i': 'one', '--image': 'one',
+    '--skip-git-repo-check': 'none', '--ephemeral': 'none', '--json': 'none', '--color': 'one', '-o': 'one', '--output-last-message': 'one',
+    '--output-schema': 'one', '--last': 'none', '--no-alt-screen': 'none',
+  },
+  refusedSubcommands: [
+    'agents', 'login', 'logout', 'mcp', 'mcp-server', 'plugin', 'app-server', 'remote-control', 'update', 'sandbox', 'debug', 'cloud', 'exec-server',
+    'migrate-rollouts', 'migrate-nfs-db',
+  ],
+}
+
+/** A string of TOML (v1.0, basic strings): JSON's escapes are a part of TOML's. */
+const toml = (value: string): string => JSON.stringify(value).replaceAll('\u007f', '\\u007f')
+const list = (values: readonly string[]): string => `[${values.map(toml).join(', ')}]`
+const table = (values: Readonly<Record<string, string>>): string => `{ ${Object.entries(values).map(([name, value]) => `${toml(name)} = ${toml(value)}`).join(', ')} }`
+
+/**
+ * All that Codex is configured with. It asks nothing and sandboxes nothing by itself: the container holds it, and the
+ * gateway asks before it has a call. The address holds the session's token, so it stands here and in no argument.
+ */
+export const codexConfiguration = ({ baseUrl, cwd, shim }: Pick<LaunchContext, 'baseUrl' | 'cwd' | 'shim'>): string => `# Written by Holdfast at each start.
+model_provider = "holdfast"
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+web_search = "disabled"
+check_for_update_on_startup = false
+
+[model_providers.holdfast]
+name = "Holdfast"
+base_url = ${toml(`${baseUrl}/v1`)}
+wire_api = "responses"
+env_key = "HOLDFAST_MODEL"
+stream_idle_timeout_ms = 86400000
+supports_websockets = false
+
+[analytics]
+enabled = false
+
+[projects.${toml(cwd)}]
+trust_level = "untrusted"
+
+[mcp_servers.holdfast]
+command = ${toml(shim.file)}
+args = ${list(shim.args)}
+env = ${table(shim.env)}
+`
+
+const HOUSEKEEPING_HOSTS = ['chatgpt.com', 'ab.chatgpt.com', 'auth.openai.com', 'api.github.com', 'github.com', 'registry.npmjs.org']
+
+/** Codex 0.169, as a terminal program or with `exec`, with an API key. */
+export const codex: AgentAdapter = {
+  id: 'codex',
+  modelKey: 'agent/openai',
+  modelBaseUrl: 'https://api.openai.com',
+  matches: (command) => basename(command[0] ?? '') === 'codex',
+  prepare: async (context) => {
+    const [name = 'codex', ...args] = context.command
+    checkArguments('Codex', args, ALLOWED)
+    if (!context.hasModelKey) {
+      throw new HoldfastError('agent-refused', 'Codex needs an API key, which stays in the keychain; its sign-in with ChatGPT is not supported. Keep the key with: holdfast secret set agent/openai')
+    }
+    const file = await findExecutable(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd)
+    if (file === null) {
+      throw new HoldfastError('agent-not-found', `Codex is not installed, or "${name}" is not on the PATH. Install it (npm install -g @openai/codex), or give its path after --.`)
+    }
+    await writeOwnFile(join(context.home, '.codex'), 'config.toml', codexConfiguration(context))
+    return {
+      file,
+      args,
+      env: { ...context.pinnedEnv, CODEX_HOME: join(context.homeAt, '.codex'), HOLDFAST_MODEL: 'held-by-holdfast' },
+      readable: await filesBehind(file),
+      writable: [],
+      signInHosts: [],
+      isSignedOut: false,
+      housekeepingHosts: HOUSEKEEPING_HOSTS,
+    }
+  },
+  createHookHandler: () => null,
+  isBrokered,
+  canonical,
+}

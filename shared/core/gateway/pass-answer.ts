@@ -1,0 +1,97 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
+import { decoded } from './decode.ts'
+import type { Dialect } from './dialects/dialect.ts'
+import { downstreamHeaders } from './forward-headers.ts'
+import { passEvents } from './pass-events.ts'
+import { createToolUseFilter, type DeniedCall, judgeAll, type JudgeToolUse } from './tool-use-filter.ts'
+import { NO_WORDS } from '../../domain/agent-words.ts'
+import { type Fields, isFields } from '../../domain/json-fields.ts'
+
+/** Largest answer that is not streamed. */
+const MAX_WHOLE_BYTES = 64 * 1024 * 1024
+
+/** A connection between two others: what goes from the provider to the agent. */
+export interface Passage {
+  readonly answer: IncomingMessage
+  readonly response: ServerResponse
+  readonly gone: AbortSignal
+}
+
+const isEventStream = (answer: IncomingMessage): boolean => (answer.headers['content-type'] ?? '').startsWith('text/event-stream')
+
+/** Passes on what is not billed, as it comes. */
+export const passThrough = async ({ answer, response, gone }: Passage): Promise<void> => {
+  response.writeHead(answer.statusCode ?? 502, downstreamHeaders(answer.headers))
+  await pipeline(answer, response, { end: false, signal: gone })
+}
+
+const readWhole = async (source: Readable, onBytes: (count: number) => void): Promise<Buffer> => {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of source as AsyncIterable<Buffer>) {
+    onBytes(part.length)
+    size += part.length
+    if (size > MAX_WHOLE_BYTES) throw new Error('an answer of the model is above 64 MB')
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+const fieldsOf = (body: Buffer): Fields | null => {
+  try {
+    const json: unknown = JSON.parse(body.toString('utf8'))
+    return isFields(json) ? json : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Passes a model's answer on: calls that the judge releases as they came, the others under an unknown name. `see` hears
+ * what may tell of usage, and `onBytes` how much came. Rejects when either side breaks off; `onBroken` was called first.
+ */
+export const passJudged = async (
+  { answer, response, gone }: Passage,
+  dialect: Dialect,
+  deps: { judge: JudgeToolUse; see: (json: Fields) => void; onBytes: (count: number) => void; onBroken: () => void },
+): Promise<void> => {
+  const { 'content-length': _, 'content-encoding': coding, ...headers } = downstreamHeaders(answer.headers)
+  const source = decoded(answer, coding)
+  const status = answer.statusCode ?? 502
+  if (isEventStream(answer)) {
+    response.writeHead(status, headers)
+    // Alone only where the first event does not come with it.
+    setImmediate(() => response.flushHeaders())
+    const filter = createToolUseFilter(dialect.stream, deps.judge)
+    const see = deps.see
+    await passEvents({
+      source,
+      response,
+      gone,
+      rules: dialect.stream,
+      filter,
+      ping: dialect.ping,
+      see: ({ event, json }) => {
+        deps.onBytes(event.raw.length)
+        if (json !== null) see(json)
+      },
+      onBroken: deps.onBroken,
+    })
+    return
+  }
+  const body = await readWhole(source, deps.onBytes)
+  const json = fieldsOf(body)
+  if (json !== null) deps.see(json)
+  const denied = new Map<string, DeniedCall>()
+  if (json !== null) {
+    const broken = (): void => deps.onBroken()
+    gone.addEventListener('abort', broken, { once: true })
+    await judgeAll(deps.judge, dialect.wholeCalls(json), NO_WORDS, denied)
+    gone.removeEventListener('abort', broken)
+  }
+  const passed = denied.size === 0 || json === null ? body : Buffer.from(JSON.stringify(dialect.denyWhole(json, denied)))
+  response.writeHead(status, { ...headers, 'content-length': passed.length })
+  response.write(passed)
+}

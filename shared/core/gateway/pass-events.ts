@@ -1,0 +1,144 @@
+import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import { createEventSplitter } from './event-stream.ts'
+import { readEvent, type Passed, type ReadEvent, type StreamRules, type ToolUseFilter } from './tool-use-filter.ts'
+
+/** Agents give a silent stream up; while a call is held, something every so often keeps it. */
+const PING_MS = 5_000
+/** Largest event. */
+const MAX_EVENT_BYTES = 64 * 1024 * 1024
+/** How much is read on while a person is being asked, so that the provider does not give up: in bytes. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024
+
+/** Neighbours in one stretch of memory become one piece again, so that what came in one piece goes out in one. */
+const joinNeighbours = (parts: Passed): Passed => {
+  const joined: Buffer[] = []
+  for (const part of parts) {
+    const last = joined.at(-1)
+    if (last !== undefined && last.buffer === part.buffer && last.byteOffset + last.length === part.byteOffset) {
+      joined[joined.length - 1] = Buffer.from(part.buffer, last.byteOffset, last.length + part.length)
+    } else joined.push(part)
+  }
+  return joined
+}
+
+/**
+ * Passes a streamed answer on through the filter, as fast as the agent takes it. `see` hears each event as it comes,
+ * also while a call is held. Rejects when the stream or the agent breaks off: then `onBroken` was called first, so that
+ * nobody is asked any more about a call that no one waits for.
+ */
+export const passEvents = (params: {
+  source: Readable
+  response: ServerResponse
+  gone: AbortSignal
+  rules: StreamRules
+  filter: ToolUseFilter
+  ping: Buffer
+  see: (read: ReadEvent) => void
+  onBroken: () => void
+}): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const { source, response, gone, rules, filter } = params
+    const splitter = createEventSplitter(MAX_EVENT_BYTES)
+    let waiting: ReadEvent[] = []
+    let waitingBytes = 0
+    let isJudging = false
+    let isOver = false
+    let hasEnded = false
+    let pings: NodeJS.Timeout | undefined
+
+    const finish = (fault: Error | null): void => {
+      if (isOver) return
+      isOver = true
+      clearInterval(pings)
+      gone.removeEventListener('abort', leave)
+      response.removeListener('drain', flow)
+      if (fault === null) {
+        resolve()
+        return
+      }
+      params.onBroken()
+      source.destroy()
+      reject(fault)
+    }
+    const leave = (): void => finish(new Error('the agent has gone'))
+
+    const flow = (): void => {
+      const isFull = isJudging ? waitingBytes > MAX_WAITING_BYTES : response.writableNeedDrain
+      if (isFull) source.pause()
+      else if (source.isPaused()) source.resume()
+    }
+
+    const write = (parts: Passed): void => {
+      for (const part of joinNeighbours(parts)) response.write(part)
+      if (filter.isHolding) pings ??= setInterval(() => response.write(params.ping), PING_MS)
+      else if (pings !== undefined) {
+        clearInterval(pings)
+        pings = undefined
+      }
+    }
+
+    const endIfDone = (): void => {
+      if (!hasEnded || isJudging) return
+      const rest = splitter.rest()
+      if (!filter.isHolding && rest.length > 0) response.write(rest)
+      finish(null)
+    }
+
+    /** Takes events in turn, until one is a call that is judged. */
+    const takeAll = (events: readonly ReadEvent[]): void => {
+      const parts: Buffer[] = []
+      for (const [index, read] of events.entries()) {
+        const passed = filter.take(read)
+        if (!(passed instanceof Promise)) {
+          parts.push(...passed)
+          continue
+        }
+        isJudging = true
+        waiting = events.slice(index + 1)
+        waitingBytes = waiting.reduce((sum, { event }) => sum + event.raw.length, 0)
+        passed.then(goOn).catch(finish)
+        break
+      }
+      write(parts)
+      flow()
+    }
+
+    const goOn = (passed: Passed): void => {
+      if (isOver) return
+      isJudging = false
+      write(passed)
+      const next = waiting
+      waiting = []
+      waitingBytes = 0
+      takeAll(next)
+      endIfDone()
+    }
+
+    source.on('data', (chunk: Buffer) => {
+      if (isOver) return
+      try {
+        const events = splitter.push(chunk).map((event) => readEvent(rules, event))
+        events.forEach(params.see)
+        if (!isJudging) takeAll(events)
+        else {
+          waiting.push(...events)
+          waitingBytes += chunk.length
+          flow()
+        }
+      } catch (error) {
+        finish(error as Error)
+      }
+    })
+    source.once('end', () => {
+      hasEnded = true
+      endIfDone()
+    })
+    source.once('error', finish)
+    source.once('close', () => {
+      if (!hasEnded) finish(new Error('the answer broke off'))
+    })
+    response.on('drain', flow)
+    gone.addEventListener('abort', leave)
+    if (gone.aborted) leave()
+  })
