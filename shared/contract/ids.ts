@@ -29,7 +29,11 @@ export type GrantId = z.infer<typeof GrantId>
 export const ProposalId = idSchema('prp')
 export type ProposalId = z.infer<typeof ProposalId>
 
-export type IdPrefix = 'ses' | 'call' | 'apr' | 'chk' | 'grt' | 'prp'
+/** An agent of this machine, whatever its sessions. */
+export const AgentId = idSchema('agt')
+export type AgentId = z.infer<typeof AgentId>
+
+export type IdPrefix = 'ses' | 'call' | 'apr' | 'chk' | 'grt' | 'prp' | 'agt'
 
 /**
  * Builds an id from random bytes the caller provides, so that this stays pure.

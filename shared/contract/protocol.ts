@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ErrorBody } from './errors.ts'
 import { ApprovalId, CheckpointId, GrantId, ProposalId, SessionId } from './ids.ts'
+import { AgentIdentity } from './schemas/agent.ts'
 import { ApprovalRequest, ApprovalScope, ApprovalStatistics, Grant } from './schemas/approval.ts'
 import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
 import { AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
@@ -178,6 +179,9 @@ export const COMMANDS = {
   /** Empties, for good, what agents said, asked for and got before this time. */
   'ledger/prune': command(z.object({ before: Timestamp }), z.object({ through: z.number().int(), entries: z.number().int() })),
   'ledger/verify': command(nothing, LedgerVerification),
+  'agent/list': command(nothing, z.object({ agents: z.array(AgentIdentity), allowedSignersFile: z.string() })),
+  'agent/rotate': command(z.object({ agent: z.string().min(1).max(200) }), AgentIdentity),
+  'agent/retire': command(z.object({ agent: z.string().min(1).max(200) }), AgentIdentity),
   'secret/set': command(z.object({ name: SecretName, value: z.string().min(1).max(65_536), details: SecretDetails.optional() }), nothing),
   'secret/list': command(nothing, z.object({ secrets: z.array(SecretInfo) })),
   'secret/remove': command(z.object({ name: SecretName }), nothing),

@@ -31,6 +31,8 @@ import { createDecisionTrail } from './gateway/decision-trail.ts'
 import { createForesee } from './foresight/foresee.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { randomIds } from './identifiers.ts'
+import { createAgentIdentities } from './identity/agent-identities.ts'
+import { identityAttempt } from '../domain/identity-attempt.ts'
 import { createAlarmListener } from './ledger/alarm-listener.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { openSearchIndex } from './ledger/search-index.ts'
@@ -72,10 +74,12 @@ export interface HostOptions {
   readonly secrets: SecretStore
   /** A part of the keychain of its own, which no profile or server can name: what signs the ledger. */
   readonly ledgerKeys: SecretStore
+  /** Another part of its own: the agents' keys. */
+  readonly agentKeys: SecretStore
   /** The host's own environment: MCP servers get PATH, HOME and LANG of it. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** What of ours runs elsewhere, absolute: programs in other processes, and the folder of the pages in a browser. */
-  readonly programs: { readonly shim: string; readonly plainInit: string; readonly networkRelay: string; readonly repositoryWatcher: string; readonly pages: string }
+  readonly programs: { readonly shim: string; readonly plainInit: string; readonly networkRelay: string; readonly repositoryWatcher: string; readonly gitSigner: string; readonly pages: string }
   /** Adapters beside those that every host has. */
   readonly adapters?: readonly AgentAdapter[]
   /** Tells the host's own log about a fault. */
@@ -213,6 +217,9 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     onDecided: (call, denied) => {
       registry.apply(call.sessionId, { type: 'tool-call-counted', class: call.decision?.classification.class ?? 'destructive', denied })
       pace.counted(call.sessionId)
+      const agentId = supervisor.liveSession(call.sessionId)?.agentId
+      const attempt = identityAttempt(call.input)
+      if (agentId !== undefined && attempt !== null) ledger.append('identity/overruled', call.sessionId, { agentId, by: 'call', what: attempt })
     },
   })
   const caps = createCapKeeper({
@@ -271,6 +278,14 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   void configuration.look()
   const containers = containersFor(process.platform, options.programs.plainInit)
   const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock, ids: randomIds })
+  const identities = createAgentIdentities({
+    file: paths.identities,
+    allowedSignersFile: paths.allowedSigners,
+    keys: options.agentKeys,
+    clock,
+    ids: randomIds,
+    ledger,
+  })
   const launcher = createSessionLauncher({
     paths,
     clock,
@@ -301,6 +316,8 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     shimFile: options.programs.shim,
     relayFile: options.programs.networkRelay,
     repositoryWatcherFile: options.programs.repositoryWatcher,
+    gitSignerFile: options.programs.gitSigner,
+    identities,
   })
   const sessionCheckpoints = createSessionCheckpoints({ checkpoints, ledger })
   const reviewPoint = createReviewPoint({
@@ -378,6 +395,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       approvals,
       checkpoints,
       sessionCheckpoints,
+      identities,
       secrets,
       secretChanged: (name) => broker.secretChanged(name),
       toolPins,

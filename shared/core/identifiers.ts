@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { ApprovalId, CheckpointId, formatId, GrantId, ProposalId, SessionId, ToolCallId } from '../contract/ids.ts'
+import { AgentId, ApprovalId, CheckpointId, formatId, GrantId, ProposalId, SessionId, ToolCallId } from '../contract/ids.ts'
 import type { Clock, IdSource } from './ports.ts'
 
 const random = (): Uint8Array => randomBytes(12)
 
 /** Ids from the system's random source. */
 export const randomIds: IdSource = {
+  agent: () => AgentId.parse(formatId('agt', random())),
   session: () => SessionId.parse(formatId('ses', random())),
   toolCall: () => ToolCallId.parse(formatId('call', random())),
   approval: () => ApprovalId.parse(formatId('apr', random())),

@@ -14,6 +14,9 @@ export interface Paths {
   readonly ledgerSearch: string
   readonly checkpoints: string
   readonly agents: string
+  /** Who the agents are, their public keys; and those once more, in the form git verifies with. */
+  readonly identities: string
+  readonly allowedSigners: string
   /** MCP servers' homes. */
   readonly servers: string
   /** Which definitions of MCP tools were accepted. */
@@ -70,6 +73,8 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     ledgerSearch: join(data, 'ledger-search.db'),
     checkpoints: join(data, 'checkpoints'),
     agents: join(data, 'agents'),
+    identities: join(data, 'agents.json'),
+    allowedSigners: join(data, 'allowed-signers'),
     servers: join(data, 'servers'),
     toolPins: join(data, 'tool-pins.json'),
     grants: join(data, 'grants.json'),

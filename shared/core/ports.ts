@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import type { ApprovalId, CheckpointId, GrantId, ProposalId, SessionId, ToolCallId } from '../contract/ids.ts'
+import type { AgentId, ApprovalId, CheckpointId, GrantId, ProposalId, SessionId, ToolCallId } from '../contract/ids.ts'
 import type { Checkpoint, CheckpointDiff, CheckpointReason, CheckpointUsage, FileSide, RestoreReport } from '../contract/schemas/checkpoint.ts'
 import type { LedgerBody } from '../contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry, LedgerFilter, LedgerKind, LedgerVerification } from '../contract/schemas/ledger.ts'
@@ -15,6 +15,7 @@ export interface Clock {
 
 /** Fresh unguessable ids. */
 export interface IdSource {
+  agent(): AgentId
   session(): SessionId
   toolCall(): ToolCallId
   approval(): ApprovalId
@@ -136,6 +137,11 @@ export interface CheckpointStore {
   changes(params: { sessionId: SessionId; from: FolderState | CheckpointId; to: FolderState }): Promise<FolderChanges | null>
   /** The text of a recorded diff. Throws HoldfastError `not-found`. */
   recordedDiff(params: { sessionId: SessionId; sha256: string }): Promise<string>
+  /**
+   * The authors of all commits that the repository of the session's first checkpoint held then, each as `Name <email>`, a
+   * space and the seconds since 1970. Empty where there is none.
+   */
+  authorsAtStart(sessionId: SessionId): Promise<ReadonlySet<string>>
   /** Keeps a checkpoint from retention, or gives it free again. */
   pin(params: { sessionId: SessionId; id: CheckpointId; pinned: boolean }): Promise<Checkpoint>
   /** Real disk use, project by project. */

@@ -32,7 +32,7 @@ const startBrokered = async () => {
   const openSession = async () => {
     const socketPath = join(`${harness.socketPath}.${(opened += 1)}`)
     const servers = McpConfig.parse({ mcpServers: { [SERVER]: nodeServer(FIXTURE) } })
-    const session = await harness.broker.openSession({ sessionId: randomIds.session(), agent: 'conformance', cwd: '/', hold: PLAIN_HOLD, token: TOKEN, servers, socketPath })
+    const session = await harness.broker.openSession({ proof: () => Promise.resolve(null), sessionId: randomIds.session(), agent: 'conformance', cwd: '/', hold: PLAIN_HOLD, token: TOKEN, servers, socketPath })
     return { socketPath, session }
   }
   const adapter = await startHttpAdapter(async (capabilities) => {

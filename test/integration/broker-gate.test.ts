@@ -47,6 +47,7 @@ test('a call reaches the gate with all that policy needs, and the server with th
     'claudecode/toolUseId': 'toolu_1',
     'holdfast/agent': 'claude-test',
     'holdfast/session': SESSION_ID,
+    'holdfast/token': 'a.signed.token',
   })
   expect(harness.finished).toMatchObject([{ ok: true, summary: 'the server answered' }])
 })

@@ -35,7 +35,7 @@ beforeAll(async () => {
     const mark = (name: string) => ({ command: process.execPath, args: [ECHO], env: { MARK: `${name}${index}` } })
     const socketPath = join(`${harness.socketPath}.${index}`)
     const servers = McpConfig.parse({ mcpServers: { a: mark('a'), b: mark('b') } })
-    const session = await harness.broker.openSession({ sessionId: randomIds.session(), agent: `agent-${index}`, cwd: '/', hold: PLAIN_HOLD, token: TOKEN, servers, socketPath })
+    const session = await harness.broker.openSession({ proof: () => Promise.resolve(null), sessionId: randomIds.session(), agent: `agent-${index}`, cwd: '/', hold: PLAIN_HOLD, token: TOKEN, servers, socketPath })
     const clients = await Promise.all(
       Array.from({ length: CONNECTIONS }, async () => {
         const socket = connect(socketPath)

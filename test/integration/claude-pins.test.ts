@@ -49,6 +49,7 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
   const asked: string[] = []
   await server.admit(TOKEN, {
     proxy: null,
+    sign: () => Promise.reject(new Error('not here')),
     hook: (path, body, signal) => {
       const gate = {
         request: ({ input }: { input: unknown }) => {

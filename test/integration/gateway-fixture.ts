@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { HoldfastError } from '../../shared/contract/errors.ts'
-import { SessionId } from '../../shared/contract/ids.ts'
+import { AgentId, SessionId } from '../../shared/contract/ids.ts'
 import type { LedgerKind } from '../../shared/contract/schemas/ledger.ts'
 import type { Usage } from '../../shared/contract/schemas/usage.ts'
 import { createDecisionTrail } from '../../shared/core/gateway/decision-trail.ts'
@@ -96,6 +96,7 @@ export const startGateway = async (params: {
     sessionId: SESSION,
     agent: 'claude-test',
     project: '/project',
+    agentId: AgentId.parse('agt_222222222222'),
     upstreamBaseUrl: params.upstreamBaseUrl,
     meter,
     resolveKey: params.resolveKey ?? (async () => 'sk-ant-api03-canary'),

@@ -89,6 +89,7 @@ test('the provider gets the key, and neither the agent’s credential, its cooki
     'x-api-key': KEY,
     'accept-encoding': 'identity',
     'anthropic-beta': 'one,two',
+    'x-holdfast-agent': 'agt_222222222222',
   })
   expect(Object.keys(got?.headers ?? {})).not.toEqual(expect.arrayContaining(['authorization']))
   for (const name of ['authorization', 'cookie', 'x-forwarded-for'])

@@ -26,8 +26,9 @@ test('a host that fails late while it starts closes what it had opened, and says
     clock: systemClock,
     secrets: createMemorySecrets(systemClock, {}),
     ledgerKeys: createMemorySecrets(systemClock, {}),
+      agentKeys: createMemorySecrets(systemClock, {}),
     environment: {},
-    programs: { shim: '/none', plainInit: '/none', networkRelay: '/none', repositoryWatcher: '/none', pages: '/none' },
+    programs: { shim: '/none', plainInit: '/none', networkRelay: '/none', repositoryWatcher: '/none', gitSigner: '/none', pages: '/none' },
     log: () => undefined,
   })
   await expect(starting).rejects.toThrow('Set HOLDFAST_HOME to a folder with a shorter path')

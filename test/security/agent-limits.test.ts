@@ -18,6 +18,7 @@ beforeEach(async () => {
   floods = 0
   judged = []
   const routes = {
+    sign: () => Promise.reject(new Error('not here')),
     hook: () => new Promise((resolve) => judged.push(() => resolve({}))),
     model: () => Promise.resolve(),
     proxy: null,

@@ -167,7 +167,7 @@ describe('a session’s own socket', () => {
   test('serves its own token and no other session’s', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'hf-'))
     const server = await listenForAgents()
-    const routes = (name: string): AgentRoutes => ({ hook: async () => ({}), model: async (_request, response) => void response.end(name), proxy: null })
+    const routes = (name: string): AgentRoutes => ({ sign: () => Promise.reject(new Error('not here')), hook: async () => ({}), model: async (_request, response) => void response.end(name), proxy: null })
     const [own, other] = ['own-token-own-token-own', 'other-token-other-token']
     await server.admit(own, routes('own'), join(folder, 'own.sock'))
     await server.admit(other, routes('other'), join(folder, 'other.sock'))

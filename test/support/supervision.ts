@@ -38,6 +38,8 @@ export const NO_LIMITS: ProfileLimits = {
   reviewEvery: null,
 }
 
+const AGENT = ids.agent()
+
 const profileWith = (limits: ProfileLimits): AgentProfile => ({
   agent: 'tester',
   agentOrigin: 'user',
@@ -224,6 +226,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     undo: () => Promise.resolve(report()),
     diff: () => Promise.reject(new Error('not in these tests')),
     file: () => Promise.reject(new Error('not in these tests')),
+    authorsAtStart: () => Promise.resolve(new Set()),
     pin: () => Promise.reject(new Error('not in these tests')),
     mark: () => Promise.resolve(null),
     look: () => Promise.resolve(null),
@@ -304,6 +307,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
         return live.profile
       },
       cwd: '/project',
+      agentId: AGENT,
       homeAt: '/home/agent',
       get revoked() {
         return revoked

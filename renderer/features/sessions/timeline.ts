@@ -92,6 +92,8 @@ const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind
   'session/killed': (body) => ({ kind: 'session', title: 'killed', what: `${String(body['processesKilled'])} processes ended` }),
   'checkpoint/created': (body) => ({ kind: 'checkpoint', title: 'checkpoint', what: `${text(body['reason'])}, ${String(body['files'] ?? body['fileCount'] ?? '')} files` }),
   'checkpoint/restored': (body) => ({ kind: 'checkpoint', title: body['undo'] === true ? 'undone' : 'reverted', what: `${String(body['written'] ?? 0)} files put back, ${String(body['deleted'] ?? 0)} removed` }),
+  'commit/signed': (body) => ({ kind: 'checkpoint', title: `${text(body['object'])} signed`, what: text(body['subject']) }),
+  'identity/overruled': (body) => ({ kind: 'alarm', title: 'another name overruled', what: text(body['what']) }),
   'network/reached': (body) => ({ kind: 'network', title: 'connected', what: `${text(body['host'])}:${String(body['port'])}` }),
   'network/refused': (body) => ({ kind: 'network', title: 'refused', what: `${text(body['host'])}:${String(body['port'])} ${text(body['reason'])}` }),
   'secret/resolved': (body) => ({ kind: 'session', title: 'secret used', what: `${text(body['secret'])} by ${text(body['server'])}` }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ApprovalId, CheckpointId, GrantId, ToolCallId } from '../ids.ts'
+import { AgentId, ApprovalId, CheckpointId, GrantId, ToolCallId } from '../ids.ts'
 import { ApprovalScope } from './approval.ts'
 import { AlarmRule, type LedgerEntry, type LedgerKind, LedgerSeal } from './ledger.ts'
 import { FileChange } from './checkpoint.ts'
@@ -23,6 +23,8 @@ const spent = { usage: Session.shape.usage.optional(), toolCalls: Session.shape.
 export const LEDGER_BODIES = {
   'host/started': z.looseObject({ version: text, pid: count }),
   'host/stopped': z.looseObject({}),
+  /** A new key of an agent, or its end; the public half, with which its commits verify. */
+  'agent/changed': z.looseObject({ agentId: AgentId, agent: text, change: z.enum(['made', 'rotated', 'retired']), publicKey: text.nullable(), fingerprint: text.nullable() }),
   'session/started': z.looseObject({
     agent: text,
     adapter: text,
@@ -34,6 +36,7 @@ export const LEDGER_BODIES = {
     profileHash: hash,
     /** The name of the model's key, null without one. */
     modelKey: text.nullable(),
+    agentId: AgentId.optional(),
   }),
   'session/paused': z.looseObject({ reason: text }),
   'session/resumed': z.looseObject({}),
@@ -191,6 +194,10 @@ export const LEDGER_BODIES = {
   'server/switched': z.looseObject({ server: text, launch: text, tool: text, allowed: z.boolean() }),
   /** By a person's word on the approvals page; before is null for a new one. */
   'profile/changed': z.looseObject({ profile: text, before: hash.nullable(), after: hash, wider: z.array(text), via: text }),
+  /** The host signed a commit or tag as the agent; `author` where that is another, whose commit was there before. */
+  'commit/signed': z.looseObject({ agentId: AgentId, object: z.enum(['commit', 'tag']), who: text, payloadSha256: hash, subject: text, author: text.optional() }),
+  /** The agent tried to appear as someone else: in a tool call that names it, or in what it asked to have signed. */
+  'identity/overruled': z.looseObject({ agentId: AgentId, by: z.enum(['call', 'signer']), what: text }),
   /** The first connection of a session to a host and port. */
   'network/reached': z.looseObject({ host: text, port: count }),
   'network/refused': z.looseObject({ host: text, port: count, reason: text.optional() }),

@@ -5,6 +5,7 @@ import { Timestamp } from './time.ts'
 export const LedgerKind = z.enum([
   'host/started',
   'host/stopped',
+  'agent/changed',
   'session/started',
   'session/paused',
   'session/resumed',
@@ -25,6 +26,8 @@ export const LedgerKind = z.enum([
   'file/changed',
   'git/moved',
   'configuration/changed',
+  'commit/signed',
+  'identity/overruled',
   'network/reached',
   'network/refused',
   'secret/resolved',

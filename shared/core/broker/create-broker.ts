@@ -85,6 +85,8 @@ const UNKNOWN_AGENT: AgentKind = { capabilities: {}, era: 'legacy' }
 export interface BrokerSessionParams {
   readonly sessionId: SessionId
   readonly agent: string
+  /** A signed statement of who the agent is, good for some minutes; null without a key. */
+  readonly proof: () => Promise<string | null>
   /** Where the servers run. */
   readonly cwd: string
   readonly hold: ServerHold
@@ -136,7 +138,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
       for (const container of containers) if (await container.contains(pid)) return true
       return false
     },
-    openSession: async ({ sessionId, agent, cwd, hold, token, servers, socketPath }) => {
+    openSession: async ({ sessionId, agent, proof, cwd, hold, token, servers, socketPath }) => {
       const listener = await listenPrivately(socketPath)
       const downstreams = new Set<Downstream>()
       let closed = false
@@ -233,6 +235,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
         kept,
         sessionId,
         agent,
+        proof,
         gate: deps.gate,
         redactor: deps.redactor,
         offers,

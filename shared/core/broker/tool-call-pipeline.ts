@@ -16,6 +16,8 @@ import type { Origin, UpstreamServer } from './upstream-server.ts'
 export interface ToolCallPipelineDeps {
   readonly sessionId: SessionId
   readonly agent: string
+  /** A signed statement of who the agent is, for servers that check it; null without a key. */
+  readonly proof: () => Promise<string | null>
   readonly gate: ToolCallGate
   readonly redactor: Redactor
   readonly offers: Pick<Offers, 'remember'>
@@ -85,6 +87,12 @@ export const gatedOrigin = (deps: Pick<ToolCallPipelineDeps, 'gate' | 'sessionId
   }
 }
 
+/** What each request tells a server about who asks. */
+const identityMeta = async ({ agent, sessionId, proof }: Pick<ToolCallPipelineDeps, 'agent' | 'sessionId' | 'proof'>): Promise<Record<string, string>> => {
+  const token = await proof()
+  return { 'holdfast/agent': agent, 'holdfast/session': sessionId, ...(token === null ? {} : { 'holdfast/token': token }) }
+}
+
 export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
   const { gate, redactor } = deps
 
@@ -146,12 +154,13 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
     const onTick = (tick: number): void => sendProgress({ progress: tick / 1_000_000, message: 'Waiting for a decision in Holdfast' })
     try {
       const ask = { tool: entry.policyName, input, outside: entry.outside, definition: entry.definitionHash, mayChange: true, meta } as const
-      const outcome = await govern(ask, request, onTick, (allowed) => {
+      const outcome = await govern(ask, request, onTick, async (allowed) => {
+        const who = await identityMeta(deps)
         if (deps.catalog().get(params.name)?.definitionHash !== entry.definitionHash) {
           throw new NotRun(`The definition of ${params.name} has changed while the call waited, so it did not run.`)
         }
         return entry.upstream.call(
-          { name: entry.name, arguments: allowed as Record<string, unknown>, _meta: { ...meta, 'holdfast/agent': deps.agent, 'holdfast/session': deps.sessionId } },
+          { name: entry.name, arguments: allowed as Record<string, unknown>, _meta: { ...meta, ...who } },
           {
             signal: request.signal,
             capabilities: request.capabilities,
@@ -176,9 +185,9 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
 
   const read: Pipeline['read'] = async (server, { method, params }, request) => {
     const { _meta: meta = {}, ...input } = params as { _meta?: Record<string, unknown> }
-    const outcome = await govern({ tool: READING, input: { server: server.name, ...input }, meta }, request, () => {}, () =>
+    const outcome = await govern({ tool: READING, input: { server: server.name, ...input }, meta }, request, () => {}, async () =>
       server.request(
-        { method, params: { ...input, _meta: { ...meta, 'holdfast/agent': deps.agent, 'holdfast/session': deps.sessionId } } },
+        { method, params: { ...input, _meta: { ...meta, ...(await identityMeta(deps)) } } },
         { signal: request.signal, capabilities: request.capabilities, origin: gatedOrigin(deps, server.name, request.origin) },
       ) as Promise<Result>,
     )

@@ -16,6 +16,7 @@ import { explain } from './git.ts'
 import { findAllAreas, gitHomes, isForeignGit, shownPath, storedPath, type Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
 import { createProject, projectFolder, projectKey, type Project } from './project.ts'
+import { readAuthors } from './refs.ts'
 import { createRecords, type CheckpointRecord, type Journal } from './records.ts'
 import { restore } from './restore.ts'
 import { overLimits, prune } from './retention.ts'
@@ -248,6 +249,12 @@ export const createCheckpointStore = (deps: {
         const text = areas === undefined ? null : readDiff(await projectOf(areas), sha256)
         if (text === null) throw new HoldfastError('not-found', `Session ${sessionId} has no recorded diff ${sha256}: it is kept as long as the session's checkpoints are.`)
         return text
+      }),
+
+    authorsAtStart: (sessionId) =>
+      inTurnOf(sessionId, `reading the history that ${sessionId} began with`, async () => {
+        const [first] = records.list(sessionId)
+        return first === undefined ? new Set() : readAuthors(await projectOf(first.areas), first)
       }),
 
     pin: ({ sessionId, id, pinned }) =>

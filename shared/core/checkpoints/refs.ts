@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parsePackedRefs } from '../../domain/checkpoint-plan.ts'
-import type { GitHomes } from './layout.ts'
+import { toText } from './byte-path.ts'
+import type { KeptState } from './differences.ts'
+import { gitHomes, type GitHomes } from './layout.ts'
+import type { ObjectLists } from './object-mirror.ts'
 import type { Project } from './project.ts'
 
 /** All refs of a kept state with their values, HEAD included; loose ones over packed ones, as git reads them. */
@@ -30,6 +33,16 @@ export const readLog = async (project: Project, tree: string, homes: GitHomes, r
 /** Names of the refs whose values differ. */
 export const movedRefs = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] =>
   [...new Set([...before.keys(), ...after.keys()])].filter((name) => before.get(name) !== after.get(name)).sort()
+
+/** `Name <email> seconds` of the author of every commit that the refs and HEAD of a kept state lead to. */
+export const readAuthors = async (project: Project, { areas, tree, objects }: KeptState): Promise<ReadonlySet<string>> => {
+  const homes = gitHomes(areas, Object.keys(project.manifest<ObjectLists>(objects)))
+  if (homes === null) return new Set()
+  const oids = [...new Set((await readRefs(project, tree, homes)).values())].filter((value) => /^[0-9a-f]{40}$/.test(value))
+  const args = ['log', '--ignore-missing', '--no-show-signature', '--no-use-mailmap', '--encoding=UTF-8', '--format=%an <%ae> %at', '--stdin']
+  const lines = await project.run({ args, input: oids.map((oid) => `${oid}\n`).join(''), env: project.withMirror() })
+  return new Set(toText(lines).split('\n').filter((line) => line !== ''))
+}
 
 /** Contents of small blobs, in the order asked; empty for one that is not there. */
 export const readBlobs = async (project: Project, oids: readonly string[]): Promise<string[]> => {

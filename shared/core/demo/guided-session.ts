@@ -76,7 +76,7 @@ const appears = (folder: string, name: string, signal: AbortSignal): Promise<voi
 export const runGuidedSession = async (params: {
   audience: GuidedAudience
   environment: NodeJS.ProcessEnv
-  programs: { shim: string; plainInit: string; networkRelay: string; repositoryWatcher: string; pages: string; demoAgent: string }
+  programs: { shim: string; plainInit: string; networkRelay: string; repositoryWatcher: string; gitSigner: string; pages: string; demoAgent: string }
 }): Promise<GuidedResult> => {
   const { audience, environment, programs } = params
   const path = environment['PATH'] ?? ''
@@ -99,6 +99,7 @@ export const runGuidedSession = async (params: {
       clock: systemClock,
       secrets: createMemorySecrets(systemClock, { [KEY_NAME]: KEY }),
       ledgerKeys: createMemorySecrets(systemClock, {}),
+      agentKeys: createMemorySecrets(systemClock, {}),
       environment,
       programs,
       adapters: claude === null ? [createScriptedAgentAdapter(programs.demoAgent)] : [claudeCode],

@@ -112,7 +112,7 @@ export const runExchange = async (
         baseUrl: session.upstreamBaseUrl,
         path,
         method: request.method ?? 'GET',
-        headers: upstreamHeaders(request.headers, { key, bearer }, body.length),
+        headers: { ...upstreamHeaders(request.headers, { key, bearer }, body.length), 'x-holdfast-agent': session.agentId },
         body,
         signal: gone,
       })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { SessionId } from '../../contract/ids.ts'
+import type { AgentId, SessionId } from '../../contract/ids.ts'
 import type { Usage } from '../../contract/schemas/usage.ts'
 import type { Amount } from '../../domain/budget-account.ts'
 import type { BudgetMeter, Reservation } from '../../domain/budget-meter.ts'
@@ -26,6 +26,7 @@ export interface GatewaySession {
   readonly agent: string
   /** Its folder. */
   readonly project: string
+  readonly agentId: AgentId
   /** Where the model is: `https://api.anthropic.com`, or a compatible one. */
   readonly upstreamBaseUrl: string
   readonly meter: BudgetMeter

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
-import type { SessionId } from '../../contract/ids.ts'
+import type { AgentId, SessionId } from '../../contract/ids.ts'
 import type { CommandParams } from '../../contract/protocol.ts'
 import type { AlarmRule } from '../../contract/schemas/ledger.ts'
 import type { Session } from '../../contract/schemas/session.ts'
@@ -26,6 +26,8 @@ import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import { watchHooks, type HookWindow } from '../gateway/hook-window.ts'
 import { createToolUseGuard, type ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import { capsOf, type SharedTotals } from '../budgets/shared-totals.ts'
+import type { CommitSigner } from '../identity/commit-signer.ts'
+import { openSessionIdentity, type SessionIdentityDeps } from '../identity/session-identity.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, recordedProfile, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
@@ -36,7 +38,7 @@ import { loadServers } from './load-servers.ts'
 import { wasAllKilledSince } from './kill-note.ts'
 import { planServerNetworks } from './server-network.ts'
 import { openProxy, planNetwork, type NetworkPlan } from './session-network.ts'
-import { agentHome, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
+import { agentHome, agentNameIn, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
 import { watchSessionRepositories, type SessionRepositories } from './session-repositories.ts'
 import { serverNotices, startNotices } from './session-notices.ts'
 import type { SessionRegistry } from './session-registry.ts'
@@ -50,6 +52,7 @@ export interface LiveSession {
   readonly launching: boolean
   readonly container: Container | null
   readonly profile: AgentProfile | null
+  readonly agentId: AgentId | null
   readonly cwd: string | null
   /** The agent's home as the agent sees it. */
   readonly homeAt: string | null
@@ -66,7 +69,7 @@ export interface SessionLauncher {
   launch(params: CommandParams<'session/start'>): LiveSession
 }
 
-export interface SessionLauncherDeps {
+export interface SessionLauncherDeps extends SessionIdentityDeps {
   readonly paths: Paths
   readonly clock: Clock
   readonly ids: IdSource
@@ -103,13 +106,6 @@ const NO_SERVERS: KillProof = { killed: 0, survivors: [], durationMs: 0 }
 const NO_USAGE: Usage = { billing: null, byModel: [], tokens: NO_TOKENS, requests: 0, costMicroUsd: 0, hasUnknownPrice: false, capMicroUsd: null }
 
 const microUsd = (usd: number | null): number | null => (usd === null ? null : Math.round(usd * 1_000_000))
-
-/** Commits are the agent's own: never the user's name. */
-const gitIdentity = ({ agent, identity }: AgentProfile): Record<string, string> => {
-  const name = identity?.git?.name ?? agent
-  const email = identity?.git?.email ?? `${agent}@agents.invalid`
-  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email }
-}
 
 /** The adapter for a command: the first that knows it. */
 export const adapterFor = (adapters: readonly AgentAdapter[], command: readonly string[]): AgentAdapter => {
@@ -152,10 +148,11 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     const beganAt = deps.clock.now()
     const token = createToken()
     const over = new AbortController()
-    const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; cwd: string | null; homeAt: string | null } = {
+    const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; agentId: AgentId | null; cwd: string | null; homeAt: string | null } = {
       launching: false,
       container: null,
       profile: null,
+      agentId: null,
       cwd: null,
       homeAt: null,
     }
@@ -180,7 +177,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
     }
 
-    const admit = async (adapter: AgentAdapter, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard; readonly window: HookWindow }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): Promise<void> => {
+    const admit = async (adapter: AgentAdapter, signer: CommitSigner, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard; readonly window: HookWindow }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): Promise<void> => {
       const hooks = adapter.createHookHandler()
       const routes: AgentRoutes = {
         hook: (path, body, gone) => {
@@ -189,6 +186,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
           return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, window: gatewaySession.window, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks') })
         },
         model: (request, response, path) => deps.gateway.handle(gatewaySession, request, response, path),
+        sign: (payload) => signer.sign(payload),
         proxy: way.proxy,
         onFlood: () => deps.raiseAlarm(id, 'The session sends more hooks than any agent does: calls beyond that are blocked.', 'hooks'),
       }
@@ -212,6 +210,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const brokerSocket = join(folder, 'broker.sock')
       const baseUrl = deps.agentServer.baseUrlFor(token)
       const way = planNetwork(deps, profile.network, kind, folder)
+      const identity = await openSessionIdentity(deps, { sessionId: id, agentName: agentNameIn(profile, cwd), profile, folder, baseUrl })
       const shimEnv = { HOLDFAST_BROKER_SOCKET: brokerSocket, HOLDFAST_SESSION_TOKEN: token }
       const prepared: AgentLaunch = await adapter.prepare({
         sessionId: id,
@@ -228,7 +227,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         folder,
         resolveFolder: (extra) => resolveWorkingFolder(extra, deps.paths),
         ask: createAskProgram(provider),
-        pinnedEnv: way.env,
+        pinnedEnv: { ...way.env, ...identity.env },
         shim: { file: process.execPath, args: [deps.shimFile], env: shimEnv },
       })
       const git = findGit(process.env['PATH'] ?? '')
@@ -238,7 +237,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const { limits } = profile
       const shared = deps.totals.accountsOf({ agent: profile.agent, project: cwd }, limits)
       const meter = createBudgetMeter({ caps: capsOf(limits), priceTable: deps.priceTable, warnAt: limits.warnAt, shared })
-      Object.assign(live, { cwd, profile, homeAt })
+      Object.assign(live, { cwd, profile, agentId: identity.agentId, homeAt })
       const session: Session = {
         id,
         agent: profile.agent,
@@ -259,6 +258,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
           hasModelKey,
           isSubscription: isSubscriptionKey(firstKey),
           doubts,
+          unsigned: identity.problem,
         }),
         waitingApprovals: 0,
         toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
@@ -276,6 +276,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         profile: recordedProfile(profile),
         profileHash: createHash('sha256').update(profileText).digest('hex'),
         modelKey: hasModelKey ? modelKey : null,
+        agentId: identity.agentId,
       })
       deps.registry.add(session)
       const writable = [cwd, ...prepared.writable]
@@ -293,7 +294,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       guarded = guardFiles(writable, found)
       await repositories.guard(guarded.repositories)
       const hold: ServerHold = { launch: (spec) => provider.launch({ ...spec, requireStart: stopIfOver }), homeAt: kind === 'off' ? null : homeAt, guarded, networkFor: planServerNetworks({ egress: deps.egress, relayFile: deps.relayFile, sessionId: id, folder, way, signal: over.signal }) }
-      broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, cwd, hold, token, servers: await loadServers(profile), socketPath: brokerSocket })
+      broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, proof: identity.proof, cwd, hold, token, servers: await loadServers(profile), socketPath: brokerSocket })
       void broker.started.then(() => {
         for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })
       })
@@ -314,7 +315,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         onMissed: () => void deps.onTampering(id, 'A tool call of the model was not reported by the agent’s hooks: they are switched off, or something posed as the agent. Every call is now asked about before the agent has it.'),
       })
       over.signal.addEventListener('abort', window.close, { once: true })
-      await admit(adapter, { sessionId: id, agent: profile.agent, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
+      await admit(adapter, identity.signer, { sessionId: id, agent: profile.agent, agentId: identity.agentId, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
       stopIfOver()
       live.launching = true
       const container = await provider.launch({
@@ -322,10 +323,10 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         file: prepared.file,
         args: prepared.args,
         cwd,
-        env: { ...env, ...way.env, ...gitIdentity(profile), ...prepared.env, HOME: homeAt },
+        env: { ...env, ...way.env, ...identity.env, ...prepared.env, HOME: homeAt },
         terminal: params.terminal,
         writable: [...writable, ...guarded.writable],
-        readable: [folder, process.execPath, deps.shimFile, deps.relayFile, ...prepared.readable, ...guarded.readable],
+        readable: [folder, process.execPath, deps.shimFile, deps.relayFile, deps.gitSignerFile, ...prepared.readable, ...guarded.readable],
         network: way.network,
         hidden: [deps.paths.config, deps.paths.data, deps.paths.killFiles],
         home,
@@ -358,6 +359,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       },
       get profile() {
         return live.profile
+      },
+      get agentId() {
+        return live.agentId
       },
       get cwd() {
         return live.cwd

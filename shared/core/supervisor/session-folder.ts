@@ -48,11 +48,14 @@ export const createSessionFolder = async (paths: Paths, sessionId: SessionId): P
 export const removeSessionFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true })
 
 /**
- * The agent's own home. A name that the user's profile gives is the agent's everywhere; any other, from a project's
+ * Who the agent is on this machine. A name that the user's profile gives is the agent's everywhere; any other, from a project's
  * file or made up from the folder, is bound to that folder: else a cloned project could name another project's agent
- * and start with its login. `@` is in no agent's name.
+ * and start with its login and key. `@` is in no agent's name.
  */
-export const agentHome = (paths: Paths, { agent, agentOrigin }: Pick<AgentProfile, 'agent' | 'agentOrigin'>, cwd: string): string => {
+export const agentNameIn = ({ agent, agentOrigin }: Pick<AgentProfile, 'agent' | 'agentOrigin'>, cwd: string): string => {
   const bound = createHash('sha256').update(cwd).digest('hex').slice(0, 16)
-  return join(paths.agents, agentOrigin === 'user' ? agent : `${agent}@${bound}`, 'home')
+  return agentOrigin === 'user' ? agent : `${agent}@${bound}`
 }
+
+/** The agent's own home. */
+export const agentHome = (paths: Paths, profile: Pick<AgentProfile, 'agent' | 'agentOrigin'>, cwd: string): string => join(paths.agents, agentNameIn(profile, cwd), 'home')

@@ -10,6 +10,8 @@ export interface SessionStart {
   readonly isSubscription: boolean
   /** Who else can change the programs that are run. */
   readonly doubts: readonly string[]
+  /** Why its commits are not signed; null when they are, or were not to be. */
+  readonly unsigned: string | null
 }
 
 const billingNotice = ({ modelKey, hasModelKey, isSubscription }: SessionStart): string => {
@@ -22,6 +24,7 @@ export const startNotices = (start: SessionStart): string[] => [
   ...(start.container === 'off' ? [] : [`Held in a ${start.container} container.`]),
   ...(start.isSeen ? [billingNotice(start)] : []),
   ...start.doubts,
+  ...(start.unsigned === null ? [] : [`Its commits are not signed: ${start.unsigned}`]),
 ]
 
 /** What the agent has to do without, of the servers it was to have. */

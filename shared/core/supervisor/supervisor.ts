@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../contract/errors.ts'
-import type { SessionId } from '../../contract/ids.ts'
+import type { AgentId, SessionId } from '../../contract/ids.ts'
 import type { CommandParams } from '../../contract/protocol.ts'
 import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
@@ -33,7 +33,7 @@ export interface Supervisor {
   /** Puts back what a session's last revert took away; of one that runs, with everything in it frozen meanwhile. Throws HoldfastError `nothing-to-undo`. */
   undo(sessionId: SessionId): Promise<RestoreReport>
   /** What judges the session's tool calls; null when it does not run. */
-  liveSession(sessionId: SessionId): { profile: AgentProfile; cwd: string; home: string } | null
+  liveSession(sessionId: SessionId): { profile: AgentProfile; agentId: AgentId; cwd: string; home: string } | null
   /** What the ledger keeps of its inputs and results; null once nothing of it is left. */
   recordOf(sessionId: SessionId): AgentProfile['record'] | null
   /** Does the work with everything in the session's container frozen, as long as it runs. */
@@ -207,8 +207,8 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
 
     liveSession: (sessionId) => {
       const session = live.get(sessionId)?.session
-      if (session?.profile == null || session.cwd === null || session.homeAt === null || session.revoked) return null
-      return { profile: session.profile, cwd: session.cwd, home: session.homeAt }
+      if (session?.profile == null || session.agentId === null || session.cwd === null || session.homeAt === null || session.revoked) return null
+      return { profile: session.profile, agentId: session.agentId, cwd: session.cwd, home: session.homeAt }
     },
 
     recordOf: (sessionId) => live.get(sessionId)?.session.profile?.record ?? null,

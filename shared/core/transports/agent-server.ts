@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { HoldfastError } from '../../contract/errors.ts'
 import type { EgressProxy } from '../egress/egress.ts'
 
 /** Longest hook call that is read, in bytes: a file written whole is in it. */
@@ -15,12 +16,19 @@ const MINUTE_MS = 60_000
 /** Connections of all sessions that share the loopback port. */
 const MAX_SHARED_CONNECTIONS = 1_024
 
+/** Longest commit or tag that is read to be signed, in bytes. */
+const MAX_SIGN_BYTES = 1024 * 1024
+/** Below a session's base URL: where it asks for a signature. */
+export const SIGN_PATH = '/identity/sign'
+
 /** One session's side of the server. */
 export interface AgentRoutes {
   /** Answers a hook; what it throws makes the call fail, and so be blocked. `signal` aborts when the agent has gone. */
   hook(path: string, body: unknown, signal: AbortSignal): Promise<unknown>
   /** Answers a model request; `path` is what follows the session's base URL. */
   model(request: IncomingMessage, response: ServerResponse, path: string): Promise<void>
+  /** Signs a commit or tag of the session's; throws HoldfastError with the reason where it does not. */
+  sign(payload: Buffer): Promise<string>
   /** The session's way to other hosts; null where it has none, or needs none of ours. */
   readonly proxy: EgressProxy | null
   /** The session sends more hooks than any agent does; told once. */
@@ -78,6 +86,21 @@ const takesHook = (load: HookLoad): boolean => {
   return load.waiting < MAX_HOOKS_AT_ONCE && load.inMinute <= MAX_HOOKS_PER_MINUTE
 }
 
+const readBytes = async (request: IncomingMessage, most: number): Promise<Buffer> => {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > most) throw new Error('too long')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+const answerText = (response: ServerResponse, status: number, text: string): void => {
+  if (!response.destroyed) response.writeHead(status, { 'content-type': 'text/plain' }).end(text)
+}
+
 const answer = (response: ServerResponse, status: number, body: unknown): void => {
   if (response.destroyed || response.headersSent) return
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
@@ -128,6 +151,14 @@ export const listenForAgents = async (): Promise<AgentServer> => {
     }
     session.open.add(response)
     response.once('close', () => session.open.delete(response))
+    if (path === SIGN_PATH) {
+      try {
+        answerText(response, 200, await session.routes.sign(await readBytes(request, MAX_SIGN_BYTES)))
+      } catch (error) {
+        answerText(response, 403, error instanceof HoldfastError ? error.message : 'Holdfast could not sign this, so it is not signed.')
+      }
+      return
+    }
     if (!path.startsWith('/hook/')) {
       await session.routes.model(request, response, path)
       return

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAgentCommands } from './commands/agent-commands.ts'
 import { addApprovalCommands } from './commands/approval-commands.ts'
 import { addAuditCommand } from './commands/audit-command.ts'
 import { addCheckpointCommands } from './commands/checkpoint-commands.ts'
@@ -44,6 +45,7 @@ export const createProgram = (): Command => {
   addApprovalCommands(program)
   addRecordCommands(program)
   addCheckpointCommands(program)
+  addAgentCommands(program)
   addSecretCommands(program)
   addServerCommands(program)
   addPolicyCommands(program)

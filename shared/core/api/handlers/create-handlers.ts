@@ -6,6 +6,7 @@ import type { AgentAdapter } from '../../agents/adapter.ts'
 import type { Approvals } from '../../approvals/approvals.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
 import type { Sealer } from '../../ledger/sealer.ts'
+import type { AgentIdentities } from '../../identity/agent-identities.ts'
 import { toPem } from '../../ledger/signing.ts'
 import type { SelfCheck } from '../../ledger/self-check.ts'
 import { examineAll } from '../../doctor/examine.ts'
@@ -41,6 +42,7 @@ export interface HandlerDeps extends DashboardHandlerDeps {
   readonly checkpoints: CheckpointStore
   readonly sessionCheckpoints: SessionCheckpoints
   readonly secrets: SecretStore
+  readonly identities: AgentIdentities
   readonly toolPins: ToolPins
   /** Called once a secret has another value. */
   readonly secretChanged: (name: string) => void
@@ -203,6 +205,9 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     },
     'ledger/key': async () => ({ publicKey: toPem(await deps.sealer.publicKey()) }),
     'ledger/prune': ({ before }) => ledger.prune(before),
+    'agent/list': () => ({ agents: [...deps.identities.list()], allowedSignersFile: deps.paths.allowedSigners }),
+    'agent/rotate': ({ agent }) => deps.identities.rotate(agent),
+    'agent/retire': ({ agent }) => deps.identities.retire(agent),
     'secret/set': async ({ name, value, details }) => {
       await secrets.set(name, value, details)
       ledger.append('secret/changed', null, { secret: name, change: 'set' })
