@@ -4,7 +4,7 @@
  *   node test/bench/checkpoint.ts [files …]        default: 1000 10000 100000, which takes some minutes
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { createScratch, gitIn, openStore, SESSION } from '../integration/checkpoint-fixture.ts'
@@ -28,9 +28,9 @@ const timed = async (work: () => unknown): Promise<number> => {
   await work()
   return performance.now() - begun
 }
-const several = async (work: () => unknown, between: () => unknown = () => undefined): Promise<number> => {
+const several = async (work: () => unknown, between: () => unknown = () => undefined, rounds = ROUNDS): Promise<number> => {
   const times: number[] = []
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     await between()
     times.push(await timed(work))
   }
@@ -60,40 +60,35 @@ for (const count of sizes) {
     const create = () => store.create({ sessionId: SESSION, root, reason: 'on-demand' })
     // The repository's own objects count once: the store's hard links to them take no room.
     const before = diskKiB(scratch.folder)
-    const rows: [string, number][] = [['checkpoint, first', await timed(create)]]
+    let status = NaN
+    const print = (what: string, ms: number): void => console.log(`${what.padEnd(42)} ${ms.toFixed(0).padStart(7)} ms   ${(ms / status).toFixed(1).padStart(6)} × git status`)
+    const first = await timed(create)
     const stored = diskKiB(scratch.folder) - before
     await after(SETTLE_MS)
     await create()
     await create()
     const warm = diskKiB(scratch.folder) - before
-    rows.push(['git status', await several(() => gitIn(root, 'status', '--porcelain'))])
-    rows.push(['checkpoint, unchanged', await several(create)])
-    rows.push(['checkpoint, unchanged, host just started', await timed(() => openStore(folder).create({ sessionId: SESSION, root, reason: 'on-demand' }))])
-    rows.push(['checkpoint, one file changed', await several(create, () => edit(1, 'one'))])
+    console.log(`\n${count} files; median of ${ROUNDS}; the first checkpoint took ${stored} KiB, with what makes the next ones quick ${warm} KiB`)
+    status = await several(() => gitIn(root, 'status', '--porcelain'))
+    print('git status', status)
+    print('checkpoint, first', first)
+    print('checkpoint, unchanged', await several(create))
+    print('checkpoint, unchanged, host just started', await timed(() => openStore(folder).create({ sessionId: SESSION, root, reason: 'on-demand' })))
+    print('checkpoint, one file changed', await several(create, () => edit(1, 'one')))
     gitIn(root, 'checkout', '-q', '.')
     const target = (await create()).id
-    rows.push([
-      'revert of 100 files',
-      await several(
-        () => store.revert({ sessionId: SESSION, target }),
-        async () => {
-          edit(100, 'agent')
-          await create()
-        },
-      ),
-    ])
-    rows.push(['git stash -u of 100 files', await several(() => gitIn(root, 'stash', '-q', '-u'), () => edit(100, 'stash'))])
+    const revert = await several(
+      () => store.revert({ sessionId: SESSION, target }),
+      async () => {
+        edit(100, 'agent')
+        await create()
+      },
+    )
+    print('revert of 100 files', revert)
+    print('git stash -u of 100 files', await several(() => gitIn(root, 'stash', '-q', '-u'), () => edit(100, 'stash')))
     const copy = join(scratch.folder, 'copy')
-    rows.push([
-      'cp -a --reflink=auto',
-      await several(
-        () => execFileSync('cp', ['-a', '--reflink=auto', root, copy]),
-        () => rmSync(copy, { recursive: true, force: true }),
-      ),
-    ])
-    const status = rows[1]?.[1] ?? NaN
-    console.log(`\n${count} files; median of ${ROUNDS}; the first checkpoint took ${stored} KiB, with what makes the next ones quick ${warm} KiB; cp -a ${diskKiB(copy)} KiB`)
-    for (const [what, ms] of rows) console.log(`${what.padEnd(42)} ${ms.toFixed(0).padStart(7)} ms   ${(ms / status).toFixed(1).padStart(6)} × git status`)
+    print('cp -a --reflink=auto, once', await timed(() => execFileSync('cp', ['-a', '--reflink=auto', root, copy])))
+    console.log(`the copy took ${diskKiB(copy)} KiB`)
   } finally {
     scratch.remove()
   }

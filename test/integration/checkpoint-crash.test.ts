@@ -2,22 +2,29 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createRepository, createScratch, gitIn, openStore, SESSION, stateOf } from './checkpoint-fixture.ts'
+import type { SessionId } from '../../shared/contract/ids.ts'
+import { randomIds } from '../../shared/core/identifiers.ts'
+import { createRepository, createScratch, filesBelow, gitIn, openStore, stateOf } from './checkpoint-fixture.ts'
 
-/** Instants at which each of the three is killed: raise it for a long run. */
-const KILLS = Number(process.env['HOLDFAST_CHECKPOINT_KILLS'] ?? 6)
-const TIME_LIMIT = Math.max(180_000, KILLS * 20_000)
+/** Instants at which each of the three is killed: 201 in all. Raise it for a long run. */
+const KILLS = Number(process.env['HOLDFAST_CHECKPOINT_KILLS'] ?? 67)
+const TIME_LIMIT = Math.max(180_000, KILLS * 10_000)
+/** What git makes of the files is asked each so many rounds; the files themselves, refs and index among them, each round. */
+const GIT_EVERY = 8
 const CHILD = new URL('../fixtures/checkpoint-child.ts', import.meta.url).pathname
 
 let scratch: ReturnType<typeof createScratch>
 let root: string
 let folder: string
+let environment: Record<string, string>
 
 const fill = (text: string, from: number, to: number): void => {
   for (let index = from; index < to; index += 1) {
-    mkdirSync(join(root, `d${index % 10}`), { recursive: true })
-    writeFileSync(join(root, `d${index % 10}`, `${index}.txt`), `${text} ${index}\n`)
+    if (existsSync(join(root, 'd3')) && index % 5 === 3) rmSync(join(root, 'd3'), { recursive: true })
+    mkdirSync(join(root, `d${index % 5}`), { recursive: true })
+    writeFileSync(join(root, `d${index % 5}`, `${index}.txt`), `${text} ${index}\n`)
   }
 }
 
@@ -25,17 +32,24 @@ beforeEach(() => {
   scratch = createScratch(existsSync('/dev/shm') ? '/dev/shm' : undefined)
   root = join(scratch.folder, 'project')
   folder = join(scratch.folder, 'store')
+  environment = { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: join(scratch.folder, 'compiled') }
   createRepository(root)
-  fill('first', 0, 150)
+  fill('first', 0, 40)
   gitIn(root, 'add', '-A')
   gitIn(root, 'commit', '-q', '-m', 'first')
-  fill('untracked', 150, 200)
+  fill('untracked', 40, 50)
 })
 afterEach(() => scratch.remove())
 
+interface Order {
+  readonly sessionId: SessionId
+  readonly verb: 'create' | 'revert' | 'undo'
+  readonly target?: string
+}
+
 /** Runs the child and kills it after the given time; resolves to whether it had ended by itself, and how long it took. */
-const runKilled = async (verb: string, target: string, afterMs: number): Promise<{ done: boolean; tookMs: number }> => {
-  const child = spawn(process.execPath, [CHILD, folder, root, verb, target], { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] ?? '' } })
+const runKilled = async ({ sessionId, verb, target = '' }: Order, afterMs: number): Promise<{ done: boolean; tookMs: number }> => {
+  const child = spawn(process.execPath, [CHILD, folder, root, sessionId, verb, target], { stdio: ['ignore', 'pipe', 'inherit'], env: environment })
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
   await new Promise((resolve) => child.stdout.once('data', resolve))
   child.stdout.resume()
@@ -48,89 +62,92 @@ const runKilled = async (verb: string, target: string, afterMs: number): Promise
 }
 
 /** A run to the end, which says how long one takes here, and then kills spread over that time. */
-const killAtInstants = async (prepare: () => Promise<{ verb: string; target: string }>, check: (done: boolean) => Promise<void>): Promise<void> => {
-  const first = await prepare()
-  const { tookMs } = await runKilled(first.verb, first.target, 60_000)
-  await check(true)
+const killAtInstants = async (prepare: (round: number) => Promise<Order>, check: (order: Order, done: boolean, round: number) => Promise<void>): Promise<void> => {
+  const first = await prepare(0)
+  let { tookMs } = await runKilled(first, 60_000)
+  await check(first, true, 0)
   let killed = 0
-  for (let index = 0; index < KILLS; index += 1) {
-    const { verb, target } = await prepare()
-    const { done } = await runKilled(verb, target, (tookMs * (index + Math.random())) / KILLS)
-    if (!done) killed += 1
-    await check(done)
+  for (let round = 1; round <= KILLS; round += 1) {
+    const order = await prepare(round)
+    const end = await runKilled(order, tookMs * Math.random())
+    // Those that end before are quicker than was thought.
+    if (end.done) tookMs = end.tookMs
+    else killed += 1
+    await check(order, end.done, round)
   }
-  expect(killed).toBeGreaterThan(0)
+  expect(killed).toBeGreaterThan(KILLS / 3)
+}
+
+const look = (round: number) => (round % GIT_EVERY === 0 ? stateOf(root) : { files: filesBelow(root) })
+
+/** A session with its first checkpoint, and an agent at work on everything in it. */
+const createSession = async (round: number) => {
+  const store = openStore(folder)
+  const sessionId = randomIds.session()
+  const started = look(round)
+  const { id } = await store.create({ sessionId, root, reason: 'start' })
+  fill(`agent ${round}`, 20, 60)
+  rmSync(join(root, 'd3'), { recursive: true })
+  writeFileSync(join(root, 'd3'), 'a file now')
+  gitIn(root, 'checkout', '-q', '-B', `agent-${round}`)
+  gitIn(root, 'add', '-A')
+  gitIn(root, 'commit', '-q', '-m', 'agent')
+  if (round % 2 === 0) gitIn(root, 'pack-refs', '--all')
+  return { store, sessionId, target: id, started, killed: look(round) }
 }
 
 test(`a checkpoint killed at any instant (${KILLS}) leaves the tree alone, and the next one is whole`, async () => {
-  let round = 0
   let before: unknown
   await killAtInstants(
-    async () => {
-      fill(`round ${(round += 1)}`, 100, 200)
-      before = stateOf(root)
-      return { verb: 'create', target: '' }
+    async (round) => {
+      fill(`round ${round}`, 20, 50)
+      before = look(round)
+      return { sessionId: randomIds.session(), verb: 'create' }
     },
-    async () => {
-      expect(stateOf(root)).toEqual(before)
+    async ({ sessionId }, _done, round) => {
+      expect(look(round)).toEqual(before)
       const store = openStore(folder)
-      const checkpoint = await store.create({ sessionId: SESSION, root, reason: 'on-demand' })
+      const checkpoint = await store.create({ sessionId, root, reason: 'on-demand' })
       rmSync(root, { recursive: true })
-      await store.revert({ sessionId: SESSION, target: checkpoint.id })
-      expect(stateOf(root)).toEqual(before)
+      await store.revert({ sessionId, target: checkpoint.id })
+      await store.mark({ sessionId, state: 'over' })
+      expect(look(round)).toEqual(before)
     },
   )
 }, TIME_LIMIT)
 
-test(`a revert and an undo killed at any instant (${KILLS} each) come to the same end when run again`, async () => {
-  const started = stateOf(root)
-  const checkpoint = await openStore(folder).create({ sessionId: SESSION, root, reason: 'start' })
-  let round = 0
-  let killed: unknown
-  const agent = async () => {
-    fill(`agent ${(round += 1)}`, 50, 250)
-    rmSync(join(root, 'd3'), { recursive: true })
-    writeFileSync(join(root, 'd3'), 'a file now')
-    gitIn(root, 'checkout', '-q', '-B', `agent-${round}`)
-    gitIn(root, 'add', '-A')
-    gitIn(root, 'commit', '-q', '-m', 'agent')
-    if (round % 2 === 0) gitIn(root, 'pack-refs', '--all')
-    killed = stateOf(root)
-    // The session is seen at work, so that a revert is not taken for one over the user's own edits.
-    await openStore(folder).create({ sessionId: SESSION, root, reason: 'killed' })
-  }
+test(`a revert killed at any instant (${KILLS}) comes to the same end when run again, and can be undone`, async () => {
+  let session: Awaited<ReturnType<typeof createSession>>
   await killAtInstants(
-    async () => {
-      await agent()
-      return { verb: 'revert', target: checkpoint.id }
+    async (round) => {
+      session = await createSession(round)
+      return { sessionId: session.sessionId, verb: 'revert', target: session.target }
     },
-    async (done) => {
-      const store = openStore(folder)
-      if (!done) await store.revert({ sessionId: SESSION, target: checkpoint.id })
-      expect(stateOf(root)).toEqual(started)
-      await store.undo({ sessionId: SESSION })
-      expect(stateOf(root)).toEqual(killed)
-      await store.create({ sessionId: SESSION, root, reason: 'killed' })
-      await store.revert({ sessionId: SESSION, target: checkpoint.id })
+    async (_order, done, round) => {
+      const { store, sessionId, target, started, killed } = session
+      if (!done) await store.revert({ sessionId, target })
+      expect(look(round)).toEqual(started)
+      await store.undo({ sessionId })
+      expect(look(round)).toEqual(killed)
+      await store.mark({ sessionId, state: 'over' })
     },
   )
-  let depth = 0
+}, TIME_LIMIT)
+
+test(`an undo killed at any instant (${KILLS}) comes to the same end when run again`, async () => {
+  let session: Awaited<ReturnType<typeof createSession>>
   await killAtInstants(
-    async () => {
-      await agent()
-      await openStore(folder).revert({ sessionId: SESSION, target: checkpoint.id })
-      depth = (await openStore(folder).list(SESSION)).length
-      return { verb: 'undo', target: '' }
+    async (round) => {
+      session = await createSession(round)
+      await session.store.revert({ sessionId: session.sessionId, target: session.target })
+      return { sessionId: session.sessionId, verb: 'undo' }
     },
-    async () => {
-      const store = openStore(folder)
+    async (_order, _done, round) => {
+      const { store, sessionId, killed } = session
       // Killed before it had begun, killed on the way, or done: only the first two have something left to do.
-      if (JSON.stringify(stateOf(root)) !== JSON.stringify(killed)) await store.undo({ sessionId: SESSION })
-      expect(stateOf(root)).toEqual(killed)
-      expect((await store.list(SESSION)).length).toBeGreaterThan(depth)
-      await store.create({ sessionId: SESSION, root, reason: 'killed' })
-      await store.revert({ sessionId: SESSION, target: checkpoint.id })
-      expect(stateOf(root)).toEqual(started)
+      if (!isDeepStrictEqual(look(round), killed)) await store.undo({ sessionId })
+      expect(look(round)).toEqual(killed)
+      await store.mark({ sessionId, state: 'over' })
     },
   )
 }, TIME_LIMIT)
