@@ -1,8 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createProject, createRepository, filesBelow, gitIn, OTHER_SESSION, SESSION } from '../integration/checkpoint-fixture.ts'
+import { createProject as createProjectStore } from '../../shared/core/checkpoints/project.ts'
+import { foundFile } from '../../shared/core/checkpoints/walk.ts'
+import { createProject, createRepository, createScratch, filesBelow, gitIn, openStore, OTHER_SESSION, SESSION } from '../integration/checkpoint-fixture.ts'
 
 /** What an agent that controls the tree and its git folder can put there, to be met by the host. */
 let { scratch, root, store, file, write }: ReturnType<typeof createProject> = {} as never
@@ -98,3 +100,66 @@ test('links put in place of folders lead no write, no removal and no permission 
   expect(gitIn(root, 'status', '--porcelain')).toBe('?? src/deep/other.ts\n')
   expect(existsSync(file('src-away'))).toBe(false)
 })
+
+test('a file that was replaced since it was seen is not read: no pipe is waited for, and no link leads to a file of others', async () => {
+  write('seen.txt', 'seen')
+  const seen = foundFile('work/seen.txt', file('seen.txt'), lstatSync(file('seen.txt')))
+  const secret = join(scratch.folder, 'secret')
+  writeFileSync(secret, 'SECRET')
+  const project = createProjectStore(join(scratch.folder, 'own'))
+  await project.ready()
+  const replacements: [string, string, () => void][] = [
+    ['a pipe', 'was replaced', () => pipe('seen.txt')],
+    ['a link', 'ELOOP', () => symlinkSync(secret, file('seen.txt'))],
+    ['another file', 'was replaced', () => write('seen.txt', 'other')],
+    ['a folder', 'was replaced', () => mkdirSync(file('seen.txt'))],
+  ]
+  for (const [what, fault, replace] of replacements) {
+    renameSync(file('seen.txt'), file('aside.txt'))
+    replace()
+    await expect(project.keep([seen]), what).rejects.toThrow(fault)
+    rmSync(file('seen.txt'), { recursive: true })
+    renameSync(file('aside.txt'), file('seen.txt'))
+  }
+  mkdirSync(join(scratch.folder, 'elsewhere'))
+  writeFileSync(join(scratch.folder, 'elsewhere/seen.txt'), 'SECRET')
+  renameSync(root, `${root}-aside`)
+  symlinkSync(join(scratch.folder, 'elsewhere'), root)
+  await expect(project.keep([seen]), 'a folder made a link').rejects.toThrow('was replaced')
+  unlinkSync(root)
+  renameSync(`${root}-aside`, root)
+  const [oid = ''] = await project.keep([seen])
+  expect(await project.run({ args: ['cat-file', 'blob', oid] })).toBe('seen')
+})
+
+test('what stands where an object should be, a pipe or a link to a file of others, is neither waited for nor copied, on this disk or from another', async () => {
+  const otherDisk = existsSync('/dev/shm') ? createScratch('/dev/shm') : scratch
+  try {
+    for (const folder of [join(scratch.folder, 'store'), join(otherDisk.folder, 'store')]) {
+      const here = openStore(folder)
+      const secret = join(scratch.folder, 'secret')
+      writeFileSync(secret, 'CANARY-SECRET')
+      const oid = gitIn(root, 'hash-object', '-w', 'tracked.txt').trim()
+      const object = (id: string): string => file(`.git/objects/${id.slice(0, 2)}/${id.slice(2)}`)
+      const aside = readFileSync(object(oid))
+      const start = await here.create({ sessionId: SESSION, root, reason: 'on-demand' })
+      unlinkSync(object(oid))
+      symlinkSync(secret, object(oid))
+      const planted = execFileSync('git', ['hash-object', '--stdin'], { input: 'planned\n', encoding: 'utf8' }).trim()
+      mkdirSync(join(object(planted), '..'), { recursive: true })
+      execFileSync('mkfifo', [object(planted)])
+      write('planned.txt', 'planned\n')
+      const checkpoint = await here.create({ sessionId: SESSION, root, reason: 'on-demand' })
+      expect(spawnSync('grep', ['-rl', 'CANARY-SECRET', folder], { encoding: 'utf8' }).stdout).toBe('')
+      rmSync(file('planned.txt'))
+      await here.revert({ sessionId: SESSION, target: checkpoint.id })
+      expect(readFileSync(file('planned.txt'), 'utf8')).toBe('planned\n')
+      await here.revert({ sessionId: SESSION, target: start.id })
+      expect(readFileSync(object(oid)).equals(aside)).toBe(true)
+      unlinkSync(object(planted))
+      rmSync(file('planned.txt'), { force: true })
+    }
+  } finally {
+    if (otherDisk !== scratch) otherDisk.remove()
+  }
+}, 60_000)

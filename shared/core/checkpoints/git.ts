@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
@@ -12,6 +12,8 @@ export interface GitCall {
   readonly env?: Readonly<Record<string, string>>
   /** Byte path of the folder to run in; the root without it. */
   readonly cwd?: string
+  /** Open files that it gets as /dev/fd/3 and so on. */
+  readonly handles?: readonly number[]
   /** After this long it is ended, and has failed. */
   readonly timeoutMs?: number
   /** Takes the output as it comes; without it the whole output is returned. Never more than one chunk at a time. */
@@ -40,14 +42,14 @@ const GIT_MISSING =
  */
 export const createGit =
   (gitDir: string): Git =>
-  ({ args, input, env, cwd, timeoutMs, onOutput }) =>
+  ({ args, input, env, cwd, handles = [], timeoutMs, onOutput }) =>
     new Promise((resolve, reject) => {
       const child = spawn(findGit(process.env['PATH'] ?? '') ?? '/usr/bin/git', ['-c', 'core.autocrlf=false', '-c', 'core.protectNTFS=false', '-c', 'core.protectHFS=false', ...args], {
         cwd: cwd === undefined ? '/' : toText(cwd),
         env: { ...cleanEnvironment(gitDir), GIT_DIR: gitDir, ...env },
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe', ...handles],
         ...(timeoutMs === undefined ? {} : { timeout: timeoutMs, killSignal: 'SIGKILL' as const }),
-      })
+      }) as ChildProcessWithoutNullStreams
       const output: Buffer[] = []
       let stderr = ''
       let fault: unknown = null

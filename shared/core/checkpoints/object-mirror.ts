@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { toNative } from './byte-path.ts'
+import { openPlain } from './open-seen.ts'
 import { readPlain } from './read-plain.ts'
 
 /** Names of a git folder's object files, relative to that folder, by the folder's stored path. */
@@ -21,7 +22,7 @@ const SETTLED_MS = 2_000
  * Where no link is possible (another file system) it copies.
  */
 export const createObjectMirror = (folder: string) => {
-  const seen = new Map<string, { signature: string; files: readonly string[]; folders: readonly string[] }>()
+  const seen = new Map<string, { signature: string; files: string[]; folders: string[] }>()
   const homeOf = (stored: string, real: string): string =>
     join(folder, `${stored === BORROWED ? 'borrowed-' : ''}${createHash('sha256').update(`${stored}\0${real}`, 'latin1').digest('hex').slice(0, 16)}`)
 
@@ -38,7 +39,7 @@ export const createObjectMirror = (folder: string) => {
       entry = { signature, files: names.filter((name) => OBJECT_FILE.test(name)), folders: names.filter((name) => OBJECT_FOLDER.test(name)) }
       if (entry.files.length > 0) mkdirSync(join(home, inside), { recursive: true, mode: 0o700 })
       const before = new Set(known?.files)
-      for (const file of entry.files) if (!before.has(file)) linkOrCopy(`${real}/${file}`, join(home, file))
+      entry.files = entry.files.filter((file) => before.has(file) || linkOrCopy(`${real}/${file}`, join(home, file)))
       if (stat.ctimeMs + SETTLED_MS < Date.now()) seen.set(key, entry)
     }
     for (const file of entry.files) list.push(file)
@@ -72,7 +73,9 @@ export const createObjectMirror = (folder: string) => {
       if (lstatSync(toNative(`${real}/objects`), { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(toNative(`${real}/objects`))
       mkdirSync(toNative(`${real}/objects`), { recursive: true })
       for (const file of files) {
-        if (existsSync(toNative(`${real}/${file}`))) continue
+        const there = lstatSync(toNative(`${real}/${file}`), { throwIfNoEntry: false })
+        if (there?.isFile() === true) continue
+        if (there !== undefined) rmSync(toNative(`${real}/${file}`), { recursive: true })
         mkdirSync(toNative(posix.dirname(`${real}/${file}`)), { recursive: true })
         linkOrCopy(join(homeOf(stored, real), file), `${real}/${file}`)
       }
@@ -110,17 +113,34 @@ export const createObjectMirror = (folder: string) => {
 }
 export type ObjectMirror = ReturnType<typeof createObjectMirror>
 
-const linkOrCopy = (from: string, to: string): void => {
+/**
+ * Puts a file at `to` too, where there is none, and says whether it is one: whoever controls a git folder can put a pipe,
+ * or a link to a file of others, where an object should be.
+ */
+const linkOrCopy = (from: string, to: string): boolean => {
   try {
     linkSync(toNative(from), toNative(to))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
     if (code === 'ENOENT' || code === 'ENOSPC') throw error
+    if (code !== 'EEXIST') return copy(from, to)
+  }
+  if (lstatSync(toNative(to)).isFile()) return true
+  rmSync(toNative(to))
+  return false
+}
+
+const copy = (from: string, to: string): boolean => {
+  const handle = openPlain(from)
+  if (handle === null) return false
+  try {
     const aside = `${to}.part`
     mkdirSync(toNative(dirname(to)), { recursive: true })
-    copyFileSync(toNative(from), toNative(aside), constants.COPYFILE_FICLONE)
+    copyFileSync(process.platform === 'linux' ? `/proc/self/fd/${handle}` : toNative(from), toNative(aside), constants.COPYFILE_FICLONE)
     renameSync(toNative(aside), toNative(to))
+    return true
+  } finally {
+    closeSync(handle)
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { quoteLine, toNative } from './byte-path.ts'
 import { writeWhole } from '../whole-file.ts'
@@ -8,8 +8,12 @@ import { createKnowledge, type KnownFolder } from './knowledge.ts'
 import type { Areas } from './layout.ts'
 import { createObjectMirror, type ObjectMirror } from './object-mirror.ts'
 import type { Look } from './timeline.ts'
+import { openSeen } from './open-seen.ts'
 import type { FoundFile } from './walk.ts'
 import { createWatchIndex } from './watch-index.ts'
+
+/** Files that are handed to git at once. */
+const OPEN_AT_ONCE = 500
 
 export const projectKey = (areas: Areas): string => createHash('sha256').update(areas.work, 'latin1').digest('hex').slice(0, 32)
 export const projectFolder = (storeFolder: string, key: string): string => join(storeFolder, 'projects', key)
@@ -27,23 +31,30 @@ export const createProject = (folder: string) => {
   /** Lets git see the user's objects as well as those of the store. */
   const withMirror = (): Record<string, string> => ({ GIT_ALTERNATE_OBJECT_DIRECTORIES: mirror.alternates().join(':') })
 
-  /** Lines for `--stdin-paths`: a link is kept as the text it holds. */
-  const pathLines = (files: readonly FoundFile[]): string => {
-    let links = 0
-    return files
-      .map((file) => {
-        if (file.mode !== '120000') return `${quoteLine(file.real)}\n`
-        const copy = join(scratch, `link-${(links += 1)}`)
-        writeFileSync(copy, readlinkSync(toNative(file.real), { encoding: 'buffer' }), { mode: 0o600 })
-        return `${copy}\n`
-      })
-      .join('')
+  /** A link is kept as the text it holds. */
+  const copyLink = (file: FoundFile, number: number): string => {
+    const copy = join(scratch, `link-${number}`)
+    writeFileSync(copy, readlinkSync(toNative(file.real), { encoding: 'buffer' }), { mode: 0o600 })
+    return copy
   }
 
   const hash = async (files: readonly FoundFile[], write: boolean): Promise<string[]> => {
-    if (files.length === 0) return []
     const args = ['hash-object', ...(write ? ['-w'] : []), '-t', 'blob', '--no-filters', '--stdin-paths']
-    return (await run({ args, input: pathLines(files) })).trimEnd().split('\n')
+    const oids: string[] = []
+    for (let at = 0; at < files.length; at += OPEN_AT_ONCE) {
+      const handles: number[] = []
+      try {
+        const lines = files.slice(at, at + OPEN_AT_ONCE).map((file, number) => {
+          if (file.mode === '120000') return copyLink(file, number)
+          const handle = openSeen(file)
+          return handle === null ? quoteLine(file.real) : `/dev/fd/${2 + handles.push(handle)}`
+        })
+        oids.push(...(await run({ args, input: lines.map((line) => `${line}\n`).join(''), handles })).trimEnd().split('\n'))
+      } finally {
+        handles.forEach(closeSync)
+      }
+    }
+    return oids
   }
 
   return {

@@ -5,6 +5,7 @@ import { editTree, type TreeEdit } from './edit-tree.ts'
 import { GitFailure, userExcludesFile } from './git.ts'
 import type { Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
+import { HasMoved } from './open-seen.ts'
 import type { Known } from './knowledge.ts'
 import type { Project } from './project.ts'
 import { readPlain } from './read-plain.ts'
@@ -44,7 +45,8 @@ export const takeSnapshot = async (params: {
 }
 
 const hasMoved = (error: unknown): boolean =>
-  (error as NodeJS.ErrnoException).code === 'ENOENT' ||
+  ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '') ||
+  error instanceof HasMoved ||
   (error instanceof GitFailure && /No such file or directory|short read|unable to (hash|stat|index)|could not open/.test(error.stderr) && !/denied/.test(error.stderr))
 
 const lookOnce = async ({ project, areas, limits, ownFolder, wanted }: Parameters<typeof takeSnapshot>[0]): Promise<Snapshot> => {

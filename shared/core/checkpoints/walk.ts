@@ -19,6 +19,8 @@ export interface FoundFile {
   readonly mode: FileKind
   readonly permissions: number
   readonly size: number
+  /** Which file it is, whatever its name: to be sure that what is read is what was seen. */
+  readonly identity: string
   /** Equal as long as nobody has written the file, changed its mode or put another in its place. */
   readonly signature: string
   /** When anything about it last changed, milliseconds, by the file system's clock. */
@@ -226,6 +228,8 @@ const namesIn = (real: string): string[] => {
   }
 }
 
+export const identityOf = ({ dev, ino }: Stats): string => `${dev}:${ino}`
+
 /** One file as the walk sees it; also used to look at a single path again. */
 export const foundFile = (path: string, real: string, stat: Stats): FoundFile => {
   const link = stat.isSymbolicLink()
@@ -235,6 +239,7 @@ export const foundFile = (path: string, real: string, stat: Stats): FoundFile =>
     mode: link ? '120000' : (stat.mode & 0o100) === 0 ? '100644' : '100755',
     permissions: link ? 0 : stat.mode & 0o7777,
     size: stat.size,
+    identity: identityOf(stat),
     signature: `${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}:${stat.ino}:${stat.mode}`,
     changedAt: Math.max(stat.mtimeMs, stat.ctimeMs),
   }

@@ -95,6 +95,14 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     return session
   }
 
+  /** Nothing of a session moves a folder away from under what is read or written there for it. */
+  const whileStill = async <Result>(sessionId: SessionId, work: () => Promise<Result>): Promise<Result> => {
+    if (supervisor.liveSession(sessionId) === null) return work()
+    const { promise, resolve } = Promise.withResolvers<Result>()
+    await supervisor.whileStill(sessionId, async () => resolve(await work()))
+    return promise
+  }
+
   /** A page types only into what was launched from a page. Throws HoldfastError `unauthorised`. */
   const checkInput = (sessionId: SessionId, { role }: Connection): void => {
     if (role === 'owner' || viewers.has(sessionId)) return
@@ -174,9 +182,9 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     },
     'session/undo': async ({ sessionId }) => shortenRestore(await supervisor.undo(sessionId), MAX_PATH_CHARACTERS),
     'checkpoint/list': async ({ sessionId }) => ({ checkpoints: [...(await deps.checkpoints.list(sessionId))] }),
-    'checkpoint/create': ({ sessionId }) => sessionCheckpoints.create(sessionId, 'on-demand'),
+    'checkpoint/create': ({ sessionId }) => whileStill(sessionId, () => sessionCheckpoints.create(sessionId, 'on-demand')),
     'checkpoint/diff': ({ sessionId, from, to }) => sessionCheckpoints.diff(sessionId, from, to),
-    'checkpoint/restore': async ({ sessionId, target, paths }) => shortenRestore(await sessionCheckpoints.restore(sessionId, target, paths), MAX_PATH_CHARACTERS),
+    'checkpoint/restore': async ({ sessionId, target, paths }) => shortenRestore(await whileStill(sessionId, () => sessionCheckpoints.restore(sessionId, target, paths)), MAX_PATH_CHARACTERS),
     'checkpoint/recorded-diff': async (params) => ({ text: await deps.checkpoints.recordedDiff(params) }),
     'checkpoint/pin': ({ sessionId, checkpointId, pinned }) => deps.checkpoints.pin({ sessionId, id: checkpointId, pinned }),
     'checkpoint/usage': async () => ({ projects: [...(await deps.checkpoints.usage())] }),
