@@ -28,7 +28,7 @@ describe.skipIf(missing !== null)(`a session and its first checkpoint${missing =
   })
 
   it('keeps one more before a destructive call, and a revert leaves what the user changed while no call ran', async () => {
-    world = await createScriptedWorld(() => [bash('echo agent > agent.txt'), bash('rm -rf README.md')])
+    world = await createScriptedWorld(() => [bash('echo agent > agent.txt'), bash('git push -q ../remote HEAD:main'), bash('rm -rf README.md')])
     const here = world
     const profile = join(here.holdfastHome, 'config', 'profiles', 'test.yaml')
     writeFileSync(profile, `agent: tester\nmodel: { key: agent/test, baseUrl: "${here.model.baseUrl}" }\npolicy: { allow: [Bash] }\n`)
@@ -45,8 +45,11 @@ describe.skipIf(missing !== null)(`a session and its first checkpoint${missing =
     writeFileSync(join(here.project, 'users.txt'), 'user\n')
     const { checkpoints } = JSON.parse((await here.holdfast(['checkpoint', 'list', id, '--json'])).stdout) as { checkpoints: { id: string; reason: string }[] }
     expect(checkpoints.map(({ reason }) => reason)).toContain('before-destructive')
+    const preview = (await here.holdfast(['checkpoint', 'diff', id, checkpoints[0]?.id ?? ''])).stdout
+    expect(preview).toContain('README.md')
+    expect(preview).toContain('No checkpoint takes back: Bash: git push -q ../remote HEAD:main')
     const restored = await here.holdfast(['checkpoint', 'restore', id, checkpoints[0]?.id ?? '', '--json'])
     const report = JSON.parse(restored.stdout) as { written: string[]; deleted: string[]; leftAlone: string[] }
     expect(report).toMatchObject({ written: ['README.md'], deleted: ['agent.txt'], leftAlone: ['users.txt'] })
-  })
+  }, 120_000)
 })

@@ -43,7 +43,9 @@ const operation = fc.oneof(
         ['reset', '-q', 'HEAD~1'], ['tag', 'v1'], ['tag', '-a', '-m', 'two', 'v2'], ['stash', '-q'], ['stash', '-q', '-u'], ['stash', 'pop', '-q'], ['stash', 'drop', '-q'],
         ['merge', '-q', 'topic'], ['rebase', '-q', 'topic'], ['pack-refs', '--all'], ['gc', '-q', '--prune=now'], ['reflog', 'expire', '--expire=now', '--all'],
         ['init', '-q', 'nested'], ['-C', 'nested', 'commit', '-q', '--allow-empty', '-m', 'inner'], ['worktree', 'add', '-q', 'tree', 'HEAD'], ['worktree', 'prune'],
-        ['clean', '-q', '-f', '-d', '-x'], ['config', 'user.name', 'Someone'], ['update-ref', '-d', 'HEAD'], ['symbolic-ref', 'HEAD', 'refs/heads/unborn'],
+        ['-C', 'module', 'commit', '-q', '--allow-empty', '-m', 'in the module'], ['submodule', '--quiet', 'deinit', '-f', 'module'], ['submodule', '--quiet', 'update', '--init'],
+        ['-C', 'tree', 'commit', '-q', '--allow-empty', '-m', 'in the tree'], ['worktree', 'remove', '--force', 'tree'], ['mv', 'a', 'A'], ['mv', 'dir', 'DIR'], ['cherry-pick', 'topic'],
+        ['update-index', '--split-index'], ['clean', '-q', '-f', '-d', '-x'], ['config', 'user.name', 'Someone'], ['update-ref', '-d', 'HEAD'], ['symbolic-ref', 'HEAD', 'refs/heads/unborn'],
         ['-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', '../library', 'module'], ['repack', '-q', '-a', '-d'],
       ),
     }),
@@ -61,7 +63,7 @@ const perform = (root: string, step: Operation): void => {
     if (step.do === 'git') gitIn(root, ...step.args)
     else if (step.do === 'huge') {
       appendFileSync(at('huge'), '')
-      truncateSync(at('huge'), 2 * LIMITS.file)
+      truncateSync(at('huge'), 2 * 1024 ** 3)
     }
     else if (step.do === 'away') {
       const outside = `${root}-away-${randomBytes(4).toString('hex')}`

@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)(`the app as it is packaged${missing === null ?
     ]
     const inResources = [
       'LICENSE', 'app.asar', 'bin/holdfast', 'runtime/LICENSE', 'runtime/node',
-      ...['cli', 'demo-agent', 'find-host', 'host-main', 'network-relay', 'plain-init', 'stdio-shim'].map((name) => `app.host/host/${name}.mjs`),
+      ...['cli', 'demo-agent', 'find-host', 'git-signer', 'host-main', 'network-relay', 'plain-init', 'repository-watcher', 'stdio-shim'].map((name) => `app.host/host/${name}.mjs`),
       ...['index.html', 'main.css', 'main.js'].flatMap((file) => [`app.host/renderer/approval/${file}`, `app.host/renderer/dashboard/${file}`]),
       ...['chunk-HASH.js', 'terminal-view-HASH.js'].map((file) => `app.host/renderer/dashboard/${file}`),
       ...inModules.map((file) => `app.host/node_modules/${file}`),
