@@ -105,9 +105,9 @@ export type FolderChanges = Pick<LedgerBody<'file/changed'>, 'counts' | 'files' 
 export interface CheckpointStore {
   /**
    * Keeps the state of the working tree that `root` lies in, and of `extraRoots` outside it. Writes nothing inside them
-   * or their `.git`.
+   * or their `.git`. `limits` are the project's from now on, until another session brings its own.
    */
-  create(params: { sessionId: SessionId; root: string; extraRoots?: readonly string[]; reason: CheckpointReason }): Promise<Checkpoint>
+  create(params: { sessionId: SessionId; root: string; extraRoots?: readonly string[]; reason: CheckpointReason; limits?: CheckpointLimits }): Promise<Checkpoint>
   /** The session's checkpoints, oldest first. */
   list(sessionId: SessionId): Promise<readonly Checkpoint[]>
   /** What changed from one checkpoint to another, or to the present (`to: null`): then also who changed it, and so what a revert would do. */
@@ -146,8 +146,11 @@ export interface CheckpointStore {
   pin(params: { sessionId: SessionId; id: CheckpointId; pinned: boolean }): Promise<Checkpoint>
   /** Real disk use, project by project. */
   usage(): Promise<readonly CheckpointUsage[]>
-  /** Applies the limits to each project: oldest unpinned first, never the start of a session that `isLive`. Returns what it removed. */
-  prune(params: { limits: CheckpointLimits; isLive: (sessionId: SessionId) => boolean }): Promise<readonly CheckpointId[]>
+  /**
+   * Forgets that sessions were active which are not live. Then applies its limits to each project, or these where it has none of
+   * its own: oldest unpinned first, never the start of a session that `isLive`; with null it clears nothing. Returns what it removed.
+   */
+  prune(params: { limits: CheckpointLimits | null; isLive: (sessionId: SessionId) => boolean }): Promise<readonly CheckpointId[]>
 }
 
 export interface TerminalSize {

@@ -1,6 +1,9 @@
 import type { CheckpointId, SessionId } from '../contract/ids.ts'
 import type { Checkpoint } from '../contract/schemas/checkpoint.ts'
 
+/** For each project, where no profile says otherwise: 30 days, 5 GiB. */
+export const DEFAULT_CHECKPOINT_LIMITS = { maxAgeMs: 30 * 86_400_000, maxBytes: 5 * 1024 ** 3 }
+
 export interface RetentionPlan {
   /** To go, whatever the disk use. */
   readonly expired: readonly CheckpointId[]

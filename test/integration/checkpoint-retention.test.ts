@@ -68,6 +68,19 @@ test('by bytes: the oldest unpinned go one by one until the rest fits, and no mo
   expect(readFileSync(file('big.bin')).length).toBe(500 * 1024)
 })
 
+test('a project keeps to the limits that its newest session brought, whatever holds for others', async () => {
+  write('a.txt', 'a')
+  const old = await store.create({ sessionId: SESSION, root, reason: 'start', limits: { maxAgeMs: 500, maxBytes: 1e12 } })
+  now += 1_000
+  expect(await store.prune({ limits: null, isLive: nobody })).toEqual([])
+  const kept = await store.create({ sessionId: OTHER_SESSION, root, reason: 'start', limits: { maxAgeMs: 5_000, maxBytes: 1e12 } })
+  expect(await store.prune({ limits: { maxAgeMs: 1, maxBytes: 1 }, isLive: nobody })).toEqual([])
+  now += 4_500
+  expect(await store.prune({ limits: noLimit, isLive: nobody })).toEqual([old.id])
+  now += 1_000
+  expect(await store.prune({ limits: noLimit, isLive: nobody })).toEqual([kept.id])
+})
+
 test('what the repository holds takes no room until it lets go, and two sessions in one folder share all', async () => {
   write('big.bin', noise(2_000))
   commit('big')

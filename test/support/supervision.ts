@@ -52,6 +52,7 @@ const profileWith = (limits: ProfileLimits): AgentProfile => ({
   policy: { layers: [] },
   recoverable: 'ask',
   limits,
+  checkpoints: { maxAgeMs: 1, maxBytes: 1 },
   sandbox: 'auto',
   record: { inputs: 'full', results: 'hashed' },
   pauseOn: [],

@@ -55,6 +55,15 @@ describe('without a file', () => {
     expect(profile.envPass).not.toContain('ANTHROPIC_API_KEY')
   })
 
+  test('checkpoints are kept for 30 days and 5 GiB a folder, or as the user says, whatever the project says', async () => {
+    expect((await load()).checkpoints).toEqual({ maxAgeMs: 2_592_000_000, maxBytes: 5_368_709_120 })
+    put(userFile(), 'checkpoints: { keepDays: 2 }\n')
+    put(projectFile(), 'checkpoints: { keepDays: 0.001, maxMiB: 1 }\n')
+    const profile = await load()
+    expect(profile.checkpoints).toEqual({ maxAgeMs: 172_800_000, maxBytes: 5_368_709_120 })
+    expect(profile.notices.some((notice) => notice.includes(': checkpoints does not count'))).toBe(true)
+  })
+
   test('the audit log keeps inputs whole and results by hash, and no alarm pauses; a project may add pauses, and hides nothing', async () => {
     expect(await load()).toMatchObject({ record: { inputs: 'full', results: 'hashed' }, pauseOn: [] })
     put(userFile(), 'record: { results: off }\nalarms: { pause: [burst] }\n')

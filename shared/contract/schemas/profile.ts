@@ -104,6 +104,8 @@ export const ProfileFile = z.strictObject({
         .optional(),
     })
     .optional(),
+  /** How long checkpoints of the folders it works in are kept, and how much room those of one folder may take. */
+  checkpoints: z.strictObject({ keepDays: z.number().positive().max(36_500).optional(), maxMiB: count.max(100_000_000).optional() }).optional(),
   sandbox: z.enum(['auto', 'off']).optional(),
   network: NetworkMode.optional(),
   /** What the audit log keeps of tools' inputs and results: whole, their hash and size, or nothing. */

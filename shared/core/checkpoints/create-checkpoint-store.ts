@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { CheckpointId, SessionId } from '../../contract/ids.ts'
 import type { CheckpointReason, RestoreReport } from '../../contract/schemas/checkpoint.ts'
-import type { CheckpointStore, Clock, IdSource } from '../ports.ts'
+import type { CheckpointLimits, CheckpointStore, Clock, IdSource } from '../ports.ts'
 import { createProcessLock } from '../storage/process-lock.ts'
 import { createActivity, foldersOf } from './activity.ts'
 import { toText } from './byte-path.ts'
@@ -91,7 +91,7 @@ export const createCheckpointStore = (deps: {
     return { ...snapshot, areas, moment }
   }
 
-  const keep = async (sessionId: SessionId, areas: Areas, reason: CheckpointReason, wanted: string | null): Promise<CheckpointRecord> => {
+  const keep = async (sessionId: SessionId, areas: Areas, reason: CheckpointReason, wanted: string | null, ownLimits?: CheckpointLimits): Promise<CheckpointRecord> => {
     // A session can write from its first checkpoint on, until someone says otherwise, and from one before a call on.
     const begins = reason === 'before-destructive' || records.list(sessionId).length === 0 ? { sessionId, active: true } : null
     const { tree, extras, objects, moment, leftOut, fileCount } = await look(areas, wanted, begins)
@@ -118,6 +118,7 @@ export const createCheckpointStore = (deps: {
       extras,
       objects,
       leftOut: leftOut.map(({ path }) => path),
+      ...(ownLimits === undefined ? {} : { limits: ownLimits }),
     }
     records.add(record)
     return record
@@ -148,8 +149,8 @@ export const createCheckpointStore = (deps: {
   }
 
   return {
-    create: ({ sessionId, root, extraRoots = [], reason }) =>
-      inTurnAt(() => findAllAreas(root, extraRoots), `keeping a checkpoint of ${root}`, async (areas) => (await keep(sessionId, areas, reason, null)).shown),
+    create: ({ sessionId, root, extraRoots = [], reason, limits: ownLimits }) =>
+      inTurnAt(() => findAllAreas(root, extraRoots), `keeping a checkpoint of ${root}`, async (areas) => (await keep(sessionId, areas, reason, null, ownLimits)).shown),
 
     list: async (sessionId) => records.list(sessionId).map((record) => record.shown),
 
@@ -268,8 +269,9 @@ export const createCheckpointStore = (deps: {
     usage: () => inTurn(EVERYWHERE, 'measuring disk use', async () => measureUse(deps.folder, records.all())),
 
     prune: async ({ limits: most, isLive }) => {
-      const retention = { limits: most, isLive, now: clock.now() }
       await inTurn(EVERYWHERE, 'forgetting sessions that are over', async () => activity.forgetAllBut(isLive))
+      if (most === null) return []
+      const retention = { limits: most, isLive, now: clock.now() }
       const removed: CheckpointId[] = []
       for (const some of overLimits(deps.folder, records.all(), retention)) {
         const folders = [...new Set(some.flatMap(({ areas }) => foldersOf(areas)))]

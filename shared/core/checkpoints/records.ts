@@ -22,6 +22,8 @@ const CheckpointRecord = z.object({
   objects: z.string(),
   /** Stored paths that are not in the tree. */
   leftOut: z.array(bytePath),
+  /** Those of the project from then on. */
+  limits: z.object({ maxAgeMs: z.number().positive(), maxBytes: z.number().positive() }).optional(),
 })
 export type CheckpointRecord = z.infer<typeof CheckpointRecord>
 

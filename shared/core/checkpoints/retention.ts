@@ -17,8 +17,12 @@ interface Retention {
   readonly now: number
 }
 
-const planOf = (records: readonly CheckpointRecord[], { limits, isLive, now }: Retention) =>
-  planRetention({ checkpoints: records.map(({ shown }) => shown), now, maxAgeMs: limits.maxAgeMs, isLive })
+/** The limits that the newest session of a project brought, or those for all. */
+const limitsOf = (records: readonly CheckpointRecord[], { limits }: Retention): CheckpointLimits =>
+  records.filter((record) => record.limits !== undefined).toSorted((a, b) => a.shown.takenAt - b.shown.takenAt).at(-1)?.limits ?? limits
+
+const planOf = (records: readonly CheckpointRecord[], retention: Retention) =>
+  planRetention({ checkpoints: records.map(({ shown }) => shown), now: retention.now, maxAgeMs: limitsOf(records, retention).maxAgeMs, isLive: retention.isLive })
 
 const bytesIn = (folder: string): number => folderUse([folder]).get(folder)?.bytes ?? 0
 
@@ -26,7 +30,7 @@ const bytesIn = (folder: string): number => folderUse([folder]).get(folder)?.byt
 export const overLimits = (storeFolder: string, records: readonly CheckpointRecord[], retention: Retention): CheckpointRecord[][] =>
   [...Map.groupBy(records, ({ areas }) => projectKey(areas))].flatMap(([key, some]) => {
     const { expired, spare } = planOf(some, retention)
-    const { maxBytes } = retention.limits
+    const { maxBytes } = limitsOf(some, retention)
     const isTooLarge = spare.length > 0 && maxBytes !== Infinity && bytesIn(projectFolder(storeFolder, key)) > maxBytes
     return expired.length > 0 || isTooLarge ? [some] : []
   })
@@ -36,10 +40,11 @@ export const overLimits = (storeFolder: string, records: readonly CheckpointReco
  * project with an unfinished restore is left alone. Returns what it removed.
  */
 export const prune = async (params: Retention & { readonly records: Records; readonly project: Project }): Promise<CheckpointId[]> => {
-  const { records, project, limits } = params
+  const { records, project } = params
   if (records.journal(project.folder) !== null) return []
   const all = records.all().filter(({ areas }) => project.folder.endsWith(projectKey(areas)))
   const plan = planOf(all, params)
+  const { maxBytes } = limitsOf(all, params)
   const left = new Map(all.map((record) => [record.shown.id, record]))
   const removed: CheckpointId[] = []
   const remove = (id: CheckpointId): void => {
@@ -51,8 +56,8 @@ export const prune = async (params: Retention & { readonly records: Records; rea
   }
   plan.expired.forEach(remove)
   if (plan.expired.length > 0) await collect(project, [...left.values()])
-  for (const id of limits.maxBytes === Infinity ? [] : plan.spare) {
-    if (bytesIn(project.folder) <= limits.maxBytes) break
+  for (const id of maxBytes === Infinity ? [] : plan.spare) {
+    if (bytesIn(project.folder) <= maxBytes) break
     remove(id)
     await collect(project, [...left.values()])
   }

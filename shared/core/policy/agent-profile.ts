@@ -1,6 +1,7 @@
 import type { AlarmRule } from '../../contract/schemas/ledger.ts'
 import type { RateLimits } from '../../domain/rates.ts'
 import type { AtCap, NetworkMode, OverLimit, Policy, ProfileFile, RecordMode, SharedCap } from '../../contract/schemas/profile.ts'
+import type { CheckpointLimits } from '../ports.ts'
 
 export interface ProfileLimits extends RateLimits {
   readonly spendUsd: number | null
@@ -39,6 +40,8 @@ export interface AgentProfile {
   /** What happens to a destructive call that a checkpoint covers whole. */
   readonly recoverable: 'ask' | 'allow'
   readonly limits: ProfileLimits
+  /** Limits for the checkpoints of the folder it works in: the user's word alone, as an agent could have them cleared. */
+  readonly checkpoints: CheckpointLimits
   readonly sandbox: 'auto' | 'off'
   /** The user's word alone: a project could hide what its agent does. */
   readonly record: { readonly inputs: RecordMode; readonly results: RecordMode }

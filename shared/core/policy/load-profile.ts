@@ -2,9 +2,11 @@ import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import { NetworkMode, OverLimit, type ProfileFile } from '../../contract/schemas/profile.ts'
+import { DEFAULT_CHECKPOINT_LIMITS } from '../../domain/checkpoint-retention.ts'
 import { BUILT_IN_LAYER } from '../../domain/policy-evaluate.ts'
 import { type AgentProfile, DEFAULT_MODEL_KEY, type ProfileLimits } from './agent-profile.ts'
 import { parseProfileText, type ReadProfile } from '../../domain/profile-text.ts'
+import type { CheckpointLimits } from '../ports.ts'
 import { readProfileFile } from './read-profile-file.ts'
 
 export interface LoadProfileParams {
@@ -40,6 +42,14 @@ const readNamed = async (folder: string, name: string | undefined): Promise<Read
   const known = names.length === 0 ? `${folder} holds none` : `there are: ${names.sort().slice(0, 20).join(', ')}`
   throw new HoldfastError('profile-invalid', `There is no profile "${name}"; ${known}.`, { at: { file: join(folder, `${name}.yaml`) } })
 }
+
+const DAY_MS = 86_400_000
+const MIB = 1024 ** 2
+
+const checkpointLimits = (user: ProfileFile['checkpoints']): CheckpointLimits => ({
+  maxAgeMs: user?.keepDays === undefined ? DEFAULT_CHECKPOINT_LIMITS.maxAgeMs : user.keepDays * DAY_MS,
+  maxBytes: user?.maxMiB === undefined ? DEFAULT_CHECKPOINT_LIMITS.maxBytes : user.maxMiB * MIB,
+})
 
 const slug = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '')
 
@@ -117,6 +127,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
   if (profile.network === 'open') refused('network: open', YOURS)
   if (profile.record !== undefined) refused('record', YOURS)
   if (profile.limits?.atCap !== undefined) refused('limits.atCap', YOURS)
+  if (profile.checkpoints !== undefined) refused('checkpoints', YOURS)
   if (profile.sandbox === 'off') refused('sandbox: off', 'run with --no-sandbox yourself')
   if (profile.policy?.recoverable === 'allow') refused('policy.recoverable: allow', YOURS)
   if ((profile.policy?.allow?.length ?? 0) > 0) refused('policy.allow', 'its rules lift no question')
@@ -155,6 +166,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command, draft }: L
     policy: { layers: [BUILT_IN_LAYER, ...(user === null ? [] : [user.layer]), ...(project === null ? [] : [project.layer])] },
     recoverable: theirs.policy?.recoverable === 'ask' ? 'ask' : (mine.policy?.recoverable ?? 'ask'),
     limits: limitsOf(mine.limits, theirs.limits),
+    checkpoints: checkpointLimits(mine.checkpoints),
     sandbox: mine.sandbox ?? 'auto',
     record: { inputs: mine.record?.inputs ?? 'full', results: mine.record?.results ?? 'hashed' },
     pauseOn: [...new Set([...(mine.alarms?.pause ?? []), ...(theirs.alarms?.pause ?? [])])],

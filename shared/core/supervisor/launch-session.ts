@@ -30,7 +30,7 @@ import type { CommitSigner } from '../identity/commit-signer.ts'
 import { openSessionIdentity, type SessionIdentityDeps } from '../identity/session-identity.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, recordedProfile, type AgentProfile } from '../policy/agent-profile.ts'
-import type { CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import type { CheckpointLimits, CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import { findGit, requireTrusted } from '../program-trust.ts'
 import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
 import type { Egress } from '../egress/egress.ts'
@@ -134,8 +134,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
   }
 
   /** Keeps the folders as they are; without that, the session does not start. */
-  const keepStart = async (sessionId: SessionId, root: string, extraRoots: readonly string[]): Promise<void> => {
-    const kept = await deps.checkpoints.create({ sessionId, root, extraRoots, reason: 'start' }).catch((error: unknown) => {
+  const keepStart = async (sessionId: SessionId, root: string, extraRoots: readonly string[], limits: CheckpointLimits): Promise<void> => {
+    const kept = await deps.checkpoints.create({ sessionId, root, extraRoots, reason: 'start', limits }).catch((error: unknown) => {
       if (!(error instanceof HoldfastError)) throw error
       throw new HoldfastError(error.code, `${error.message} Nothing was started. To start all the same, with nothing to put back later: holdfast run --no-checkpoint`, { cause: error })
     })
@@ -288,7 +288,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         notice: (notice) => deps.registry.apply(id, { type: 'noticed', notice }),
         hasStarted: () => live.launching,
       })
-      if (params.checkpoint !== 'off') await keepStart(id, cwd, prepared.writable)
+      if (params.checkpoint !== 'off') await keepStart(id, cwd, prepared.writable, profile.checkpoints)
       const found = await repositories.found
       stopIfOver()
       guarded = guardFiles(writable, found)
