@@ -329,7 +329,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const activity = createSessionActivity({
     checkpoints,
     sessionCheckpoints,
-    changes: createSessionChanges({ checkpoints, ledger, recordOf: (sessionId) => supervisor.recordOf(sessionId), log }),
+    changes: createSessionChanges({ checkpoints, ledger, recordOf: (sessionId) => supervisor.recordOf(sessionId), signedBy: (sessionId) => supervisor.signedBy(sessionId), raiseAlarm: alarms.raise, log }),
     whileStill: (sessionId, work) => supervisor.whileStill(sessionId, work),
     processesOf: (sessionId) => supervisor.processesOf(sessionId),
   })

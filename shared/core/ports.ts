@@ -95,10 +95,19 @@ export interface FolderState {
   readonly extras: string
 }
 
+/** A commit that came since, and the SHA-256 of what its signature is over. */
+export interface NewCommit {
+  readonly oid: string
+  readonly author: string
+  readonly committer: string
+  readonly payloadSha256: string
+}
+
 /** What changed in a session's folders, paths as in CheckpointDiff. */
 export type FolderChanges = Pick<LedgerBody<'file/changed'>, 'counts' | 'files' | 'omitted' | 'diff'> & {
   readonly refs: LedgerBody<'git/moved'>['refs']
   readonly refsOmitted: number
+  readonly commits: readonly NewCommit[]
 }
 
 /** Checkpoints of working trees, kept outside them. Paths are as `Checkpoint` shows them: relative to its root, or absolute. */

@@ -27,6 +27,12 @@ export const parseGitObject = (text: string): UnsignedGitObject | null => {
   return tag === null ? null : { kind: 'tag', tagger: { who: tag[1] ?? '', at: Number(tag[2]) }, message: tag[3] ?? '' }
 }
 
+/** A commit as it was before it was signed: without that header, and the lines that go on with it. */
+export const withoutSignature = (text: string): string => {
+  const end = text.indexOf('\n\n') + 1
+  return text.slice(0, end).replace(/^gpgsig(?:-sha256)? [^\n]*\n(?: [^\n]*\n)*/gm, '') + text.slice(end)
+}
+
 /** Whether the last paragraph of a message has this line: where git looks for trailers. */
 export const hasTrailer = (message: string, trailer: string): boolean =>
   message.trimEnd().split(/\n\s*\n/).at(-1)?.split('\n').some((line) => line.trim() === trailer) === true

@@ -58,18 +58,23 @@ describe.skipIf(missing !== null)(`commits of an agent${missing === null ? '' : 
       'git config user.email me@example.invalid; git commit -q -m "as configured"',
       'env -u GIT_COMMITTER_NAME -u GIT_COMMITTER_EMAIL git -c user.name=Me -c user.email=me@example.invalid commit -q --allow-empty -m committer',
       'git commit -q --allow-empty --no-verify -m "no hook" && git commit-tree -S -p HEAD -m "no trailer" "HEAD^{tree}"',
+      'GIT_COMMITTER_NAME=Me GIT_COMMITTER_EMAIL=me@example.invalid git -c commit.gpgSign=false commit -q --allow-empty -m "unsigned"',
     )
     expect((await run(here)).code).toBe(0)
     const results = toolResults(here)
     expect(results[0]).toContain('Holdfast signs no such commit: the author is Me <me@example.invalid>')
     expect(results[2]).toContain('Holdfast signs no such commit: the committer is Me <me@example.invalid>')
     expect(results[3]).toContain('does not end with the line')
-    expect(here.git('log', '--format=%an <%ae>|%cn <%ce>|%s')).toBe(`${AGENT}|${AGENT}|no hook\n${AGENT}|${AGENT}|as configured\nMe <me@example.invalid>|Me <me@example.invalid>|Begin\n`)
+    expect(here.git('log', '--format=%an <%ae>|%cn <%ce>|%s')).toBe(`${AGENT}|Me <me@example.invalid>|unsigned\n${AGENT}|${AGENT}|no hook\n${AGENT}|${AGENT}|as configured\nMe <me@example.invalid>|Me <me@example.invalid>|Begin\n`)
     const overruled = await entries(here, 'identity/overruled')
-    expect(overruled.map(({ body }) => body['by'])).toEqual(['call', 'signer', 'call', 'call', 'signer', 'signer'])
+    expect(overruled.map(({ body }) => body['by'])).toEqual(['call', 'signer', 'call', 'call', 'signer', 'signer', 'call'])
     expect(overruled[2]?.body['what']).toContain('user.email me@example.invalid')
-    expect((await entries(here, 'alarm/raised')).map(({ body }) => String(body['message']))).toContainEqual(expect.stringContaining('tried to commit under another name'))
-  })
+    const [unsigned, ...more] = await entries(here, 'commit/unsigned')
+    expect(more).toEqual([])
+    expect(unsigned?.body['commits']).toEqual([{ oid: here.git('rev-parse', 'HEAD').trim(), author: AGENT, committer: 'Me <me@example.invalid>' }])
+    const alarms = (await entries(here, 'alarm/raised')).map(({ body }) => String(body['message']))
+    expect(alarms).toEqual([expect.stringContaining('tried to commit under another name'), expect.stringContaining('did not sign')])
+  }, 120_000)
 
   it('keep the author of a commit that was there before, so that the user’s work can be amended and rebased', async () => {
     const here = await start('echo more >> README.md && git commit -q -a --amend --no-edit && git log -1 --format="%an|%cn"')

@@ -309,6 +309,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
       },
       cwd: '/project',
       agentId: AGENT,
+      signed: null,
       homeAt: '/home/agent',
       get revoked() {
         return revoked

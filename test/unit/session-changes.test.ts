@@ -14,6 +14,7 @@ const CHANGES: FolderChanges = {
   diff: { sha256: 'a'.repeat(64), bytes: 90 },
   refs: [{ ref: 'refs/remotes/origin/main', from: null, to: 'b'.repeat(40), pushed: true }],
   refsOmitted: 0,
+  commits: [],
 }
 
 let ledger: ReturnType<typeof createMemoryLedger>
@@ -21,12 +22,16 @@ let inputs: 'full' | 'hashed' | 'off'
 let found: FolderChanges | null
 let asked: unknown[]
 let logged: string[]
+let signed: ReadonlySet<string> | null
+let alarms: string[]
 beforeEach(() => {
   ledger = createMemoryLedger()
   inputs = 'full'
   found = CHANGES
   asked = []
   logged = []
+  signed = null
+  alarms = []
 })
 const setUp = () =>
   createSessionChanges({
@@ -41,6 +46,8 @@ const setUp = () =>
     } as never,
     ledger,
     recordOf: () => ({ inputs, results: 'hashed' }),
+    signedBy: () => signed,
+    raiseAlarm: (_session, message) => void alarms.push(message),
     log: (line) => void logged.push(line),
   })
 
@@ -73,4 +80,18 @@ test('nothing changed makes no entry, and what cannot be found out ends nothing'
   await changes.record(SESSION, [CALL], state('a'), state('b'))
   expect(ledger.entries).toEqual([])
   expect(logged).toEqual([`what session ${SESSION} changed could not be recorded: its trees are gone`])
+})
+
+test('a commit that a signing session did not sign is recorded once, and told; where nothing is signed, none is', async () => {
+  const commit = (oid: string) => ({ oid: oid.repeat(40), author: 'Me <me@example.invalid>', committer: 'Me <me@example.invalid>', payloadSha256: oid.repeat(64) })
+  found = { ...CHANGES, files: [], refs: [], commits: [commit('a'), commit('b')] }
+  await setUp().record(SESSION, [CALL], state('a'), state('b'))
+  expect(ledger.entries).toEqual([])
+  signed = new Set(['a'.repeat(64)])
+  const changes = setUp()
+  await changes.record(SESSION, [CALL], state('a'), state('b'))
+  await changes.recordAll(SESSION)
+  const { oid, author, committer } = commit('b')
+  expect(ledger.entries.map(({ kind, body }) => ({ kind, body }))).toEqual([{ kind: 'commit/unsigned', body: { toolCallIds: [CALL], commits: [{ oid, author, committer }], omitted: 0 } }])
+  expect(alarms).toEqual([expect.stringContaining('did not sign: bbbbbbbbbbbb by Me <me@example.invalid>')])
 })

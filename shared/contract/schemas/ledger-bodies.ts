@@ -196,6 +196,8 @@ export const LEDGER_BODIES = {
   'profile/changed': z.looseObject({ profile: text, before: hash.nullable(), after: hash, wider: z.array(text), via: text }),
   /** The host signed a commit or tag as the agent; `author` where that is another, whose commit was there before. */
   'commit/signed': z.looseObject({ agentId: AgentId, object: z.enum(['commit', 'tag']), who: text, payloadSha256: hash, subject: text, author: text.optional() }),
+  /** Commits that came in while the session ran, and that it had not signed, though its commits are. */
+  'commit/unsigned': z.looseObject({ toolCallIds: z.array(ToolCallId), commits: z.array(z.looseObject({ oid: text, author: text, committer: text })), omitted: count }),
   /** The agent tried to appear as someone else: in a tool call that names it, or in what it asked to have signed. */
   'identity/overruled': z.looseObject({ agentId: AgentId, by: z.enum(['call', 'signer']), what: text }),
   /** The first connection of a session to a host and port. */

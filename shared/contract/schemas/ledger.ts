@@ -27,6 +27,7 @@ export const LedgerKind = z.enum([
   'git/moved',
   'configuration/changed',
   'commit/signed',
+  'commit/unsigned',
   'identity/overruled',
   'network/reached',
   'network/refused',

@@ -7,6 +7,7 @@ import type { FolderChanges } from '../ports.ts'
 import { writeWhole } from '../whole-file.ts'
 import { describeDifference, type KeptState } from './differences.ts'
 import { areaFolders, gitHomes, shownPath, type Areas } from './layout.ts'
+import { newCommits } from './new-commits.ts'
 import type { ObjectLists } from './object-mirror.ts'
 import type { Project } from './project.ts'
 import { readLog, readRefs } from './refs.ts'
@@ -37,6 +38,7 @@ export const recordChanges = async (project: Project, from: KeptState, to: KeptS
     diff: changes.length === 0 ? null : await keepDiff(project, from, to),
     refs: refsMoved.length === 0 ? [] : (await movesOf(project, from, to, refsMoved)).slice(0, MAX_REFS),
     refsOmitted: Math.max(0, refsMoved.length - MAX_REFS),
+    commits: refsMoved.length === 0 ? [] : await newCommits(project, from, to),
   }
 }
 

@@ -45,15 +45,19 @@ export const readAuthors = async (project: Project, { areas, tree, objects }: Ke
 }
 
 /** Contents of small blobs, in the order asked; empty for one that is not there. */
-export const readBlobs = async (project: Project, oids: readonly string[]): Promise<string[]> => {
+export const readBlobs = (project: Project, oids: readonly string[]): Promise<string[]> => readObjects(project, oids, 'blob')
+
+/** The same for objects of another kind. */
+export const readObjects = async (project: Project, oids: readonly string[], kind: 'blob' | 'commit'): Promise<string[]> => {
   if (oids.length === 0) return []
   const output = await project.run({ args: ['cat-file', '--batch'], input: `${oids.join('\n')}\n`, env: project.withMirror() })
   const contents: string[] = []
   let at = 0
   for (let index = 0; index < oids.length; index += 1) {
     const end = output.indexOf('\n', at)
-    const size = Number(/ blob (\d+)$/.exec(output.slice(at, end))?.[1] ?? -1)
-    contents.push(size === -1 ? '' : output.slice(end + 1, end + 1 + size))
+    const [, found, length = ''] = / (\w+) (\d+)$/.exec(output.slice(at, end)) ?? []
+    const size = found === undefined ? -1 : Number(length)
+    contents.push(found === kind ? output.slice(end + 1, end + 1 + size) : '')
     at = end + size + 2
   }
   return contents

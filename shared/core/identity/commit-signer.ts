@@ -25,11 +25,14 @@ export interface CommitSignerDeps {
 export interface CommitSigner {
   /** The armoured signature. Throws HoldfastError `agent-refused` with the reason, recorded, for whatever is not the agent's own. */
   sign(payload: Buffer): Promise<string>
+  /** SHA-256 of each payload that was signed. */
+  readonly signed: ReadonlySet<string>
 }
 
 export const createCommitSigner = (deps: CommitSignerDeps): CommitSigner => {
   const { sessionId, agentId, who, ledger } = deps
-  let signed = 0
+  const signed = new Set<string>()
+  let asked = 0
   let hasTold = false
 
   const refuse = (reason: string, object: Record<string, unknown>): never => {
@@ -40,8 +43,9 @@ export const createCommitSigner = (deps: CommitSignerDeps): CommitSigner => {
   }
 
   return {
+    signed,
     sign: async (payload) => {
-      if ((signed += 1) > MAX_SIGNATURES) throw new HoldfastError('agent-refused', `Holdfast signs no more than ${MAX_SIGNATURES} commits of one session.`)
+      if ((asked += 1) > MAX_SIGNATURES) throw new HoldfastError('agent-refused', `Holdfast signs no more than ${MAX_SIGNATURES} commits of one session.`)
       const payloadSha256 = createHash('sha256').update(payload).digest('hex')
       const object = parseGitObject(payload.toString('utf8'))
       if (object === null) return refuse('it is no plain commit or tag', { payloadSha256 })
@@ -51,6 +55,7 @@ export const createCommitSigner = (deps: CommitSignerDeps): CommitSigner => {
       const signature = await deps.identities.signForGit(agentId, payload)
       const subject = object.message.split('\n', 1)[0]?.slice(0, SHOWN_CHARACTERS) ?? ''
       ledger.append('commit/signed', sessionId, { agentId, object: object.kind, who, payloadSha256, subject, ...(isForeign ? { author: object.author.who } : {}) })
+      signed.add(payloadSha256)
       return signature
     },
   }

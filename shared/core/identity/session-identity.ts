@@ -27,6 +27,8 @@ export interface SessionIdentity {
   /** Variables by which git inside commits as the agent. */
   readonly env: Readonly<Record<string, string>>
   readonly signer: CommitSigner
+  /** Whether its commits are signed. */
+  readonly isSigned: boolean
   /** A signed statement of who the session is, good for some minutes yet; null without a key. */
   readonly proof: () => Promise<string | null>
 }
@@ -51,6 +53,7 @@ export const openSessionIdentity = async (
   let earlier: Promise<ReadonlySet<string>> | null = null
   return {
     agentId: identity.id,
+    isSigned,
     problem: isSigned || profile.identity?.git?.sign === false ? null : keyProblem,
     env: { ...identityEnvironment(person), ...signing },
     proof: () => {

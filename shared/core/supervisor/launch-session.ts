@@ -53,6 +53,8 @@ export interface LiveSession {
   readonly container: Container | null
   readonly profile: AgentProfile | null
   readonly agentId: AgentId | null
+  /** SHA-256 of what it had signed; null where its commits are not. */
+  readonly signed: ReadonlySet<string> | null
   readonly cwd: string | null
   /** The agent's home as the agent sees it. */
   readonly homeAt: string | null
@@ -148,11 +150,12 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     const beganAt = deps.clock.now()
     const token = createToken()
     const over = new AbortController()
-    const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; agentId: AgentId | null; cwd: string | null; homeAt: string | null } = {
+    const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; agentId: AgentId | null; signed: ReadonlySet<string> | null; cwd: string | null; homeAt: string | null } = {
       launching: false,
       container: null,
       profile: null,
       agentId: null,
+      signed: null,
       cwd: null,
       homeAt: null,
     }
@@ -237,7 +240,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const { limits } = profile
       const shared = deps.totals.accountsOf({ agent: profile.agent, project: cwd }, limits)
       const meter = createBudgetMeter({ caps: capsOf(limits), priceTable: deps.priceTable, warnAt: limits.warnAt, shared })
-      Object.assign(live, { cwd, profile, agentId: identity.agentId, homeAt })
+      Object.assign(live, { cwd, profile, agentId: identity.agentId, signed: identity.isSigned ? identity.signer.signed : null, homeAt })
       const session: Session = {
         id,
         agent: profile.agent,
@@ -362,6 +365,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       },
       get agentId() {
         return live.agentId
+      },
+      get signed() {
+        return live.signed
       },
       get cwd() {
         return live.cwd

@@ -36,6 +36,8 @@ export interface Supervisor {
   liveSession(sessionId: SessionId): { profile: AgentProfile; agentId: AgentId; cwd: string; home: string } | null
   /** What the ledger keeps of its inputs and results; null once nothing of it is left. */
   recordOf(sessionId: SessionId): AgentProfile['record'] | null
+  /** SHA-256 of what the session had signed; null where its commits are not, or once nothing of it is left. */
+  signedBy(sessionId: SessionId): ReadonlySet<string> | null
   /** Does the work with everything in the session's container frozen, as long as it runs. */
   whileStill(sessionId: SessionId, work: () => Promise<void>): Promise<void>
   /** Ids of all processes in the session's container, in the host's view. */
@@ -211,6 +213,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
       return { profile: session.profile, agentId: session.agentId, cwd: session.cwd, home: session.homeAt }
     },
 
+    signedBy: (sessionId) => live.get(sessionId)?.session.signed ?? null,
     recordOf: (sessionId) => live.get(sessionId)?.session.profile?.record ?? null,
 
     whileStill,
