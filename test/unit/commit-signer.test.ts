@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { AgentId } from '../../shared/contract/ids.ts'
 import { createCommitSigner } from '../../shared/core/identity/commit-signer.ts'
-import { gitPersonOf, wantsSigning } from '../../shared/core/identity/git-identity.ts'
+import { gitPersonOf, gitProblem, wantsSigning } from '../../shared/core/identity/git-identity.ts'
 import { identityAttempt } from '../../shared/domain/identity-attempt.ts'
 import { createMemoryLedger, SESSION } from '../support/fakes.ts'
 
@@ -63,5 +63,7 @@ test('a session’s name is as git will write it, and signing is the profile’s
   expect(gitPersonOf(profile({ name: '...', email: 'a@b' })).name).toBe('tester')
   const named = { name: 'a', email: 'b' }
   expect([wantsSigning(profile(undefined), null), wantsSigning(profile(undefined), 'locked'), wantsSigning(profile({ ...named, sign: false }), null)]).toEqual([true, false, false])
+  for (const told of ['git version 2.34.1', 'git version 2.39.5 (Apple Git-154)', 'git version 3.0.0', null, 'odd']) expect(gitProblem(told), String(told)).toBe(null)
+  for (const told of ['git version 2.33.8', 'git version 1.9.1']) expect(gitProblem(told), told).toContain('is older than 2.34')
   expect(() => wantsSigning(profile({ ...named, sign: true }), 'The keychain is locked.')).toThrow('The keychain is locked.')
 })

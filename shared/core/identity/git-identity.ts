@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
@@ -5,6 +6,7 @@ import type { SessionId } from '../../contract/ids.ts'
 import type { AgentIdentity } from '../../contract/schemas/agent.ts'
 import { SESSION_TRAILER } from '../../domain/git-object.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
+import { findGit, requireTrusted } from '../program-trust.ts'
 import { allowedSigners } from './allowed-signers.ts'
 
 /** git drops these at the ends of a name, and the angle brackets anywhere (ident.c). */
@@ -16,16 +18,34 @@ export const gitPersonOf = ({ agent, identity }: Pick<AgentProfile, 'agent' | 'i
   email: cleaned(identity?.git?.email ?? '') || `${agent}@agents.invalid`,
 })
 
+/** The first git that signs with a key of this kind. An older one stops at the setting: it then gets none. */
+const SIGNS_SINCE = [2, 34] as const
+
+/** Why this git cannot sign with an agent's key, or null. `told` is what `git --version` says, null where there is no git. */
+export const gitProblem = (told: string | null): string | null => {
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(told ?? '') ?? []
+  if (major === undefined || Number(major) > SIGNS_SINCE[0] || (Number(major) === SIGNS_SINCE[0] && Number(minor) >= SIGNS_SINCE[1])) return null
+  return `git ${major}.${minor} is older than ${SIGNS_SINCE.join('.')}, the first that signs with such a key.`
+}
+
+/** What git says of its version; null where there is none. Throws HoldfastError `agent-refused` for one that anyone can change. */
+export const gitVersion = async (): Promise<string | null> => {
+  const file = findGit(process.env['PATH'] ?? '')
+  if (file === null) return null
+  await requireTrusted(file)
+  return new Promise((resolve) => void execFile(file, ['--version'], { timeout: 5_000, env: {} }, (error, stdout) => resolve(error === null ? stdout : null)))
+}
+
 /**
- * Whether a session's commits are signed: wherever there is a key, unless the profile says no. Throws HoldfastError
+ * Whether a session's commits are signed: wherever that can be, unless the profile says no. Throws HoldfastError
  * `secret-unavailable` where there is none and the profile says yes.
  */
-export const wantsSigning = ({ identity }: Pick<AgentProfile, 'identity'>, keyProblem: string | null): boolean => {
+export const wantsSigning = ({ identity }: Pick<AgentProfile, 'identity'>, problem: string | null): boolean => {
   if (identity?.git?.sign === false) return false
-  if (keyProblem !== null && identity?.git?.sign === true) {
-    throw new HoldfastError('secret-unavailable', `The profile says identity.git.sign: true, and the agent's key cannot be kept: ${keyProblem}`)
+  if (problem !== null && identity?.git?.sign === true) {
+    throw new HoldfastError('secret-unavailable', `The profile says identity.git.sign: true, and commits cannot be signed: ${problem}`)
   }
-  return keyProblem === null
+  return problem === null
 }
 
 /** Commits are the agent's own: never the user's name. */
@@ -85,7 +105,8 @@ export const prepareGitSigning = async (params: {
       ['gpg.format', 'ssh'],
       ['gpg.ssh.program', program],
       ['gpg.ssh.allowedSignersFile', signersFile],
-      ['user.signingKey', `key::${identity.keys.at(-1)?.publicKey ?? ''}`],
+      // The key itself: without `key::`, git 2.34 reads it too.
+      ['user.signingKey', identity.keys.at(-1)?.publicKey ?? ''],
       ['commit.gpgSign', 'true'],
       ['tag.forceSignAnnotated', 'true'],
       ['core.hooksPath', hooks],

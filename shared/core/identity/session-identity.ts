@@ -4,7 +4,7 @@ import type { CheckpointStore, Clock, Ledger } from '../ports.ts'
 import { SIGN_PATH } from '../transports/agent-server.ts'
 import type { AgentIdentities } from './agent-identities.ts'
 import { createCommitSigner, type CommitSigner } from './commit-signer.ts'
-import { gitPersonOf, identityEnvironment, prepareGitSigning, wantsSigning } from './git-identity.ts'
+import { gitPersonOf, gitProblem, gitVersion, identityEnvironment, prepareGitSigning, wantsSigning } from './git-identity.ts'
 
 /** A token is made anew after half of its time. */
 const RENEW_MS = 300_000
@@ -44,7 +44,8 @@ export const openSessionIdentity = async (
   const { sessionId, agentName, profile, folder, baseUrl } = params
   const person = gitPersonOf(profile)
   const { identity, keyProblem } = await deps.identities.use(agentName, person.email)
-  const isSigned = wantsSigning(profile, keyProblem)
+  const problem = keyProblem ?? gitProblem(await gitVersion())
+  const isSigned = wantsSigning(profile, problem)
   const signing = isSigned
     ? await prepareGitSigning({ folder, sessionId, identity, signerUrl: `${baseUrl}${SIGN_PATH}`, signer: { file: process.execPath, program: deps.gitSignerFile } })
     : {}
@@ -54,7 +55,7 @@ export const openSessionIdentity = async (
   return {
     agentId: identity.id,
     isSigned,
-    problem: isSigned || profile.identity?.git?.sign === false ? null : keyProblem,
+    problem: isSigned || profile.identity?.git?.sign === false ? null : problem,
     env: { ...identityEnvironment(person), ...signing },
     proof: () => {
       if (proof === null || deps.clock.now() - provedAt > RENEW_MS) {
