@@ -45,6 +45,7 @@ describe.skipIf(missing !== null)(`a session and its first checkpoint${missing =
     writeFileSync(join(here.project, 'users.txt'), 'user\n')
     const { checkpoints } = JSON.parse((await here.holdfast(['checkpoint', 'list', id, '--json'])).stdout) as { checkpoints: { id: string; reason: string }[] }
     expect(checkpoints.map(({ reason }) => reason)).toContain('before-destructive')
+    expect((await here.holdfast(['checkpoint', 'list', id])).stdout).toMatch(/\d checkpoints of \S+project take [\d,]+ KiB on disk/)
     const preview = (await here.holdfast(['checkpoint', 'diff', id, checkpoints[0]?.id ?? ''])).stdout
     expect(preview).toContain('README.md')
     expect(preview).toContain('No checkpoint takes back: Bash: git push -q ../remote HEAD:main')

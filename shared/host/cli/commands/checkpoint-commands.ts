@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
 import { CheckpointId } from '../../../contract/ids.ts'
 import type { CommandResult } from '../../../contract/protocol.ts'
-import type { Checkpoint, FileChange } from '../../../contract/schemas/checkpoint.ts'
+import type { Checkpoint, CheckpointUsage, FileChange } from '../../../contract/schemas/checkpoint.ts'
 import { formatCount, formatDuration } from '../../../domain/format.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { table } from '../output.ts'
@@ -29,6 +29,11 @@ const parseCheckpointId = (text: string): CheckpointId => {
 }
 
 const BY: Readonly<Record<NonNullable<FileChange['by']>, string>> = { session: 'by the session', other: 'not by the session', both: 'by the session and others' }
+
+const roomOf = (bytes: number): string => `${formatCount(Math.ceil(bytes / 1024))} KiB`
+
+const diskLine = ({ root, checkpoints, bytes, sharedBytes }: CheckpointUsage): string =>
+  `${formatCount(checkpoints)} checkpoints of ${visibleText(root)} take ${roomOf(bytes)} on disk; ${roomOf(sharedBytes)} more are shared with its repository.`
 
 const diffLines = ({ diff, irreversible }: CommandResult<'checkpoint/diff'>): string[] => {
   const { counts, changes, omitted, refsMoved } = diff
@@ -105,7 +110,7 @@ const addKeeping = (checkpoint: Command): void => {
     .addHelpText('after', examples('holdfast checkpoint usage'))
     .action(async (_options: unknown, self: Command) => {
       const result = await withHost((client) => client.call('checkpoint/usage', {}))
-      const rows = result.projects.map(({ root, checkpoints, bytes }) => [formatCount(checkpoints), `${formatCount(Math.ceil(bytes / 1024))} KiB`, visibleText(root)])
+      const rows = result.projects.map(({ root, checkpoints, bytes }) => [formatCount(checkpoints), roomOf(bytes), visibleText(root)])
       outputOf(self).result(result, rows.length === 0 ? ['No checkpoints are kept.'] : table([['CHECKPOINTS', 'ROOM', 'FOLDER'], ...rows]))
     })
 }
@@ -125,8 +130,9 @@ export const addCheckpointCommands = (program: Command): void => {
     .addHelpText('after', examples('holdfast checkpoint list ses_7k2m9x4tqwzb'))
     .action(async (id: string, _options: unknown, self: Command) => {
       const sessionId = parseSessionId(id)
-      const result = await withHost((client) => client.call('checkpoint/list', { sessionId }))
-      outputOf(self).result(result, listLines(result.checkpoints, Date.now()))
+      const { checkpoints, projects } = await withHost(async (client) => ({ ...(await client.call('checkpoint/list', { sessionId })), ...(await client.call('checkpoint/usage', {})) }))
+      const disk = projects.find(({ root }) => root === checkpoints[0]?.root) ?? null
+      outputOf(self).result({ checkpoints, disk }, [...listLines(checkpoints, Date.now()), ...(disk === null ? [] : [diskLine(disk)])])
     })
 
   checkpoint
