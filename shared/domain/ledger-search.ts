@@ -1,7 +1,5 @@
 /** A word: letters, digits and underscores. SQLite's unicode61 tokenizer, set up in core/ledger/search-index, goes by the same. */
 const WORD = /[\p{L}\p{N}\p{Co}_]+/gu
-/** A shorter beginning of a word would find too much. */
-const MIN_BEGINNING = 3
 
 export const searchWords = (text: string): string[] => [...text.toLowerCase().matchAll(WORD)].map(([word]) => word)
 
@@ -22,23 +20,23 @@ export const searchableText = (body: string): string => {
   return lines.join('\n')
 }
 
-/** A search as FTS5 takes it; null for one without a word, which finds nothing. */
+/**
+ * A search as FTS5 takes it; null for one without a word, which finds nothing. Whole words alone: for the beginning of
+ * one, FTS5 gathers every entry that has it before it gives the first.
+ */
 export const matchQuery = (text: string): string | null => {
   const words = searchWords(text)
-  const last = words.at(-1)
-  return last === undefined ? null : `"${words.join(' ')}"${last.length >= MIN_BEGINNING ? '*' : ''}`
+  return words.length === 0 ? null : `"${words.join(' ')}"`
 }
 
-/** Whether the words stand in a body one after the other, the last of them perhaps only begun. The same as `matchQuery` finds. */
+/** Whether the words stand in a body one after the other. The same as `matchQuery` finds. */
 export const matcherOf = (text: string): ((body: string) => boolean) => {
   const sought = searchWords(text)
-  const last = sought.at(-1)
-  if (last === undefined) return () => false
-  const before = sought.slice(0, -1)
-  const ends = (word: string | undefined): boolean => word === last || (last.length >= MIN_BEGINNING && word?.startsWith(last) === true)
+  const [first] = sought
+  if (first === undefined) return () => false
   return (body) => {
-    if (!body.toLowerCase().includes(sought[0] ?? '')) return false
+    if (!body.toLowerCase().includes(first)) return false
     const words = searchWords(searchableText(body))
-    return words.some((_, at) => before.every((word, index) => words[at + index] === word) && ends(words[at + before.length]))
+    return words.some((_, at) => sought.every((word, index) => words[at + index] === word))
   }
 }

@@ -42,7 +42,7 @@ const takeUp = (ledger: Ledger): void => {
   expect(search?.reached()).toBe(ledger.tail(1).entries[0]?.sequence)
 }
 
-test('finds words one after the other, the last perhaps only begun, in what an entry says and not in how it is written', () => {
+test('finds whole words one after the other in what an entry says and not in how it is written', () => {
   const ledger = open()
   const first = say(ledger, 'rm -rf build/tmp\nÜber_alles 42')
   const second = say(ledger, 'npm run build', TWO)
@@ -50,7 +50,8 @@ test('finds words one after the other, the last perhaps only begun, in what an e
     expect(found(ledger, 'build')).toEqual([first, second])
     expect(found(ledger, 'RM -rf Build')).toEqual([first])
     expect(found(ledger, 'rf rm')).toEqual([])
-    expect(found(ledger, 'über_al')).toEqual([first])
+    expect(found(ledger, 'über_ALLES 42')).toEqual([first])
+    expect(found(ledger, 'über_al')).toEqual([])
     expect(found(ledger, '42')).toEqual([first])
     expect(found(ledger, '4')).toEqual([])
     expect(found(ledger, 'uild')).toEqual([])

@@ -78,7 +78,7 @@ export const LedgerFilter = z.object({
   /** Not before, and not at or after. */
   since: Timestamp.optional(),
   until: Timestamp.optional(),
-  /** Words that stand in the body's values one after the other, the last of them perhaps only begun; capital letters count as small ones. */
+  /** Whole words that stand in the body's values one after the other; capital letters count as small ones. */
   text: z.string().min(1).max(1_000).optional(),
 })
 export type LedgerFilter = z.infer<typeof LedgerFilter>

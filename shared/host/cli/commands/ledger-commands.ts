@@ -203,7 +203,7 @@ export const addLedgerCommands = (ledger: Command): void => {
     .option('--since <time>', 'not before: 2026-11-23, or how long ago: 90m, 12h, 30d')
     .option('--until <time>', 'before')
     .option('--kind <kinds>', 'of these kinds, such as tool-call/intent,alarm/raised')
-    .option('--search <words>', 'with these words, one after the other; the last may be only begun')
+    .option('--search <words>', 'with these words, one after the other')
     .option('--to <url>', 'otlp, syslog: the collector, which gets what it has not got yet')
     .option('-f, --follow', 'otlp, syslog: go on with new entries as they come')
     .addHelpText('after', examples('holdfast ledger export > audit.jsonl', 'holdfast ledger export --format csv --since 30d > audit.csv', 'holdfast ledger export --format otlp --to http://127.0.0.1:4318 --follow', 'holdfast ledger export --format syslog --to tcp://127.0.0.1:601 --follow'))
