@@ -64,5 +64,5 @@ describe.each(SUITES.map((suite) => [suite.name, suite] as const))('the conforma
     expect(rows.filter((row) => row.direct === 'passes').length).toBeGreaterThanOrEqual(30)
     const lost = [...(alone ?? [])].map(([scenario, { failed }]) => [scenario, through?.get(scenario)?.failed.filter((id) => !failed.includes(id)) ?? ['did not run']])
     expect(lost.filter(([, ids]) => ids?.length !== 0)).toEqual([])
-  })
+  }, 240_000)
 })
