@@ -1,7 +1,5 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { SecretDetails, SecretInfo } from '../../../contract/schemas/secret.ts'
@@ -14,34 +12,9 @@ import { visibleText } from '../../../domain/visible-text.ts'
 import { confirm } from '../confirm.ts'
 import { table } from '../output.ts'
 import { examples, outputOf } from '../program-output.ts'
-import { readAll } from '../read-input.ts'
+import { readValue } from '../read-value.ts'
 import { withHost } from '../with-host.ts'
-
-const MAX_VALUE_BYTES = 65_536
-
-/** Asks without showing what is typed. */
-const askHidden = (question: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    process.stderr.write(question)
-    const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
-    const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
-    lines.once('SIGINT', () => {
-      lines.close()
-      reject(new HoldfastError('bad-params', 'Nothing was changed.'))
-    })
-    lines.question('', (value) => {
-      lines.close()
-      process.stderr.write('\n')
-      resolve(value)
-    })
-  })
-
-/** From the terminal, unseen, or from standard input. */
-const readValue = async (question: string): Promise<string> => {
-  const value = process.stdin.isTTY ? await askHidden(question) : (await readAll(MAX_VALUE_BYTES)).replace(/\r?\n$/, '')
-  if (value === '') throw new HoldfastError('bad-params', 'The value is empty; nothing was changed.')
-  return value
-}
+import { addSecretRecipes } from './secret-recipes.ts'
 
 interface DetailOptions {
   readonly expires?: string
@@ -82,9 +55,11 @@ const listLines = (secrets: readonly SecretInfo[], now: number): string[] =>
     ]),
   ])
 
-/** `secret set|rotate|list|move|remove`. A value comes from a prompt or standard input, never as an argument, and never out again. */
+/** `secret add|set|rotate|list|move|remove`. A value comes from a prompt or standard input, never as an argument, and never out again. */
 export const addSecretCommands = (program: Command): void => {
   const secret = program.command('secret').summary('keys that agents use and never see').description('Keeps keys in the keychain of this machine. An agent profile names them; agents never see them.').addHelpText('after', examples('holdfast secret set agent/anthropic', 'holdfast secret list'))
+
+  addSecretRecipes(secret)
 
   withDetails(secret.command('set'))
     .summary('keep a value, from a prompt or from standard input')

@@ -1,0 +1,99 @@
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasPostgres, startPostgres, type Postgres } from '../fixtures/postgres/start.ts'
+import { createScriptedWorld } from '../support/script.ts'
+import { missingForEndToEnd, type World } from '../support/world.ts'
+
+const missing = missingForEndToEnd()
+const TOKEN = `github_pat_${'a1B2'.repeat(10)}`
+const CLASSIC = `ghp_${'c3D4'.repeat(9)}`
+
+describe.skipIf(missing !== null)(`an account for an agent at a provider${missing === null ? '' : ` (missing: ${missing})`}`, () => {
+  let world: World
+  let server: Server
+  const asked: { url: string; headers: IncomingHttpHeaders }[] = []
+  const api = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  beforeAll(async () => {
+    world = await createScriptedWorld(() => [])
+    server = createServer((request, response) => {
+      asked.push({ url: request.url ?? '', headers: request.headers })
+      const { authorization } = request.headers
+      if (authorization === `Bearer ${TOKEN}`) response.setHeader('github-authentication-token-expiration', '2037-02-21 10:00:00 UTC')
+      else if (authorization === `Bearer ${CLASSIC}`) response.setHeader('x-oauth-scopes', 'repo, workflow')
+      else response.statusCode = 401
+      response.end(JSON.stringify(response.statusCode === 401 ? { message: 'Bad credentials' } : { login: 'acme-bot', type: 'User' }))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+  })
+  afterAll(async () => {
+    server.close()
+    await world.end()
+  })
+
+  const add = (input: string, ...args: string[]) => world.holdfast(['secret', 'add', ...args, '--json'], { input })
+  const kept = async (name: string): Promise<unknown> => {
+    const { secrets } = JSON.parse((await world.holdfast(['secret', 'list', '--json'])).stdout) as { secrets: { name: string }[] }
+    return secrets.find((secret) => secret.name === name)
+  }
+
+  it('at GitHub: one read call says whose the token is, how far it goes and when it ends, and that is kept with it', async () => {
+    const { code, stdout } = await add(`${TOKEN}\n`, 'github', '--api', api(), '--try')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'agent/github-pat', tried: true, warnings: ['It acts as acme-bot: if that is you, the record cannot tell you from the agent.'] })
+    expect(asked.map(({ url }) => url)).toEqual(['/user'])
+    expect(await kept('agent/github-pat')).toMatchObject({ owner: 'acme-bot', scope: 'fine-grained', expiresAt: Date.UTC(2037, 1, 21, 10), state: 'ok' })
+    expect(stdout).not.toContain(TOKEN)
+  })
+
+  it('at GitHub: says what is wrong with a token that reaches everything', async () => {
+    const { stdout } = await add(CLASSIC, 'github', '--api', api(), '--try', '--name', 'agent/classic')
+    expect(JSON.parse(stdout)).toMatchObject({ details: { scope: 'repo, workflow' }, warnings: ['It is a classic token: it reaches every repository acme-bot can, with repo, workflow.', 'It never expires.', expect.any(String)] })
+  })
+
+  it('tries nothing unless asked to, and keeps nothing that is refused; the value is in no message', async () => {
+    const before = asked.length
+    expect(JSON.parse((await add(TOKEN, 'github', '--api', api(), '--repo', 'acme/web', '--name', 'agent/untried')).stdout)).toMatchObject({ tried: false, details: { scope: 'acme/web' } })
+    expect(asked.length).toBe(before)
+    const refused = await add('github_pat_wrong-canary', 'github', '--api', api(), '--try', '--name', 'agent/wrong')
+    expect(refused.code).not.toBe(0)
+    expect(refused.stdout).toContain('does not know this token (401). Nothing was kept.')
+    expect(refused.stderr + refused.stdout).not.toContain('wrong-canary')
+    expect(await kept('agent/wrong')).toBeUndefined()
+    expect((await add(TOKEN, 'github', '--api', 'http://github.example', '--try')).stdout).toContain('is not an https address.')
+  })
+
+  describe.skipIf(!hasPostgres)(`at a real PostgreSQL${hasPostgres ? '' : ' (missing: postgresql)'}`, () => {
+    let postgres: Postgres
+    beforeAll(async () => {
+      postgres = await startPostgres()
+      await postgres.run('CREATE TABLE products (id int)')
+    })
+    afterAll(() => postgres.stop())
+    const at = () => ['--database', 'postgres', '--port', String(postgres.port)]
+
+    it('the SQL that is printed makes a role that only reads, and one call proves it', async () => {
+      const { readOnlyRoleSql } = await import('../../shared/core/secrets/recipes/postgres.ts')
+      const role = { host: '127.0.0.1', port: postgres.port, database: 'postgres', role: 'agent"ro', schema: 'public' }
+      await postgres.run([...readOnlyRoleSql(role, Date.now()).slice(0, -1), `ALTER ROLE "agent""ro" PASSWORD 'pass-canary';`].join('\n'))
+      const { code, stdout } = await add('pass-canary', 'postgres', ...at(), '--role', 'agent"ro', '--try')
+      expect(code).toBe(0)
+      expect(JSON.parse(stdout)).toMatchObject({ name: 'agent/db-readonly', tried: true, details: { owner: 'agent"ro', scope: 'postgres: reads 1 table', expiresAt: expect.any(Number) }, warnings: [] })
+      expect(await kept('agent/db-readonly')).toMatchObject({ owner: 'agent"ro', state: 'ok' })
+    })
+
+    it('a role that can do more is told of, and a wrong password is not kept', async () => {
+      await postgres.run(`CREATE ROLE wide LOGIN CREATEROLE PASSWORD 'pass-canary'; GRANT ALL ON products TO wide`)
+      expect(JSON.parse((await add('pass-canary', 'postgres', ...at(), '--role', 'wide', '--name', 'agent/wide', '--try')).stdout)).toMatchObject({
+        details: { scope: 'postgres: reads 1 table, writes 1' },
+        warnings: ['This role is more than a reader: makes roles.', 'This role can write 1 table.', 'Its password never ends: ALTER ROLE … VALID UNTIL.'],
+      })
+      const refused = await add('no-such-canary', 'postgres', ...at(), '--role', 'wide', '--name', 'agent/no', '--try')
+      expect([refused.code, await kept('agent/no')]).toEqual([3, undefined])
+      expect(refused.stdout).toContain('The database refuses wide: ')
+      expect(refused.stderr + refused.stdout).not.toContain('no-such-canary')
+    })
+  })
+})
