@@ -1,9 +1,11 @@
-import { app, BrowserWindow, dialog, globalShortcut, Menu, nativeImage, Notification, powerMonitor, screen, session, Tray } from 'electron'
+import { app, BrowserWindow, crashReporter, dialog, globalShortcut, Menu, nativeImage, Notification, powerMonitor, screen, session, shell as system, Tray } from 'electron'
 import { join } from 'node:path'
 import { findHost, killByProgram, locatePrograms, unlockByProgram } from './host-process/programs.ts'
 import type { Parts } from './parts.ts'
-import { readSettings, writeSettings } from './settings.ts'
+import { changeSettings, readSettings, settingsFile } from './settings.ts'
 import { startShell } from './shell.ts'
+import { createStartAtLogin } from './start-at-login.ts'
+import { hasTrayHost } from './tray/tray-host.ts'
 
 const parts: Parts = {
   app,
@@ -13,6 +15,7 @@ const parts: Parts = {
   get screen() {
     return screen
   },
+  beep: () => system.beep(),
   sessionOf: (partition) => session.fromPartition(partition),
   buildMenu: (template) => Menu.buildFromTemplate(template),
   imageFrom: (path) => nativeImage.createFromPath(path),
@@ -25,31 +28,36 @@ const { platform, env } = process
 const home = env['HOLDFAST_HOME']
 if (home !== undefined) app.setPath('userData', join(home, 'electron'))
 app.enableSandbox()
+// What crashed is written beside the app's own data, and nobody is told.
+crashReporter.start({ uploadToServer: false })
 // Wayland lets no program watch all keys: there the desktop's own portal is asked.
 if (platform === 'linux') app.commandLine.appendSwitch('enable-features', 'GlobalShortcutsPortal')
 
 const main = async (): Promise<void> => {
   await app.whenReady()
   Menu.setApplicationMenu(null)
-  app.setAsDefaultProtocolClient('holdfast')
+  // The same as in build/packaging: what Windows calls the app in notifications, and what starts at login.
+  app.setAppUserModelId('dev.holdfast.app')
+  if (app.isPackaged) app.setAsDefaultProtocolClient('holdfast')
   const userData = app.getPath('userData')
-  const settings = readSettings(userData)
   const named = app.commandLine.getSwitchValue('holdfast-node')
   const programs = locatePrograms({ packaged: app.isPackaged, resources: process.resourcesPath, app: app.getAppPath(), named, platform })
   const shell = startShell({
     parts,
     platform,
     iconFolder: join(app.getAppPath(), 'icons'),
-    settings,
-    keep: (changed) => writeSettings(userData, { ...settings, ...changed }),
+    settings: readSettings(userData),
+    settingsFile: settingsFile(userData),
+    keep: (changes) => changeSettings(userData, changes),
+    startAtLogin: createStartAtLogin(app, platform, app.isPackaged ? (env['APPIMAGE'] ?? process.execPath) : null, app.getPath('appData')),
+    hasTray: () => hasTrayHost(platform, env),
     findHost: () => findHost(programs, env),
     killAlone: (sessionIds, lock) => killByProgram(programs, env, sessionIds, lock),
     unlock: () => unlockByProgram(programs, env),
   })
   app.on('second-instance', (_event, argv) => shell.open(argv))
   app.on('open-url', (_event, url) => shell.open([url]))
-  app.on('activate', () => shell.open([]))
-  app.on('window-all-closed', () => undefined)
+  app.on('activate', () => shell.open([])).on('window-all-closed', () => undefined)
   if (!app.commandLine.hasSwitch('background')) shell.open(process.argv)
 }
 

@@ -10,7 +10,7 @@ import type {
 
 export type WindowPart = Pick<
   BrowserWindow,
-  'destroy' | 'focus' | 'getNormalBounds' | 'hide' | 'isDestroyed' | 'isMinimized' | 'isVisible' | 'loadURL' | 'on' | 'restore' | 'setAlwaysOnTop' | 'setBounds' | 'setVisibleOnAllWorkspaces' | 'show' | 'showInactive'
+  'destroy' | 'focus' | 'getNormalBounds' | 'hide' | 'isDestroyed' | 'isMinimized' | 'isVisible' | 'loadURL' | 'on' | 'restore' | 'setAlwaysOnTop' | 'setBounds' | 'setMenu' | 'setTitle' | 'setVisibleOnAllWorkspaces' | 'show' | 'showInactive'
 > & { readonly webContents: Pick<WebContents, 'executeJavaScript' | 'on' | 'setWindowOpenHandler'> }
 
 export type TrayPart = Pick<Tray, 'on' | 'setContextMenu' | 'setImage' | 'setTitle' | 'setToolTip'>
@@ -21,10 +21,12 @@ export type SessionPart = Pick<Session, 'on' | 'setDevicePermissionHandler' | 's
 
 export interface Parts {
   readonly app: Pick<App, 'exit' | 'getLoginItemSettings' | 'setBadgeCount' | 'setLoginItemSettings'>
-  readonly dialog: Pick<Dialog, 'showMessageBox'>
+  readonly dialog: Pick<Dialog, 'showMessageBox' | 'showOpenDialog'>
   readonly globalShortcut: Pick<GlobalShortcut, 'register' | 'unregisterAll'>
   readonly powerMonitor: Pick<PowerMonitor, 'on'>
   readonly screen: Pick<Screen, 'getAllDisplays' | 'getCursorScreenPoint' | 'getDisplayNearestPoint'>
+  /** The system's own sound. */
+  beep(): void
   sessionOf(partition: string): SessionPart
   buildMenu(template: MenuItemConstructorOptions[]): Menu
   imageFrom(path: string): NativeImage

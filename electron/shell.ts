@@ -2,7 +2,7 @@ import type { Client } from '../shared/contract/client.ts'
 import type { SessionId } from '../shared/contract/ids.ts'
 import type { ApprovalRequest } from '../shared/contract/schemas/approval.ts'
 import type { KillReport } from '../shared/contract/schemas/session.ts'
-import { askInBox, askQuit, notifyQuestion } from './dialogs/ask.ts'
+import { askInBox, askQuit, notifyKill, notifyQuestion } from './dialogs/ask.ts'
 import { killWords } from './dialogs/kill-words.ts'
 import { emergencyKill } from './emergency-kill.ts'
 import { createHostLink } from './host-process/host-link.ts'
@@ -10,8 +10,11 @@ import { registerKillSwitch } from './hotkey/kill-switch.ts'
 import type { Parts } from './parts.ts'
 import { oneLine } from './plain-text.ts'
 import { AT_START, runningOf, withApproval, withHost, withKill, withoutHost, withSession, type ShellState } from './shell-state.ts'
+import type { Settings } from './settings.ts'
+import type { StartAtLogin } from './start-at-login.ts'
 import { createTray } from './tray/create-tray.ts'
-import type { Action } from './tray/tray-menu.ts'
+import { createStatusWindow } from './tray/status-window.ts'
+import { launchPage, type Action } from './tray/tray-menu.ts'
 import { createWindows } from './windows/create-windows.ts'
 import { deepLinkIn, loginLinks } from './windows/links.ts'
 
@@ -19,8 +22,13 @@ export interface ShellDeps {
   readonly parts: Parts
   readonly platform: string
   readonly iconFolder: string
-  readonly settings: { readonly hotkey?: unknown; readonly dashboard?: unknown }
-  keep(settings: { dashboard: unknown }): void
+  readonly settings: Settings
+  /** Where a person changes them. */
+  readonly settingsFile: string
+  keep(changes: Settings): void
+  readonly startAtLogin: StartAtLogin | null
+  /** Whether this desktop shows tray icons. */
+  hasTray(): Promise<boolean>
   findHost(): Promise<{ socketPath: string; token: string }>
   killAlone(sessionIds: readonly SessionId[] | 'all', lock: boolean): Promise<readonly KillReport[]>
   unlock(): Promise<void>
@@ -42,20 +50,31 @@ export const startShell = (deps: ShellDeps): Shell => {
   let state = AT_START
   let client: Client | null = null
   let locked = false
+  let quiet = false
+  let sound = deps.settings.sound === true
   let hotkey: string | null = null
   /** What was asked for while there was no host yet. */
   let wanted: string | null = null
   const notified = new Map<string, { close(): void }>()
 
-  const say = (title: string, body: string): void => parts.newNotification({ title, body: oneLine(body, 300) }).show()
-  const attempt = (what: string, work: Promise<unknown>): void => void work.catch((error: unknown) => say(what, words(error)))
+  const say = (title: string, body: string): { close(): void } => {
+    const notification = parts.newNotification({ title, body: oneLine(body, 300) })
+    notification.show()
+    return notification
+  }
+  const attempt = (what: string, work: Promise<unknown>): void => void work.catch((error: unknown) => void say(what, words(error)))
   const host = (): Client => {
     if (client === null) throw new Error('The host cannot be reached just now.')
     return client
   }
 
-  const startsAtLogin = (): boolean | null => (platform === 'linux' ? null : app.getLoginItemSettings().openAtLogin)
-  const draw = createTray({ parts, platform, iconFolder: deps.iconFolder, menuOptions: () => ({ hotkey, startsAtLogin: startsAtLogin() }), act: (action) => act(action) })
+  const menu = { menuOptions: () => ({ hotkey, startsAtLogin: deps.startAtLogin?.isOn() ?? null, sound, quiet }), act: (action: Action) => act(action) }
+  const drawTray = createTray({ parts, platform, iconFolder: deps.iconFolder, ...menu })
+  let drawWindow: (state: ShellState) => void = () => undefined
+  const draw = (next: ShellState): void => {
+    drawTray(next)
+    drawWindow(next)
+  }
   const windows = createWindows({
     parts,
     links: async () => loginLinks((await host().call('dashboard/open', {})).url),
@@ -75,7 +94,7 @@ export const startShell = (deps: ShellDeps): Shell => {
   const askAllInBoxes = (): void => {
     for (const request of state.approvals) {
       boxes = boxes.then(async () => {
-        if (locked || !state.approvals.some(({ id }) => id === request.id)) return
+        if (locked || quiet || !state.approvals.some(({ id }) => id === request.id)) return
         const answer = await askInBox(parts, request)
         if (answer !== 'later') await decide(request, answer).catch((error: unknown) => say('Not answered', words(error)))
       })
@@ -92,25 +111,31 @@ export const startShell = (deps: ShellDeps): Shell => {
       notification.close()
       notified.delete(id)
     }
-    for (const request of fresh) {
+    for (const request of quiet ? [] : fresh) {
       const on = { show: () => showApprovals(true), answer: (answer: 'approve' | 'deny') => attempt('Not answered', decide(request, answer)) }
       notified.set(request.id, notifyQuestion(parts, request, { locked, platform }, on))
     }
     if (state.approvals.length === 0) windows.hideApprovals()
-    else if (fresh.length > 0 && !locked) showApprovals(false)
+    else if (fresh.length > 0 && !locked && !quiet) showApprovals(false)
   }
 
   const kill = async (sessionIds: readonly SessionId[] | 'all', lock = false): Promise<void> => {
     change({ ...state, killing: true, locked: state.locked || lock })
+    if (sound) parts.beep()
+    const begun = say('Killing…', `${sessionIds === 'all' ? 'All sessions' : sessionIds.length === 1 ? 'One session' : `${sessionIds.length} sessions`} are ended, and their folders put back.`)
     try {
       const alone = () => deps.killAlone(sessionIds, lock)
       const reports = lock ? await alone() : await emergencyKill(client, sessionIds, alone)
       change(withKill(state, reports))
       const { title, body } = killWords(reports)
-      say(title, lock ? `${body} Locked: nothing starts until you unlock in the tray menu.` : body)
+      const { undoable } = state
+      const undo = undoable.length === 0 ? null : () => undoable.forEach((sessionId) => act({ do: 'undo', sessionId }))
+      notifyKill(parts, { title, body: oneLine(lock ? `${body} Locked: nothing starts until you unlock in the tray menu.` : body, 300) }, platform, undo)
     } catch (error) {
       change({ ...state, killing: false })
       say('The kill FAILED', words(error))
+    } finally {
+      begun.close()
     }
   }
 
@@ -126,14 +151,32 @@ export const startShell = (deps: ShellDeps): Shell => {
     if (answer !== 'stay') leave()
   }
 
+  const chooseFolder = async (): Promise<void> => {
+    const { canceled, filePaths } = await parts.dialog.showOpenDialog({ title: 'Launch an agent in…', properties: ['openDirectory', 'createDirectory'] })
+    const [folder] = filePaths
+    if (!canceled && folder !== undefined) act({ do: 'show', page: launchPage(folder) })
+  }
+
   const act = (action: Action): void => {
     if (action.do === 'show') attempt('The dashboard does not open', windows.showDashboard(action.page))
     else if (action.do === 'approvals') showApprovals(true)
     else if (action.do === 'kill') void kill(action.sessionIds)
     else if (action.do === 'retry-host') link.retry()
     else if (action.do === 'unlock') attempt('Not unlocked', deps.unlock().then(() => change({ ...state, locked: false })))
-    else if (action.do === 'start-at-login') app.setLoginItemSettings({ openAtLogin: action.on, args: ['--background'] })
-    else if (action.do === 'quit') void quit()
+    else if (action.do === 'choose-folder') attempt('No folder was chosen', chooseFolder())
+    else if (action.do === 'start-at-login') {
+      attempt('The start at login could not be changed', (async () => deps.startAtLogin?.set(action.on))())
+      draw(state)
+    } else if (action.do === 'sound') {
+      sound = action.on
+      deps.keep({ sound })
+      draw(state)
+    } else if (action.do === 'quiet') {
+      quiet = action.on
+      draw(state)
+      if (quiet) windows.hideApprovals()
+      else if (state.approvals.length > 0 && !locked) showApprovals(false)
+    } else if (action.do === 'quit') void quit()
     else if (action.do === 'undo') {
       const { sessionId } = action
       const undone = (async () => {
@@ -159,16 +202,24 @@ export const startShell = (deps: ShellDeps): Shell => {
   }
 
   hotkey = registerKillSwitch(parts, deps.settings.hotkey, platform, (step) => void kill('all', step === 'kill-and-lock'))
-  if (hotkey === null) say('The kill switch has no hotkey', 'Another program has taken its keys. Set others as "hotkey" in shell.json; the tray menu kills all the same.')
+  if (hotkey === null) say('The kill switch has no hotkey', `Another program has taken its keys. Set others as "hotkey" in ${deps.settingsFile}; the tray menu kills all the same.`)
   parts.powerMonitor.on('lock-screen', () => {
     locked = true
     windows.hideApprovals()
   })
   parts.powerMonitor.on('unlock-screen', () => {
     locked = false
-    if (state.approvals.length > 0) showApprovals(false)
+    if (state.approvals.length > 0 && !quiet) showApprovals(false)
   })
   draw(state)
+  void deps.hasTray().then((has) => {
+    if (has) return
+    drawWindow = createStatusWindow({ parts, ...menu })
+    drawWindow(state)
+    if (deps.settings.saidNoTray === true) return
+    deps.keep({ saidNoTray: true })
+    say('This desktop shows no tray icons', 'A small window stands in for one. With an extension for AppIndicators the icon appears; this is said once.')
+  })
   const link = createHostLink({
     find: deps.findHost,
     onClient: (to) => void connected(to).catch(() => undefined),

@@ -38,11 +38,14 @@ export const boxQuestion = (request: ApprovalRequest): Question =>
 /** A question for a notification. */
 export const notificationQuestion = (request: ApprovalRequest): Question => questionWithin(MAX_NOTIFICATION, request, [`in: ${indented(request.cwd)}`])
 
+/** Where a notification can have buttons. Source: Electron's NotificationAction. */
+export const hasButtons = (platform: string): boolean => platform === 'darwin' || platform === 'win32'
+
 /**
  * What a notification's buttons may be: Approve only where all is shown, nobody is away from a locked screen, and the
  * platform has buttons at all.
  */
 export const notificationAnswers = ({ whole }: Question, { locked, platform }: { locked: boolean; platform: string }): readonly ('deny' | 'approve')[] => {
-  if (platform !== 'darwin' || locked) return []
+  if (!hasButtons(platform) || locked) return []
   return whole ? ['deny', 'approve'] : ['deny']
 }

@@ -1,6 +1,6 @@
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { Parts } from '../parts.ts'
-import { boxQuestion, notificationAnswers, notificationQuestion } from './approval-question.ts'
+import { boxQuestion, hasButtons, notificationAnswers, notificationQuestion } from './approval-question.ts'
 
 export type Answer = 'approve' | 'deny' | 'later'
 
@@ -63,4 +63,34 @@ export const askQuit = async ({ dialog }: Pick<Parts, 'dialog'>, running: number
     noLink: true,
   })
   return (['stay', 'leave', 'kill'] as const)[response] ?? 'stay'
+}
+
+/** Says what a kill did; where something was put back, its button or a click leads to Undo. */
+export const notifyKill = (
+  parts: Pick<Parts, 'dialog' | 'newNotification'>,
+  words: { readonly title: string; readonly body: string },
+  platform: string,
+  undo: (() => void) | null,
+): void => {
+  const notification = parts.newNotification({ ...words, ...(undo !== null && hasButtons(platform) ? { actions: [{ type: 'button' as const, text: 'Undo' }] } : {}) })
+  if (undo !== null) {
+    notification.on('action', undo)
+    notification.on('click', () => void askUndo(parts).then((yes) => (yes ? undo() : undefined)))
+  }
+  notification.show()
+}
+
+/** Before a revert is taken back: a click on a notification is made too easily. */
+const askUndo = async ({ dialog }: Pick<Parts, 'dialog'>): Promise<boolean> => {
+  const { response } = await dialog.showMessageBox({
+    type: 'question',
+    title: 'Holdfast',
+    message: 'Take the revert back?',
+    detail: 'The killed sessions have changed files, and those were put back as they were before. Undo brings the changes back.',
+    buttons: ['Keep it as it is', 'Undo'],
+    defaultId: 0,
+    cancelId: 0,
+    noLink: true,
+  })
+  return response === 1
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import type { MenuItemConstructorOptions } from 'electron'
 import type { Parts, TrayPart } from '../parts.ts'
 import type { ShellState } from '../shell-state.ts'
-import { SEPARATOR, trayMenu, type Action, type MenuEntry, type MenuOptions } from './tray-menu.ts'
+import { menuItems } from './menu-items.ts'
+import { trayMenu, type Action, type MenuOptions } from './tray-menu.ts'
 import { trayView, type TrayIcon } from './tray-view.ts'
 
 export interface TrayDeps {
@@ -13,22 +13,11 @@ export interface TrayDeps {
   act(action: Action): void
 }
 
-const midnightOf = (now: Date): number => new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime()
+export const midnightOf = (now: Date): number => new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime()
 
 /** The tray icon with its menu. The returned function draws a state; what did not change is not drawn again. */
 export const createTray = ({ parts, platform, iconFolder, menuOptions, act }: TrayDeps): ((state: ShellState) => void) => {
   const imageOf = (icon: TrayIcon) => parts.imageFrom(join(iconFolder, `tray-${icon}${platform === 'darwin' ? 'Template' : ''}.png`))
-  const item = (entry: MenuEntry): MenuItemConstructorOptions => {
-    if (entry === SEPARATOR) return { type: 'separator' }
-    const { label, action, submenu, checked } = entry
-    return {
-      label,
-      enabled: action !== undefined || submenu !== undefined,
-      ...(submenu === undefined ? {} : { submenu: submenu.map(item) }),
-      ...(checked === undefined ? {} : { type: 'checkbox' as const, checked }),
-      ...(action === undefined ? {} : { click: () => act(action) }),
-    }
-  }
   let tray: TrayPart | null = null
   let drawn = { icon: '', menu: '' }
   let waiting = 0
@@ -43,7 +32,7 @@ export const createTray = ({ parts, platform, iconFolder, menuOptions, act }: Tr
     tray.setToolTip(view.toolTip)
     if (platform === 'darwin') tray.setTitle(view.title)
     parts.app.setBadgeCount(view.badge)
-    if (JSON.stringify(menu) !== drawn.menu) tray.setContextMenu(parts.buildMenu(menu.map(item)))
+    if (JSON.stringify(menu) !== drawn.menu) tray.setContextMenu(parts.buildMenu(menuItems(menu, act)))
     drawn = { icon: view.icon, menu: JSON.stringify(menu) }
   }
 }

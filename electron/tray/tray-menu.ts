@@ -11,7 +11,10 @@ export type Action =
   | { readonly do: 'pause' | 'resume' | 'undo'; readonly sessionId: SessionId }
   | { readonly do: 'retry-host' }
   | { readonly do: 'unlock' }
+  | { readonly do: 'choose-folder' }
   | { readonly do: 'start-at-login'; readonly on: boolean }
+  | { readonly do: 'sound'; readonly on: boolean }
+  | { readonly do: 'quiet'; readonly on: boolean }
   | { readonly do: 'quit' }
 
 export interface MenuEntry {
@@ -25,9 +28,22 @@ export interface MenuEntry {
 export interface MenuOptions {
   /** The kill switch as the user presses it, or null when another program has taken those keys. */
   readonly hotkey: string | null
-  /** null where the platform has no such setting. */
+  /** null where this app cannot be started so. */
   readonly startsAtLogin: boolean | null
+  /** Whether a kill is heard. */
+  readonly sound: boolean
+  /** Whether questions wait without being shown. */
+  readonly quiet: boolean
 }
+
+const MAX_RECENT = 5
+
+/** The dashboard's page that launches an agent in this folder. */
+export const launchPage = (folder: string): string => `launch/folder/${encodeURIComponent(folder)}`
+
+/** The folders of the latest sessions, latest first. */
+export const recentFolders = ({ sessions }: ShellState): readonly string[] =>
+  [...new Set([...sessions].sort((a, b) => b.startedAt - a.startedAt).map(({ cwd }) => cwd))].slice(0, MAX_RECENT)
 
 export const SEPARATOR: MenuEntry = { label: '' }
 
@@ -44,7 +60,7 @@ const sessionEntry = ({ id, agent, cwd, state }: Session): MenuEntry => ({
 })
 
 /** The tray's menu, from top to bottom. What kills is there also while the host is away: it works without. */
-export const trayMenu = (state: ShellState, { hotkey, startsAtLogin }: MenuOptions): readonly MenuEntry[] => {
+export const trayMenu = (state: ShellState, { hotkey, startsAtLogin, sound, quiet }: MenuOptions): readonly MenuEntry[] => {
   const waiting = state.approvals.length
   const named = (id: SessionId): string => state.sessions.find((session) => session.id === id)?.agent ?? id
   return [
@@ -55,11 +71,19 @@ export const trayMenu = (state: ShellState, { hotkey, startsAtLogin }: MenuOptio
     ...(state.locked ? [{ label: 'Unlock: let sessions start again', action: { do: 'unlock' } } as const] : []),
     ...state.undoable.map((sessionId) => ({ label: menuLabel(`Undo the revert of ${named(sessionId)}`), action: { do: 'undo', sessionId } }) as const),
     SEPARATOR,
-    { label: 'Launch an agent…', action: { do: 'show', page: 'launch' } },
+    {
+      label: 'Launch an agent',
+      submenu: [
+        ...recentFolders(state).map((folder) => ({ label: menuLabel(`in ${folder}`), action: { do: 'show', page: launchPage(folder) } }) as const),
+        { label: 'Choose a folder…', action: { do: 'choose-folder' } },
+      ],
+    },
     { label: 'Dashboard', action: { do: 'show', page: 'sessions' } },
     { label: 'Usage and limits', action: { do: 'show', page: 'usage' } },
     { label: 'Settings', action: { do: 'show', page: 'settings' } },
     ...(startsAtLogin === null ? [] : [{ label: 'Start at login', checked: startsAtLogin, action: { do: 'start-at-login', on: !startsAtLogin } } as const]),
+    { label: 'Do not disturb: what is asked waits, and is denied in the end', checked: quiet, action: { do: 'quiet', on: !quiet } },
+    { label: 'A sound at each kill', checked: sound, action: { do: 'sound', on: !sound } },
     SEPARATOR,
     { label: 'Quit', action: { do: 'quit' } },
   ]

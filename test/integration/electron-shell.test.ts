@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Settings } from '../../electron/settings.ts'
 import { startShell, type Shell } from '../../electron/shell.ts'
+import { CheckpointId } from '../../shared/contract/ids.ts'
 import type { CommandResult } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { KillReport } from '../../shared/contract/schemas/session.ts'
@@ -14,6 +16,9 @@ import { anApproval, aSession, sessionId } from '../support/shell-state.ts'
 const TOKEN = 'a-token-of-this-test-and-nothing-else-0123'
 const LINK = 'http://127.0.0.1:4000/#login=one&next=http%3A%2F%2F127.0.0.1%3A4001%2F%23login%3Dtwo'
 const REPORT: KillReport = { sessionId: sessionId('b'), processesKilled: 2, survivors: [], durationMs: 1, restore: null, restoreProblem: null }
+const [before, asKilled] = ['chk_22222222222b', 'chk_22222222222c'].map((id) => CheckpointId.parse(id)) as [CheckpointId, CheckpointId]
+const RESTORE = { restoredTo: before, savedAs: asKilled, written: ['a'], deleted: [], conflicts: [], leftAlone: [], refsMoved: [] }
+const RESTORED: KillReport = { ...REPORT, restore: RESTORE }
 
 let folder: string
 let server: LocalSocketServer
@@ -23,6 +28,8 @@ let shell: Shell
 let waiting: ApprovalRequest[]
 let asked: { command: string; params: unknown }[]
 let killedAlone: unknown[]
+let kept: Settings[]
+let report: KillReport
 /** Whether the host takes up commands but answers none. */
 let hangs: boolean
 
@@ -33,7 +40,8 @@ const listen = async (): Promise<void> => {
     'session/list': () => ({ sessions: [aSession('b')] }),
     'approval/list': () => ({ requests: waiting }),
     'dashboard/open': () => ({ url: LINK, expiresAt: 1 }),
-    'session/kill': () => ({ reports: [REPORT] }),
+    'session/kill': () => ({ reports: [report] }),
+    'session/undo': () => RESTORE,
     'host/info': (): CommandResult<'host/info'> => ({ version: '0', pid: 1, startedAt: 0, dataFolder: '/', sessions: 1, approvalsPage: null }),
     'approval/decide': () => ({ ...anApproval('b'), state: 'denied' }),
   }
@@ -51,14 +59,17 @@ const listen = async (): Promise<void> => {
   })
 }
 
-const start = (changes: { keysTaken?: boolean } = {}): void => {
+const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settings; hasTray?: boolean } = {}): void => {
   Object.assign(electron, changes)
   shell = startShell({
     parts: electron.parts,
     platform: 'linux',
     iconFolder: '/icons',
-    settings: {},
-    keep: () => undefined,
+    settings: given.settings ?? {},
+    settingsFile: '/settings/shell.json',
+    keep: (changes) => void kept.push(changes),
+    startAtLogin: null,
+    hasTray: async () => given.hasTray ?? true,
     findHost: async () => ({ socketPath: join(folder, 'host.sock'), token: TOKEN }),
     killAlone: async (ids, lock) => {
       killedAlone.push(lock ? `${String(ids)}, and lock` : ids)
@@ -79,7 +90,9 @@ beforeEach(async () => {
   waiting = []
   asked = []
   killedAlone = []
+  kept = []
   hangs = false
+  report = REPORT
   electron = createElectronDouble()
   await listen()
 })
@@ -161,7 +174,8 @@ describe('the app, with a double of Electron', () => {
     await connected()
     press()
     expect(electron.tray.image).toBe('/icons/tray-killed.png')
-    await expect.poll(said).toEqual(['Killed'])
+    expect(said()).toEqual(['Killing…'])
+    await expect.poll(said).toEqual(['Killing…', 'Killed'])
     expect(asked.find(({ command }) => command === 'session/kill')?.params).toEqual({ sessionIds: 'all', keepChanges: false })
     expect(killedAlone).toEqual([])
   })
@@ -184,7 +198,7 @@ describe('the app, with a double of Electron', () => {
     await connected()
     hangs = true
     press()
-    await expect.poll(said).toEqual(['Killed'])
+    await expect.poll(said).toEqual(['Killing…', 'Killed'])
     expect(killedAlone).toEqual(['all'])
   })
 
@@ -194,14 +208,86 @@ describe('the app, with a double of Electron', () => {
     await server.close()
     await expect.poll(() => electron.tray.image).toBe('/icons/tray-away.png')
     press()
-    await expect.poll(said).toEqual(['Killed'])
+    await expect.poll(said).toEqual(['Killing…', 'Killed'])
     expect(killedAlone).toEqual(['all'])
     await listen()
   })
 
-  it('says that its keys are taken', () => {
+  it('says that its keys are taken, and where others are set', () => {
     start({ keysTaken: true })
-    expect(said()).toEqual(['The kill switch has no hotkey'])
+    expect(electron.notifications.map(({ options }) => [options.title, options.body])).toEqual([
+      ['The kill switch has no hotkey', 'Another program has taken its keys. Set others as "hotkey" in /settings/shell.json; the tray menu kills all the same.'],
+    ])
+  })
+
+  it('is heard at a kill where the user chose so, and only there', async () => {
+    start()
+    await connected()
+    press()
+    expect(electron.beeps).toBe(0)
+    await expect.poll(said).toEqual(['Killing…', 'Killed'])
+    shell.act({ do: 'sound', on: true })
+    expect(kept).toEqual([{ sound: true }])
+    shell.act({ do: 'kill', sessionIds: 'all' })
+    expect(electron.beeps).toBe(1)
+    await expect.poll(said).toEqual(['Killing…', 'Killed', 'Killing…', 'Killed'])
+  })
+
+  it('leads from the notice of a kill to Undo, and asks before it does it', async () => {
+    report = RESTORED
+    start()
+    await connected()
+    press()
+    await expect.poll(said).toEqual(['Killing…', 'Killed'])
+    expect(electron.notifications[0]?.closed).toBe(true)
+    electron.notifications[1]?.events.emit('click')
+    await expect.poll(() => electron.boxes.map(({ message }) => message)).toEqual(['Take the revert back?'])
+    expect(asked.map(({ command }) => command)).not.toContain('session/undo')
+    electron.answers.push('Undo')
+    electron.notifications[1]?.events.emit('click')
+    await expect.poll(() => asked.find(({ command }) => command === 'session/undo')?.params).toEqual({ sessionId: REPORT.sessionId })
+    await expect.poll(said).toContain('Undone')
+  })
+
+  it('does not disturb when told so: what is asked waits unseen, and is shown when that ends', async () => {
+    start()
+    await connected()
+    shell.act({ do: 'quiet', on: true })
+    hub.publish('approval/changed', anApproval('b'))
+    await expect.poll(() => electron.tray.image).toBe('/icons/tray-waiting.png')
+    expect([approvalsWindow(), said()]).toEqual([undefined, []])
+    shell.act({ do: 'quiet', on: false })
+    await expect.poll(() => approvalsWindow()?.visible).toBe(true)
+    expect(asked.map(({ command }) => command)).not.toContain('approval/decide')
+  })
+
+  it('has a small window with the tray’s menu where a desktop shows no tray, and says so once', async () => {
+    start({}, { hasTray: false })
+    await connected()
+    await expect.poll(said).toEqual(['This desktop shows no tray icons'])
+    const [window] = electron.windows
+    expect(window?.options).toMatchObject({ width: 460, webPreferences: { partition: 'status', javascript: false, sandbox: true } })
+    await expect.poll(() => decodeURIComponent(window?.done.at(-1) ?? '')).toContain('Holdfast: at work (1 session)')
+    expect((window?.menu[0]?.submenu as { label: string }[]).map(({ label }) => label)).toContain('Kill all (Ctrl+Alt+Shift+K)')
+    expect(kept).toEqual([{ saidNoTray: true }])
+    electron.answers.push('Stay')
+    window?.events.emit('close', { preventDefault: () => undefined })
+    await expect.poll(() => electron.boxes.map(({ message }) => message)).toEqual(['A session still runs.'])
+  })
+
+  it('says nothing of a missing tray the second time', async () => {
+    start({}, { hasTray: false, settings: { saidNoTray: true } })
+    await connected()
+    await expect.poll(() => electron.windows.length).toBe(1)
+    expect(said()).toEqual([])
+  })
+
+  it('launches in a folder that a person picks, on the dashboard, which shows first what the agent will be able to do', async () => {
+    electron.folders.push('/home/me/some where')
+    start()
+    await connected()
+    shell.act({ do: 'choose-folder' })
+    await expect.poll(() => electron.windows[0]?.done.at(-2)).toBe('run location.hash = "#/launch/folder/%2Fhome%2Fme%2Fsome%20where"')
   })
 
   it('gives its pages no power: sandbox, no preload, no permission, no other address', async () => {

@@ -15,6 +15,7 @@ export interface WindowDouble {
   readonly done: string[]
   visible: boolean
   destroyed: boolean
+  menu: MenuItemConstructorOptions[]
   /** Asks as a page does that opens a link; gives what the app answers. */
   openLink(url: string): string
 }
@@ -37,7 +38,10 @@ export interface ElectronDouble {
   readonly boxes: { message: string; detail: string; buttons: readonly string[] }[]
   /** What a person answers the next message boxes, by the button's words. */
   readonly answers: string[]
+  /** What a person chooses where a folder is asked for. */
+  readonly folders: string[]
   badge: number
+  beeps: number
   exited: boolean
   /** Whether another program has the keys of the kill switch. */
   keysTaken: boolean
@@ -89,7 +93,9 @@ export const createElectronDouble = (): ElectronDouble => {
     sessions: new Map(),
     boxes: [],
     answers: [],
+    folders: [],
     badge: 0,
+    beeps: 0,
     exited: false,
     keysTaken: false,
     failsToLoad: false,
@@ -107,6 +113,10 @@ export const createElectronDouble = (): ElectronDouble => {
           const index = buttons.indexOf(double.answers.shift() ?? '')
           return { response: index === -1 ? (options.cancelId ?? 0) : index, checkboxChecked: false }
         }) as Parts['dialog']['showMessageBox'],
+        showOpenDialog: (async () => {
+          const filePaths = double.folders.splice(0, 1)
+          return { canceled: filePaths.length === 0, filePaths }
+        }) as Parts['dialog']['showOpenDialog'],
       },
       globalShortcut: {
         register: (accelerator, callback) => {
@@ -117,6 +127,7 @@ export const createElectronDouble = (): ElectronDouble => {
       },
       powerMonitor: { on: ((event: string, listener: () => void) => double.power.on(event, listener)) as unknown as Parts['powerMonitor']['on'] },
       screen: { getAllDisplays: () => [display], getCursorScreenPoint: () => ({ x: 0, y: 0 }), getDisplayNearestPoint: () => display },
+      beep: () => void (double.beeps += 1),
       sessionOf: (partition) => {
         const session = newSession()
         double.sessions.set(partition, session)
@@ -145,7 +156,7 @@ export const createElectronDouble = (): ElectronDouble => {
         const events = new EventEmitter()
         const contents = new EventEmitter()
         let opens: (details: { url: string }) => { action: string } = () => ({ action: 'allow' })
-        const window: WindowDouble = { options, events, contents, done: [], visible: false, destroyed: false, openLink: (url) => opens({ url }).action }
+        const window: WindowDouble = { options, events, contents, done: [], visible: options.show !== false, destroyed: false, menu: [], openLink: (url) => opens({ url }).action }
         double.windows.push(window)
         const shown = (how: string, visible: boolean) => () => {
           window.done.push(how)
@@ -167,6 +178,8 @@ export const createElectronDouble = (): ElectronDouble => {
           restore: () => undefined,
           setAlwaysOnTop: () => undefined,
           setBounds: () => undefined,
+          setMenu: (menu) => void (window.menu = menu as unknown as MenuItemConstructorOptions[]),
+          setTitle: () => undefined,
           setVisibleOnAllWorkspaces: () => undefined,
           show: shown('show', true),
           showInactive: shown('show without focus', true),

@@ -1,9 +1,15 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { boxQuestion, notificationAnswers, notificationQuestion } from '../../electron/dialogs/approval-question.ts'
 import { killWords } from '../../electron/dialogs/kill-words.ts'
 import { locatePrograms } from '../../electron/host-process/programs.ts'
 import { restartIn } from '../../electron/host-process/restart-plan.ts'
 import { DEFAULT_HOTKEY, hotkeyLabel, hotkeyOf, killStep } from '../../electron/hotkey/kill-press.ts'
+import type { Parts } from '../../electron/parts.ts'
+import { changeSettings, readSettings, settingsFile } from '../../electron/settings.ts'
+import { createStartAtLogin } from '../../electron/start-at-login.ts'
 import { mayNavigate } from '../../electron/security/guards.ts'
 import { deepLinkIn, loginLinks, parseDeepLink } from '../../electron/windows/links.ts'
 import { approvalBounds, dashboardBounds } from '../../electron/windows/placement.ts'
@@ -49,11 +55,49 @@ describe('a question in a box or a notification', () => {
     const named = anApproval('b', { tool: `mcp__${'x'.repeat(100)}` })
     expect([long, lines, named].map((request) => boxQuestion(request).whole)).toEqual([false, false, false])
     expect(notificationAnswers(notificationQuestion(long), { locked: false, platform: 'darwin' })).toEqual(['deny'])
-    expect(notificationAnswers(notificationQuestion(anApproval('b')), { locked: false, platform: 'darwin' })).toEqual(['deny', 'approve'])
+    for (const platform of ['darwin', 'win32']) expect(notificationAnswers(notificationQuestion(anApproval('b')), { locked: false, platform })).toEqual(['deny', 'approve'])
   })
 
   it('has no buttons on a locked screen', () => {
     expect(notificationAnswers(notificationQuestion(anApproval('b')), { locked: true, platform: 'darwin' })).toEqual([])
+  })
+})
+
+describe('the start at login', () => {
+  const app = { getLoginItemSettings: () => ({ openAtLogin: true }), setLoginItemSettings: (settings: unknown) => void set.push(settings) } as unknown as Parts['app']
+  const set: unknown[] = []
+
+  it('is an entry in the user’s autostart folder on Linux, which does nothing once the app is removed', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hf-'))
+    const start = createStartAtLogin(app, 'linux', '/opt/Hold fast/$x "%"', folder)
+    expect(start?.isOn()).toBe(false)
+    start?.set(true)
+    expect(start?.isOn()).toBe(true)
+    expect(readFileSync(join(folder, 'autostart/holdfast-app.desktop'), 'utf8').split('\n')).toEqual([
+      '[Desktop Entry]', 'Type=Application', 'Name=Holdfast', 'Comment=The supervisor for AI agents, in the tray',
+      'TryExec=/opt/Hold fast/$x "%"', 'Exec="/opt/Hold fast/\\\\$x \\\\"%%\\\\"" --background', 'Icon=holdfast-app', 'X-GNOME-Autostart-enabled=true', '',
+    ])
+    start?.set(false)
+    expect(start?.isOn()).toBe(false)
+    rmSync(folder, { recursive: true })
+  })
+
+  it('is the system’s own setting elsewhere, and none of a checkout', () => {
+    createStartAtLogin(app, 'darwin', '/Applications/Holdfast.app', '/none')?.set(true)
+    expect(set).toEqual([{ openAtLogin: true, args: ['--background'] }])
+    expect(createStartAtLogin(app, 'linux', null, '/none')).toBeNull()
+  })
+})
+
+describe('what the shell remembers', () => {
+  it('is kept beside what is there, and is nothing where the file makes no sense', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hf-'))
+    changeSettings(folder, { hotkey: 'Control+Alt+K' })
+    changeSettings(folder, { sound: true })
+    expect(readSettings(folder)).toEqual({ hotkey: 'Control+Alt+K', sound: true })
+    writeFileSync(settingsFile(folder), '{')
+    expect(readSettings(folder)).toEqual({})
+    rmSync(folder, { recursive: true })
   })
 })
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { AT_START, withApproval, withHost, withKill, withoutHost, withSession } from '../../electron/shell-state.ts'
-import { trayMenu } from '../../electron/tray/tray-menu.ts'
+import { trayMenu, type MenuOptions } from '../../electron/tray/tray-menu.ts'
 import { costText, TRAY_ICONS, trayView } from '../../electron/tray/tray-view.ts'
 import { anApproval, aSession, sessionId } from '../support/shell-state.ts'
 
 const HERE = withHost(AT_START, [], [])
-const MENU = { hotkey: 'Ctrl+Alt+Shift+K', startsAtLogin: null }
+const MENU = { hotkey: 'Ctrl+Alt+Shift+K', startsAtLogin: null, sound: false, quiet: false }
 const labels = (state: Parameters<typeof trayMenu>[0], options = MENU) => trayMenu(state, options).map(({ label }) => label)
 
 describe('the tray icon', () => {
@@ -68,6 +68,24 @@ describe('the tray menu', () => {
     expect(labels(withKill(killed, [report]))).not.toContain('Undo the revert of tester')
     const restore = { safety: null } as unknown as NonNullable<typeof report.restore>
     expect(trayMenu(withKill(killed, [{ ...report, restore }]), MENU)[1]).toEqual({ label: 'Undo the revert of tester', action: { do: 'undo', sessionId: sessionId('b') } })
+  })
+
+  it('launches in the folders of the latest sessions, each once, or in one that is chosen', () => {
+    const at = (last: string, startedAt: number, cwd: string) => aSession(last, { startedAt, cwd, state: 'ended', endedAt: startedAt })
+    const state = withHost(AT_START, [at('b', 1, '/a'), at('c', 2, '/b'), at('d', 3, '/a'), at('f', 4, '/c & d')], [])
+    const launch = trayMenu(state, MENU).find(({ label }) => label === 'Launch an agent')
+    expect(launch?.submenu).toEqual([
+      { label: 'in /c && d', action: { do: 'show', page: 'launch/folder/%2Fc%20%26%20d' } },
+      { label: 'in /a', action: { do: 'show', page: 'launch/folder/%2Fa' } },
+      { label: 'in /b', action: { do: 'show', page: 'launch/folder/%2Fb' } },
+      { label: 'Choose a folder…', action: { do: 'choose-folder' } },
+    ])
+  })
+
+  it('offers the start at login where the app can be started so, and has check boxes that switch', () => {
+    const boxes = (options: Partial<MenuOptions>) => trayMenu(HERE, { ...MENU, ...options }).flatMap(({ checked, action }) => (checked === undefined ? [] : [[checked, action]]))
+    expect(boxes({})).toEqual([[false, { do: 'quiet', on: true }], [false, { do: 'sound', on: true }]])
+    expect(boxes({ startsAtLogin: true, quiet: true, sound: true })).toEqual([[true, { do: 'start-at-login', on: false }], [true, { do: 'quiet', on: false }], [true, { do: 'sound', on: false }]])
   })
 
   it('lets an agent write neither a mnemonic nor an invisible or reordering character', () => {
