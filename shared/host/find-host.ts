@@ -2,6 +2,7 @@ import type { FoundHost } from '../contract/schemas/host.ts'
 import { HoldfastError } from '../contract/errors.ts'
 import { resolvePaths } from '../core/paths.ts'
 import { readEndpoint } from '../core/transports/endpoint-file.ts'
+import { askToHandOver } from './cli/hand-over.ts'
 import { reportError } from './cli/output.ts'
 import { connectHost } from './cli/with-host.ts'
 
@@ -9,6 +10,7 @@ import { connectHost } from './cli/with-host.ts'
 // JSON. The token goes through a pipe, never an argument.
 try {
   const paths = resolvePaths(process.env)
+  await askToHandOver(paths)
   const client = await connectHost(paths)
   client.close()
   const endpoint = await readEndpoint(paths.run)
