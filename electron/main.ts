@@ -1,28 +1,11 @@
-import { app, BrowserWindow, crashReporter, dialog, globalShortcut, Menu, nativeImage, Notification, powerMonitor, screen, session, shell as system, Tray } from 'electron'
+import { app, crashReporter, Menu } from 'electron'
 import { join } from 'node:path'
+import { createDesktopBus } from './desktop-bus.ts'
 import { findHost, killByProgram, locatePrograms, unlockByProgram } from './host-process/programs.ts'
-import type { Parts } from './parts.ts'
 import { changeSettings, readSettings, settingsFile } from './settings.ts'
 import { startShell } from './shell.ts'
 import { createStartAtLogin } from './start-at-login.ts'
-import { hasTrayHost } from './tray/tray-host.ts'
-
-const parts: Parts = {
-  app,
-  dialog,
-  globalShortcut,
-  powerMonitor,
-  get screen() {
-    return screen
-  },
-  beep: () => system.beep(),
-  sessionOf: (partition) => session.fromPartition(partition),
-  buildMenu: (template) => Menu.buildFromTemplate(template),
-  imageFrom: (path) => nativeImage.createFromPath(path),
-  newNotification: (options) => new Notification(options),
-  newTray: (image) => new Tray(image),
-  newWindow: (options) => new BrowserWindow(options),
-}
+import { systemParts } from './system-parts.ts'
 
 const { platform, env } = process
 const home = env['HOLDFAST_HOME']
@@ -43,14 +26,14 @@ const main = async (): Promise<void> => {
   const named = app.commandLine.getSwitchValue('holdfast-node')
   const programs = locatePrograms({ packaged: app.isPackaged, resources: process.resourcesPath, app: app.getAppPath(), named, platform })
   const shell = startShell({
-    parts,
+    parts: systemParts,
     platform,
     iconFolder: join(app.getAppPath(), 'icons'),
     settings: readSettings(userData),
     settingsFile: settingsFile(userData),
     keep: (changes) => changeSettings(userData, changes),
     startAtLogin: createStartAtLogin(app, platform, app.isPackaged ? (env['APPIMAGE'] ?? process.execPath) : null, app.getPath('appData')),
-    hasTray: () => hasTrayHost(platform, env),
+    ...createDesktopBus(platform, env),
     findHost: () => findHost(programs, env),
     killAlone: (sessionIds, lock) => killByProgram(programs, env, sessionIds, lock),
     unlock: () => unlockByProgram(programs, env),
@@ -58,6 +41,8 @@ const main = async (): Promise<void> => {
   app.on('second-instance', (_event, argv) => shell.open(argv))
   app.on('open-url', (_event, url) => shell.open([url]))
   app.on('activate', () => shell.open([])).on('window-all-closed', () => undefined)
+  // The tests' own way in; nothing but this process itself sees it, and an installed app has none.
+  if (!app.isPackaged) Object.assign(globalThis, { holdfast: shell })
   if (!app.commandLine.hasSwitch('background')) shell.open(process.argv)
 }
 

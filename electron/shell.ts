@@ -2,11 +2,13 @@ import type { Client } from '../shared/contract/client.ts'
 import type { SessionId } from '../shared/contract/ids.ts'
 import type { ApprovalRequest } from '../shared/contract/schemas/approval.ts'
 import type { KillReport } from '../shared/contract/schemas/session.ts'
+import type { DesktopBus } from './desktop-bus.ts'
 import { askInBox, askQuit, notifyKill, notifyQuestion } from './dialogs/ask.ts'
 import { killWords } from './dialogs/kill-words.ts'
+import { createNotifier } from './dialogs/notifier.ts'
 import { emergencyKill } from './emergency-kill.ts'
 import { createHostLink } from './host-process/host-link.ts'
-import { registerKillSwitch } from './hotkey/kill-switch.ts'
+import { registerKillSwitch, type KillSwitch } from './hotkey/kill-switch.ts'
 import type { Parts } from './parts.ts'
 import { oneLine } from './plain-text.ts'
 import { AT_START, runningOf, withApproval, withHost, withKill, withoutHost, withSession, type ShellState } from './shell-state.ts'
@@ -14,11 +16,12 @@ import type { Settings } from './settings.ts'
 import type { StartAtLogin } from './start-at-login.ts'
 import { createTray } from './tray/create-tray.ts'
 import { createStatusWindow } from './tray/status-window.ts'
-import { launchPage, type Action } from './tray/tray-menu.ts'
+import { launchPage, type Action, type MenuEntry } from './tray/tray-menu.ts'
+import type { TrayIcon } from './tray/tray-view.ts'
 import { createWindows } from './windows/create-windows.ts'
 import { deepLinkIn, loginLinks } from './windows/links.ts'
 
-export interface ShellDeps {
+export interface ShellDeps extends DesktopBus {
   readonly parts: Parts
   readonly platform: string
   readonly iconFolder: string
@@ -27,8 +30,6 @@ export interface ShellDeps {
   readonly settingsFile: string
   keep(changes: Settings): void
   readonly startAtLogin: StartAtLogin | null
-  /** Whether this desktop shows tray icons. */
-  hasTray(): Promise<boolean>
   findHost(): Promise<{ socketPath: string; token: string }>
   killAlone(sessionIds: readonly SessionId[] | 'all', lock: boolean): Promise<readonly KillReport[]>
   unlock(): Promise<void>
@@ -39,6 +40,10 @@ export interface Shell {
   open(argv: readonly string[]): void
   act(action: Action): void
   state(): ShellState
+  /** What stands in the tray. */
+  tray(): { readonly icon: TrayIcon; readonly toolTip: string; readonly menu: readonly MenuEntry[] }
+  /** As the kill switch's keys. */
+  press(): void
 }
 
 const words = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -52,27 +57,24 @@ export const startShell = (deps: ShellDeps): Shell => {
   let locked = false
   let quiet = false
   let sound = deps.settings.sound === true
-  let hotkey: string | null = null
+  let killSwitch: KillSwitch | null = null
   /** What was asked for while there was no host yet. */
   let wanted: string | null = null
   const notified = new Map<string, { close(): void }>()
 
-  const say = (title: string, body: string): { close(): void } => {
-    const notification = parts.newNotification({ title, body: oneLine(body, 300) })
-    notification.show()
-    return notification
-  }
+  const notify = createNotifier(parts, deps.takesNotifications)
+  const say = (title: string, body: string): { close(): void } => notify({ title, body: oneLine(body, 300) })
   const attempt = (what: string, work: Promise<unknown>): void => void work.catch((error: unknown) => void say(what, words(error)))
   const host = (): Client => {
     if (client === null) throw new Error('The host cannot be reached just now.')
     return client
   }
 
-  const menu = { menuOptions: () => ({ hotkey, startsAtLogin: deps.startAtLogin?.isOn() ?? null, sound, quiet }), act: (action: Action) => act(action) }
+  const menu = { menuOptions: () => ({ hotkey: killSwitch?.keys ?? null, startsAtLogin: deps.startAtLogin?.isOn() ?? null, sound, quiet }), act: (action: Action) => act(action) }
   const drawTray = createTray({ parts, platform, iconFolder: deps.iconFolder, ...menu })
   let drawWindow: (state: ShellState) => void = () => undefined
   const draw = (next: ShellState): void => {
-    drawTray(next)
+    drawTray.draw(next)
     drawWindow(next)
   }
   const windows = createWindows({
@@ -113,7 +115,7 @@ export const startShell = (deps: ShellDeps): Shell => {
     }
     for (const request of quiet ? [] : fresh) {
       const on = { show: () => showApprovals(true), answer: (answer: 'approve' | 'deny') => attempt('Not answered', decide(request, answer)) }
-      notified.set(request.id, notifyQuestion(parts, request, { locked, platform }, on))
+      notified.set(request.id, notifyQuestion(notify, request, { locked, platform }, on))
     }
     if (state.approvals.length === 0) windows.hideApprovals()
     else if (fresh.length > 0 && !locked && !quiet) showApprovals(false)
@@ -130,7 +132,7 @@ export const startShell = (deps: ShellDeps): Shell => {
       const { title, body } = killWords(reports)
       const { undoable } = state
       const undo = undoable.length === 0 ? null : () => undoable.forEach((sessionId) => act({ do: 'undo', sessionId }))
-      notifyKill(parts, { title, body: oneLine(lock ? `${body} Locked: nothing starts until you unlock in the tray menu.` : body, 300) }, platform, undo)
+      notifyKill(parts, notify, { title, body: oneLine(lock ? `${body} Locked: nothing starts until you unlock in the tray menu.` : body, 300) }, platform, undo)
     } catch (error) {
       change({ ...state, killing: false })
       say('The kill FAILED', words(error))
@@ -201,8 +203,8 @@ export const startShell = (deps: ShellDeps): Shell => {
     wanted = null
   }
 
-  hotkey = registerKillSwitch(parts, deps.settings.hotkey, platform, (step) => void kill('all', step === 'kill-and-lock'))
-  if (hotkey === null) say('The kill switch has no hotkey', `Another program has taken its keys. Set others as "hotkey" in ${deps.settingsFile}; the tray menu kills all the same.`)
+  killSwitch = registerKillSwitch(parts, deps.settings.hotkey, platform, (step) => void kill('all', step === 'kill-and-lock'))
+  if (killSwitch.keys === null) say('The kill switch has no hotkey', `Another program has taken its keys. Set others as "hotkey" in ${deps.settingsFile}; the tray menu kills all the same.`)
   parts.powerMonitor.on('lock-screen', () => {
     locked = true
     windows.hideApprovals()
@@ -239,5 +241,7 @@ export const startShell = (deps: ShellDeps): Shell => {
     },
     act,
     state: () => state,
+    tray: drawTray.drawn,
+    press: () => killSwitch?.press(),
   }
 }

@@ -1,5 +1,6 @@
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { Parts } from '../parts.ts'
+import type { Notify } from './notifier.ts'
 import { boxQuestion, hasButtons, notificationAnswers, notificationQuestion } from './approval-question.ts'
 
 export type Answer = 'approve' | 'deny' | 'later'
@@ -27,27 +28,25 @@ export const askInBox = async ({ dialog }: Pick<Parts, 'dialog'>, request: Appro
 
 /** Says that a question waits; a click shows it, and where the system has buttons they answer it. */
 export const notifyQuestion = (
-  parts: Pick<Parts, 'newNotification'>,
+  notify: Notify,
   request: ApprovalRequest,
   { locked, platform }: { locked: boolean; platform: string },
   on: { show(): void; answer(answer: 'approve' | 'deny'): void },
 ): { close(): void } => {
   const question = notificationQuestion(request)
   const answers = notificationAnswers(question, { locked, platform })
-  const notification = parts.newNotification({
+  return notify({
     title: question.title,
     body: question.body,
     urgency: 'critical',
     timeoutType: 'never',
     actions: answers.map((answer) => ({ type: 'button' as const, text: answer === 'deny' ? 'Deny' : approveWords(request) })),
+    onClick: () => on.show(),
+    onAction: (index) => {
+      const answer = answers[index]
+      if (answer !== undefined) on.answer(answer)
+    },
   })
-  notification.on('click', () => on.show())
-  notification.on('action', (details, index: number | undefined) => {
-    const answer = answers[index ?? details.actionIndex]
-    if (answer !== undefined) on.answer(answer)
-  })
-  notification.show()
-  return { close: () => notification.close() }
 }
 
 /** Before the app is left while sessions run: they stay under the host, end, or the app stays. */
@@ -66,18 +65,14 @@ export const askQuit = async ({ dialog }: Pick<Parts, 'dialog'>, running: number
 }
 
 /** Says what a kill did; where something was put back, its button or a click leads to Undo. */
-export const notifyKill = (
-  parts: Pick<Parts, 'dialog' | 'newNotification'>,
-  words: { readonly title: string; readonly body: string },
-  platform: string,
-  undo: (() => void) | null,
-): void => {
-  const notification = parts.newNotification({ ...words, ...(undo !== null && hasButtons(platform) ? { actions: [{ type: 'button' as const, text: 'Undo' }] } : {}) })
-  if (undo !== null) {
-    notification.on('action', undo)
-    notification.on('click', () => void askUndo(parts).then((yes) => (yes ? undo() : undefined)))
-  }
-  notification.show()
+export const notifyKill = (parts: Pick<Parts, 'dialog'>, notify: Notify, words: { readonly title: string; readonly body: string }, platform: string, undo: (() => void) | null): void => {
+  if (undo === null) return void notify(words)
+  notify({
+    ...words,
+    ...(hasButtons(platform) ? { actions: [{ type: 'button' as const, text: 'Undo' }] } : {}),
+    onAction: undo,
+    onClick: () => void askUndo(parts).then((yes) => (yes ? undo() : undefined)),
+  })
 }
 
 /** Before a revert is taken back: a click on a notification is made too easily. */

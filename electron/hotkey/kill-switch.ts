@@ -1,23 +1,27 @@
 import type { Parts } from '../parts.ts'
 import { hotkeyLabel, hotkeyOf, killStep } from './kill-press.ts'
 
-/**
- * Registers the kill switch with the system. Gives its keys as the user presses them, or null when another program has
- * them; `press` is told what each press means.
- */
+export interface KillSwitch {
+  /** The keys as the user presses them, or null when another program has them. */
+  readonly keys: string | null
+  /** What the system calls at each press. */
+  press(): void
+}
+
+/** Registers the kill switch with the system; `step` is told what each press means. */
 export const registerKillSwitch = (
   { globalShortcut }: Pick<Parts, 'globalShortcut'>,
   wanted: unknown,
   platform: string,
-  press: (step: ReturnType<typeof killStep>) => void,
-): string | null => {
+  step: (step: ReturnType<typeof killStep>) => void,
+): KillSwitch => {
   const accelerator = hotkeyOf(wanted)
   let lastAt: number | null = null
-  const registered = globalShortcut.register(accelerator, () => {
+  const press = (): void => {
     const now = performance.now()
-    const step = killStep(lastAt === null ? null : now - lastAt)
+    const next = killStep(lastAt === null ? null : now - lastAt)
     lastAt = now
-    press(step)
-  })
-  return registered ? hotkeyLabel(accelerator, platform) : null
+    step(next)
+  }
+  return { keys: globalShortcut.register(accelerator, press) ? hotkeyLabel(accelerator, platform) : null, press }
 }

@@ -1,3 +1,5 @@
+import type { WebPreferences } from 'electron'
+
 /** A window shows the one origin it was opened for, and goes nowhere else. */
 export const mayNavigate = (url: string, origin: string): boolean => {
   try {
@@ -18,4 +20,4 @@ export const LOCKED_DOWN = {
   webviewTag: false,
   spellcheck: false,
   safeDialogs: true,
-} as const
+} as const satisfies WebPreferences

@@ -3,14 +3,14 @@ import { mayNavigate } from './guards.ts'
 
 const LOCAL = /^(?:http|ws):\/\/127\.0\.0\.1:\d{1,5}\//
 
-/** A session that asks for nothing, downloads nothing and reaches nothing but this machine's host. */
-export const hardenSession = (parts: Pick<Parts, 'sessionOf'>, partition: string): void => {
+/** A session that asks for nothing, downloads nothing and reaches nothing but this machine's host, or what is `allowed`. */
+export const hardenSession = (parts: Pick<Parts, 'sessionOf'>, partition: string, allowed = LOCAL): void => {
   const session = parts.sessionOf(partition)
   session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
   session.setPermissionCheckHandler(() => false)
   session.setDevicePermissionHandler(() => false)
   session.on('will-download', (event) => event.preventDefault())
-  session.webRequest.onBeforeRequest((details, answer) => answer({ cancel: !LOCAL.test(details.url) }))
+  session.webRequest.onBeforeRequest((details, answer) => answer({ cancel: !allowed.test(details.url) }))
 }
 
 /** Keeps a window at its origin; a link that would open another goes to `onLink` instead. */

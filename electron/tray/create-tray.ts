@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Parts, TrayPart } from '../parts.ts'
 import type { ShellState } from '../shell-state.ts'
 import { menuItems } from './menu-items.ts'
-import { trayMenu, type Action, type MenuOptions } from './tray-menu.ts'
+import { trayMenu, type Action, type MenuEntry, type MenuOptions } from './tray-menu.ts'
 import { trayView, type TrayIcon } from './tray-view.ts'
 
 export interface TrayDeps {
@@ -15,13 +15,20 @@ export interface TrayDeps {
 
 export const midnightOf = (now: Date): number => new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime()
 
-/** The tray icon with its menu. The returned function draws a state; what did not change is not drawn again. */
-export const createTray = ({ parts, platform, iconFolder, menuOptions, act }: TrayDeps): ((state: ShellState) => void) => {
+export interface DrawnTray {
+  /** Draws a state; what did not change is not drawn again. */
+  draw(state: ShellState): void
+  /** What was drawn last. */
+  drawn(): { readonly icon: TrayIcon; readonly toolTip: string; readonly menu: readonly MenuEntry[] }
+}
+
+/** The tray icon with its menu. */
+export const createTray = ({ parts, platform, iconFolder, menuOptions, act }: TrayDeps): DrawnTray => {
   const imageOf = (icon: TrayIcon) => parts.imageFrom(join(iconFolder, `tray-${icon}${platform === 'darwin' ? 'Template' : ''}.png`))
   let tray: TrayPart | null = null
-  let drawn = { icon: '', menu: '' }
+  let drawn: ReturnType<DrawnTray['drawn']> = { icon: 'away', toolTip: '', menu: [] }
   let waiting = 0
-  return (state) => {
+  const draw = (state: ShellState): void => {
     const view = trayView(state, midnightOf(new Date()))
     const menu = trayMenu(state, menuOptions())
     waiting = state.approvals.length
@@ -32,7 +39,8 @@ export const createTray = ({ parts, platform, iconFolder, menuOptions, act }: Tr
     tray.setToolTip(view.toolTip)
     if (platform === 'darwin') tray.setTitle(view.title)
     parts.app.setBadgeCount(view.badge)
-    if (JSON.stringify(menu) !== drawn.menu) tray.setContextMenu(parts.buildMenu(menuItems(menu, act)))
-    drawn = { icon: view.icon, menu: JSON.stringify(menu) }
+    if (JSON.stringify(menu) !== JSON.stringify(drawn.menu)) tray.setContextMenu(parts.buildMenu(menuItems(menu, act)))
+    drawn = { icon: view.icon, toolTip: view.toolTip, menu }
   }
+  return { draw, drawn: () => drawn }
 }

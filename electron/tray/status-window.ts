@@ -25,7 +25,7 @@ const pageOf = (words: string): string =>
  * it is to quit, which asks while sessions run. The returned function draws a state.
  */
 export const createStatusWindow = ({ parts, menuOptions, act }: StatusWindowDeps): ((state: ShellState) => void) => {
-  hardenSession(parts, 'status')
+  hardenSession(parts, 'status', /^data:text\/html;/)
   const window = parts.newWindow({
     width: 460,
     height: 180,

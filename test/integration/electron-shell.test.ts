@@ -59,7 +59,7 @@ const listen = async (): Promise<void> => {
   })
 }
 
-const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settings; hasTray?: boolean } = {}): void => {
+const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settings; hasTray?: boolean; takesNotifications?: boolean } = {}): void => {
   Object.assign(electron, changes)
   shell = startShell({
     parts: electron.parts,
@@ -70,6 +70,7 @@ const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settin
     keep: (changes) => void kept.push(changes),
     startAtLogin: null,
     hasTray: async () => given.hasTray ?? true,
+    takesNotifications: async () => given.takesNotifications ?? true,
     findHost: async () => ({ socketPath: join(folder, 'host.sock'), token: TOKEN }),
     killAlone: async (ids, lock) => {
       killedAlone.push(lock ? `${String(ids)}, and lock` : ids)
@@ -119,7 +120,7 @@ describe('the app, with a double of Electron', () => {
     await connected()
     hub.publish('approval/changed', anApproval('b'))
     await expect.poll(() => approvalsWindow()?.done).toEqual(['load http://127.0.0.1:4000/#login=one', 'show without focus'])
-    expect(said()).toEqual(['tester wants to use Bash (destructive)'])
+    await expect.poll(said).toEqual(['tester wants to use Bash (destructive)'])
     expect(electron.badge).toBe(1)
     hub.publish('approval/changed', anApproval('b', { state: 'denied' }))
     await expect.poll(() => approvalsWindow()?.visible).toBe(false)
@@ -174,7 +175,6 @@ describe('the app, with a double of Electron', () => {
     await connected()
     press()
     expect(electron.tray.image).toBe('/icons/tray-killed.png')
-    expect(said()).toEqual(['Killing…'])
     await expect.poll(said).toEqual(['Killing…', 'Killed'])
     expect(asked.find(({ command }) => command === 'session/kill')?.params).toEqual({ sessionIds: 'all', keepChanges: false })
     expect(killedAlone).toEqual([])
@@ -213,9 +213,20 @@ describe('the app, with a double of Electron', () => {
     await listen()
   })
 
-  it('says that its keys are taken, and where others are set', () => {
+  it('shows no notice where nobody takes one, and does everything else', async () => {
+    start({}, { takesNotifications: false })
+    await connected()
+    hub.publish('approval/changed', anApproval('b'))
+    await expect.poll(() => approvalsWindow()?.visible).toBe(true)
+    press()
+    await expect.poll(() => shell.state().killing).toBe(false)
+    expect(asked.map(({ command }) => command)).toContain('session/kill')
+    expect(said()).toEqual([])
+  })
+
+  it('says that its keys are taken, and where others are set', async () => {
     start({ keysTaken: true })
-    expect(electron.notifications.map(({ options }) => [options.title, options.body])).toEqual([
+    await expect.poll(() => electron.notifications.map(({ options }) => [options.title, options.body])).toEqual([
       ['The kill switch has no hotkey', 'Another program has taken its keys. Set others as "hotkey" in /settings/shell.json; the tray menu kills all the same.'],
     ])
   })
@@ -268,7 +279,7 @@ describe('the app, with a double of Electron', () => {
     const [window] = electron.windows
     expect(window?.options).toMatchObject({ width: 460, webPreferences: { partition: 'status', javascript: false, sandbox: true } })
     await expect.poll(() => decodeURIComponent(window?.done.at(-1) ?? '')).toContain('Holdfast: at work (1 session)')
-    expect((window?.menu[0]?.submenu as { label: string }[]).map(({ label }) => label)).toContain('Kill all (Ctrl+Alt+Shift+K)')
+    expect(((window?.menu[0]?.submenu ?? []) as { label: string }[]).map(({ label }) => label)).toContain('Kill all (Ctrl+Alt+Shift+K)')
     expect(kept).toEqual([{ saidNoTray: true }])
     electron.answers.push('Stay')
     window?.events.emit('close', { preventDefault: () => undefined })
