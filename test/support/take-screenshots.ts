@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { launch, openDashboard, startBrowser, terminalText } from './browser.ts'
+import { takeTrayPanels } from './tray-panels.ts'
 import { bash, createScriptedWorld, use } from './script.ts'
 
 const FOLDER = fileURLToPath(new URL('../screenshots', import.meta.url))
@@ -58,6 +59,7 @@ const pins = { key: 'github@0', name: 'github', launch: 'npx -y a-github-mcp-ser
 await writeFile(join(world.holdfastHome, 'data', 'tool-pins.json'), JSON.stringify({ version: 1, servers: { 'github@0': pins }, packages: {} }))
 const browser = await startBrowser()
 try {
+  await takeTrayPanels(browser, FOLDER)
   const { page, openApprovals, faults } = await openDashboard(browser, world)
   const go = async (route: string): Promise<void> => {
     await page.goto(new URL(`/#/${route}`, page.url()).href)

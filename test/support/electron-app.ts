@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { _electron, type ElectronApplication, type Page } from 'playwright-core'
+import { expect } from 'vitest'
+import type { Shell } from '../../electron/shell.ts'
+import type { World } from './world.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const NAMES: Readonly<Partial<Record<NodeJS.Platform, string>>> = { darwin: 'Electron.app/Contents/MacOS/Electron', win32: 'electron.exe' }
+const BINARY = join(process.env['ELECTRON_OVERRIDE_DIST_PATH'] ?? join(ROOT, 'node_modules/electron/dist'), NAMES[process.platform] ?? 'electron')
+
+const isRoot = process.getuid?.() === 0
+
+const isProgram = (file: string): boolean => {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+const onPath = (name: string): boolean => (process.env['PATH'] ?? '').split(delimiter).some((folder) => isProgram(join(folder, name)))
+
+/** Why the app cannot run on this machine, or null. */
+export const missingForElectron = (): string | null => {
+  if (!isProgram(BINARY)) return 'an Electron binary: none in node_modules/electron/dist, and ELECTRON_OVERRIDE_DIST_PATH names none'
+  return process.platform === 'linux' && !onPath('Xvfb') ? 'Xvfb' : null
+}
+
+/** A display of the tests' own, that nobody sees; on macOS and Windows the one there is. */
+export const startDisplay = async (): Promise<{ env: Record<string, string>; end(): void }> => {
+  if (process.platform !== 'linux') return { env: {}, end: () => undefined }
+  const xvfb = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  const [number] = (await once(xvfb.stdio[3] as NodeJS.ReadableStream, 'data')) as [Buffer]
+  return { env: { DISPLAY: `:${number.toString().trim()}` }, end: () => void xvfb.kill('SIGKILL') }
+}
+
+/** What pages may use and an Electron before 37 lacks: such a one serves to try the app, not to run it. */
+const OLD_PAGES = `Promise.withResolvers ??= function () { let resolve, reject; const promise = new this((yes, no) => { resolve = yes; reject = no }); return { promise, resolve, reject } }
+Array.prototype.toSorted ??= function (by) { return [...this].sort(by) }
+Array.prototype.toReversed ??= function () { return [...this].reverse() }
+Array.prototype.with ??= function (at, value) { const copy = [...this]; copy.splice(at, 1, value); return copy }`
+
+export interface App {
+  readonly electron: ElectronApplication
+  readonly child: ChildProcess
+  /** Runs in the app's main process, with what the app leaves there for tests. */
+  shell<Result>(work: (shell: Shell) => Result): Promise<Result>
+  /** The icon in the tray. */
+  icon(): Promise<string>
+  menu(): Promise<string[]>
+  /** The window with this title, once it is there. */
+  window(title: string): Promise<Page>
+  end(): Promise<void>
+}
+
+/** Starts the app beside a world's host. */
+export const startApp = async (world: World, display: Record<string, string>, args: readonly string[] = []): Promise<App> => {
+  const electron = await _electron.launch({
+    // With no path given Playwright asks Electron's package, which finds the same binary, and lets the app start once it is ready itself.
+    chromiumSandbox: !isRoot,
+    args: [...(isRoot ? ['-r', join(ROOT, 'test/fixtures/electron-as-root.cjs')] : []), join(ROOT, 'build/out/electron'), `--holdfast-node=${process.execPath}`, ...args],
+    env: { ...world.environment, ...display },
+    timeout: 30_000,
+  })
+  const isOld = Number(await electron.evaluate(() => process.versions.electron.split('.')[0])) < 37
+  if (isOld) await electron.context().addInitScript(OLD_PAGES)
+  const child = electron.process()
+  const shell: App['shell'] = <Result>(work: (shell: Shell) => Result) => electron.evaluate<Result>(`(${String(work)})(globalThis.holdfast)`)
+  await expect.poll(() => electron.evaluate(() => 'holdfast' in globalThis), { timeout: 20_000 }).toBe(true)
+  const window: App['window'] = async (title) => {
+    let found: Page | undefined
+    await expect.poll(async () => {
+      for (const page of electron.windows()) if ((await page.title().catch(() => '')).endsWith(title)) found = page
+      return found !== undefined
+    }, { timeout: 30_000 }).toBe(true)
+    // A page may have begun before what it lacks was there.
+    if (isOld) await found!.reload()
+    return found!
+  }
+  return {
+    electron,
+    child,
+    shell,
+    icon: () => shell((it) => it.tray().icon),
+    menu: () => shell((it) => it.tray().menu.map(({ label }) => label)),
+    window,
+    end: async () => {
+      child.kill('SIGKILL')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    },
+  }
+}
