@@ -6,6 +6,7 @@ import { changeSettings, readSettings, settingsFile } from './settings.ts'
 import { startShell } from './shell.ts'
 import { createStartAtLogin } from './start-at-login.ts'
 import { systemParts } from './system-parts.ts'
+import { checkForUpdate } from './update-check.ts'
 
 const { platform, env } = process
 const home = env['HOLDFAST_HOME']
@@ -23,16 +24,18 @@ const main = async (): Promise<void> => {
   app.setAppUserModelId('dev.holdfast.app')
   if (app.isPackaged) app.setAsDefaultProtocolClient('holdfast')
   const userData = app.getPath('userData')
+  const settings = readSettings(userData)
   const named = app.commandLine.getSwitchValue('holdfast-node')
   const programs = locatePrograms({ packaged: app.isPackaged, resources: process.resourcesPath, app: app.getAppPath(), named, platform })
   const shell = startShell({
     parts: systemParts,
     platform,
     iconFolder: join(app.getAppPath(), 'icons'),
-    settings: readSettings(userData),
+    settings,
     settingsFile: settingsFile(userData),
     keep: (changes) => changeSettings(userData, changes),
     startAtLogin: createStartAtLogin(app, platform, app.isPackaged ? (env['APPIMAGE'] ?? process.execPath) : null, app.getPath('appData')),
+    newerVersion: () => checkForUpdate(settings.updates, app.getVersion()),
     ...createDesktopBus(platform, env),
     findHost: () => findHost(programs, env),
     killAlone: (sessionIds, lock) => killByProgram(programs, env, sessionIds, lock),

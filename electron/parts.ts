@@ -27,6 +27,8 @@ export interface Parts {
   readonly screen: Pick<Screen, 'getAllDisplays' | 'getCursorScreenPoint' | 'getDisplayNearestPoint'>
   /** The system's own sound. */
   beep(): void
+  /** In the user's own browser. */
+  openPage(url: string): Promise<void>
   sessionOf(partition: string): SessionPart
   buildMenu(template: MenuItemConstructorOptions[]): Menu
   imageFrom(path: string): NativeImage

@@ -9,6 +9,8 @@ export interface Settings {
   readonly sound?: unknown
   /** Whether it was said that this desktop has no tray. */
   readonly saidNoTray?: unknown
+  /** Where to look for a newer version, and the key that signs it; nothing is looked for without. */
+  readonly updates?: unknown
 }
 
 /** Where a user finds them. */

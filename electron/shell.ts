@@ -2,6 +2,7 @@ import type { Client } from '../shared/contract/client.ts'
 import type { SessionId } from '../shared/contract/ids.ts'
 import type { ApprovalRequest } from '../shared/contract/schemas/approval.ts'
 import type { KillReport } from '../shared/contract/schemas/session.ts'
+import type { Release } from '../shared/contract/schemas/update.ts'
 import type { DesktopBus } from './desktop-bus.ts'
 import { askInBox, askQuit, notifyKill, notifyQuestion } from './dialogs/ask.ts'
 import { killWords } from './dialogs/kill-words.ts'
@@ -30,6 +31,8 @@ export interface ShellDeps extends DesktopBus {
   readonly settingsFile: string
   keep(changes: Settings): void
   readonly startAtLogin: StartAtLogin | null
+  /** A newer version, where the user has one looked for. */
+  newerVersion(): Promise<Release | null>
   findHost(): Promise<{ socketPath: string; token: string }>
   killAlone(sessionIds: readonly SessionId[] | 'all', lock: boolean): Promise<readonly KillReport[]>
   unlock(): Promise<void>
@@ -46,6 +49,8 @@ export interface Shell {
   press(): void
 }
 
+const DAY_MS = 24 * 60 * 60_000
+
 const words = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Puts the shell together and runs it: the host's state in, the tray, the two windows and the dialogs out. */
@@ -58,6 +63,7 @@ export const startShell = (deps: ShellDeps): Shell => {
   let quiet = false
   let sound = deps.settings.sound === true
   let killSwitch: KillSwitch | null = null
+  let release: Release | null = null
   /** What was asked for while there was no host yet. */
   let wanted: string | null = null
   const notified = new Map<string, { close(): void }>()
@@ -70,7 +76,7 @@ export const startShell = (deps: ShellDeps): Shell => {
     return client
   }
 
-  const menu = { menuOptions: () => ({ hotkey: killSwitch?.keys ?? null, startsAtLogin: deps.startAtLogin?.isOn() ?? null, sound, quiet }), act: (action: Action) => act(action) }
+  const menu = { menuOptions: () => ({ hotkey: killSwitch?.keys ?? null, startsAtLogin: deps.startAtLogin?.isOn() ?? null, sound, quiet, release: release?.version ?? null }), act: (action: Action) => act(action) }
   const drawTray = createTray({ parts, platform, iconFolder: deps.iconFolder, ...menu })
   let drawWindow: (state: ShellState) => void = () => undefined
   const draw = (next: ShellState): void => {
@@ -141,8 +147,19 @@ export const startShell = (deps: ShellDeps): Shell => {
     }
   }
 
+  const lookForRelease = (): void => {
+    const looked = deps.newerVersion().then((found) => {
+      if (found === null || found.version === release?.version) return
+      release = found
+      draw(state)
+      say(`Holdfast ${found.version} is out`, 'The tray menu leads to its page. Nothing was downloaded.')
+    })
+    attempt('Updates cannot be looked for', looked)
+  }
+
   const leave = (): void => {
     link.stop()
+    clearInterval(daily)
     parts.globalShortcut.unregisterAll()
     app.exit(0)
   }
@@ -165,6 +182,7 @@ export const startShell = (deps: ShellDeps): Shell => {
     else if (action.do === 'kill') void kill(action.sessionIds)
     else if (action.do === 'retry-host') link.retry()
     else if (action.do === 'unlock') attempt('Not unlocked', deps.unlock().then(() => change({ ...state, locked: false })))
+    else if (action.do === 'read-release') attempt('The page does not open', (async () => (release === null ? undefined : parts.openPage(release.page)))())
     else if (action.do === 'choose-folder') attempt('No folder was chosen', chooseFolder())
     else if (action.do === 'start-at-login') {
       attempt('The start at login could not be changed', (async () => deps.startAtLogin?.set(action.on))())
@@ -214,6 +232,8 @@ export const startShell = (deps: ShellDeps): Shell => {
     if (state.approvals.length > 0 && !quiet) showApprovals(false)
   })
   draw(state)
+  lookForRelease()
+  const daily = setInterval(lookForRelease, DAY_MS)
   void deps.hasTray().then((has) => {
     if (has) return
     drawWindow = createStatusWindow({ parts, ...menu })

@@ -11,6 +11,7 @@ export const systemParts: Parts = {
     return screen
   },
   beep: () => shell.beep(),
+  openPage: (url) => shell.openExternal(url),
   sessionOf: (partition) => session.fromPartition(partition),
   buildMenu: (template) => Menu.buildFromTemplate(template),
   imageFrom: (path) => nativeImage.createFromPath(path),

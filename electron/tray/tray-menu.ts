@@ -12,6 +12,7 @@ export type Action =
   | { readonly do: 'retry-host' }
   | { readonly do: 'unlock' }
   | { readonly do: 'choose-folder' }
+  | { readonly do: 'read-release' }
   | { readonly do: 'start-at-login'; readonly on: boolean }
   | { readonly do: 'sound'; readonly on: boolean }
   | { readonly do: 'quiet'; readonly on: boolean }
@@ -34,6 +35,8 @@ export interface MenuOptions {
   readonly sound: boolean
   /** Whether questions wait without being shown. */
   readonly quiet: boolean
+  /** A newer version, where one was looked for and found. */
+  readonly release: string | null
 }
 
 const MAX_RECENT = 5
@@ -60,7 +63,7 @@ const sessionEntry = ({ id, agent, cwd, state }: Session): MenuEntry => ({
 })
 
 /** The tray's menu, from top to bottom. What kills is there also while the host is away: it works without. */
-export const trayMenu = (state: ShellState, { hotkey, startsAtLogin, sound, quiet }: MenuOptions): readonly MenuEntry[] => {
+export const trayMenu = (state: ShellState, { hotkey, startsAtLogin, sound, quiet, release }: MenuOptions): readonly MenuEntry[] => {
   const waiting = state.approvals.length
   const named = (id: SessionId): string => state.sessions.find((session) => session.id === id)?.agent ?? id
   return [
@@ -85,6 +88,7 @@ export const trayMenu = (state: ShellState, { hotkey, startsAtLogin, sound, quie
     { label: 'Do not disturb: what is asked waits, and is denied in the end', checked: quiet, action: { do: 'quiet', on: !quiet } },
     { label: 'A sound at each kill', checked: sound, action: { do: 'sound', on: !sound } },
     SEPARATOR,
+    ...(release === null ? [] : [{ label: `Holdfast ${release} is out: read about it`, action: { do: 'read-release' } } as const]),
     { label: 'Quit', action: { do: 'quit' } },
   ]
 }

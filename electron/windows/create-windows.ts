@@ -28,7 +28,11 @@ interface Page {
   origin: string
 }
 
-/** The two windows. Each has a session in memory of its own and logs in on its own; neither has a preload. */
+/**
+ * The two windows. Each has a session in memory of its own and logs in on its own. Their pages come from the host's
+ * addresses on 127.0.0.1, not by a protocol of the app's: so app and browser show the same pages under one policy and one
+ * login. Neither window has a preload, so whatever answered there in the host's place would hold nothing of this program.
+ */
 export const createWindows = (deps: WindowsDeps): Windows => {
   const { parts } = deps
   const pages: Partial<Record<keyof LoginLinks, Page>> = {}

@@ -8,6 +8,7 @@ import { CheckpointId } from '../../shared/contract/ids.ts'
 import type { CommandResult } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { KillReport } from '../../shared/contract/schemas/session.ts'
+import type { Release } from '../../shared/contract/schemas/update.ts'
 import { createEventHub, type EventHub } from '../../shared/core/api/event-hub.ts'
 import { listenLocalSocket, type LocalSocketServer } from '../../shared/core/transports/local-socket-server.ts'
 import { createElectronDouble, type ElectronDouble } from '../support/electron-double.ts'
@@ -59,7 +60,7 @@ const listen = async (): Promise<void> => {
   })
 }
 
-const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settings; hasTray?: boolean; takesNotifications?: boolean } = {}): void => {
+const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settings; hasTray?: boolean; takesNotifications?: boolean; release?: Release } = {}): void => {
   Object.assign(electron, changes)
   shell = startShell({
     parts: electron.parts,
@@ -69,6 +70,7 @@ const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settin
     settingsFile: '/settings/shell.json',
     keep: (changes) => void kept.push(changes),
     startAtLogin: null,
+    newerVersion: async () => given.release ?? null,
     hasTray: async () => given.hasTray ?? true,
     takesNotifications: async () => given.takesNotifications ?? true,
     findHost: async () => ({ socketPath: join(folder, 'host.sock'), token: TOKEN }),
@@ -291,6 +293,15 @@ describe('the app, with a double of Electron', () => {
     await connected()
     await expect.poll(() => electron.windows.length).toBe(1)
     expect(said()).toEqual([])
+  })
+
+  it('tells of a newer version once, and leads to its page in the user’s own browser', async () => {
+    start({}, { release: { version: '0.2.0', page: 'https://updates.example/0.2.0' } })
+    await expect.poll(said).toEqual(['Holdfast 0.2.0 is out'])
+    expect(electron.tray.menu.map(({ label }) => label)).toContain('Holdfast 0.2.0 is out: read about it')
+    expect(electron.opened).toEqual([])
+    shell.act({ do: 'read-release' })
+    await expect.poll(() => electron.opened).toEqual(['https://updates.example/0.2.0'])
   })
 
   it('launches in a folder that a person picks, on the dashboard, which shows first what the agent will be able to do', async () => {

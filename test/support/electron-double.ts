@@ -40,6 +40,8 @@ export interface ElectronDouble {
   readonly answers: string[]
   /** What a person chooses where a folder is asked for. */
   readonly folders: string[]
+  /** Pages opened in the user's own browser. */
+  readonly opened: string[]
   badge: number
   beeps: number
   exited: boolean
@@ -94,6 +96,7 @@ export const createElectronDouble = (): ElectronDouble => {
     boxes: [],
     answers: [],
     folders: [],
+    opened: [],
     badge: 0,
     beeps: 0,
     exited: false,
@@ -128,6 +131,7 @@ export const createElectronDouble = (): ElectronDouble => {
       powerMonitor: { on: ((event: string, listener: () => void) => double.power.on(event, listener)) as unknown as Parts['powerMonitor']['on'] },
       screen: { getAllDisplays: () => [display], getCursorScreenPoint: () => ({ x: 0, y: 0 }), getDisplayNearestPoint: () => display },
       beep: () => void (double.beeps += 1),
+      openPage: async (url) => void double.opened.push(url),
       sessionOf: (partition) => {
         const session = newSession()
         double.sessions.set(partition, session)

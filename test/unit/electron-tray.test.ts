@@ -6,7 +6,7 @@ import { costText, TRAY_ICONS, trayView } from '../../electron/tray/tray-view.ts
 import { anApproval, aSession, sessionId } from '../support/shell-state.ts'
 
 const HERE = withHost(AT_START, [], [])
-const MENU = { hotkey: 'Ctrl+Alt+Shift+K', startsAtLogin: null, sound: false, quiet: false }
+const MENU = { hotkey: 'Ctrl+Alt+Shift+K', startsAtLogin: null, sound: false, quiet: false, release: null }
 const labels = (state: Parameters<typeof trayMenu>[0], options = MENU) => trayMenu(state, options).map(({ label }) => label)
 
 describe('the tray icon', () => {

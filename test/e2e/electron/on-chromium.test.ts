@@ -34,6 +34,7 @@ beforeEach(async () => {
     settingsFile: '/settings/shell.json',
     keep: () => undefined,
     startAtLogin: null,
+    newerVersion: async () => null,
     hasTray: async () => true,
     takesNotifications: async () => true,
     findHost: () => findHost(programs, world.environment),
