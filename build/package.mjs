@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -16,6 +16,10 @@ function sourceDate() {
   const { status, stdout } = spawnSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' })
   return status === 0 ? stdout.trim() : '0'
 }
+
+const manual = spawnSync(process.execPath, [join(root, 'build/out/host/cli.mjs'), 'man'], { env: {}, encoding: 'utf8' })
+mkdirSync(join(root, 'build/out/manual'), { recursive: true })
+writeFileSync(join(root, 'build/out/manual/holdfast.1'), manual.stdout)
 
 if (given === undefined) console.error(`holdfast: fetching Electron ${electron} from its makers, some 120 MB (or say where one is unpacked: ELECTRON_OVERRIDE_DIST_PATH)`)
 else console.error(`holdfast: packaging the Electron in ${given}`)

@@ -76,7 +76,7 @@ describe.skipIf(missing !== null)(`the app as it is packaged${missing === null ?
     for (const target of ['deb', 'rpm']) {
       packageInto(join(folder, 'three'), join(folder, 'electron'), ['--linux', target], fpm)
       const args = readFileSync(join(folder, 'fpm-arguments'), 'utf8').split('\n')
-      expect(args).toContain('build/packaging/usr-bin-holdfast=/usr/bin/holdfast')
+      expect(args).toEqual(expect.arrayContaining(['build/packaging/usr-bin-holdfast=/usr/bin/holdfast', 'build/out/manual/holdfast.1=/usr/share/man/man1/holdfast.1']))
       expect(args).toEqual(expect.arrayContaining(['bubblewrap', 'git', '--license', 'MIT', 'Holdfast <holdfast@holdfast.invalid>']))
       expect(args.filter((argument) => argument.endsWith('/apps/holdfast-app.png')).map((argument) => argument.split('=')[1])).toEqual(
         [16, 22, 24, 32, 48, 512].map((size) => `/usr/share/icons/hicolor/${size}x${size}/apps/holdfast-app.png`),
