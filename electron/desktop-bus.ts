@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 
 const ANSWER_MS = 1_000
+const VARIABLES = ['PATH', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS']
 
 export interface DesktopBus {
   /** Whether something here shows tray icons (freedesktop StatusNotifierItem); where that cannot be asked, no. */
@@ -15,15 +16,21 @@ export interface DesktopBus {
 /** What a Linux desktop answers on its session's bus; other systems have both. */
 export const createDesktopBus = (platform: string, environment: NodeJS.ProcessEnv): DesktopBus => {
   if (platform !== 'linux') return { hasTray: async () => true, takesNotifications: async () => true }
-  const env = Object.fromEntries(['PATH', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS'].flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])))
+  const env = Object.fromEntries(VARIABLES.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])))
   /** The answer, or null for a refusal, and for none in time; undefined where nothing can be asked. */
-  const ask = (name: string, path: string, ...call: string[]): Promise<string | null | undefined> =>
+  const ask = (name: string, ...call: string[]): Promise<string | null | undefined> =>
     new Promise((resolve) => {
-      const args = ['--session', '--print-reply', `--reply-timeout=${ANSWER_MS}`, `--dest=${name}`, path, ...call]
-      execFile('dbus-send', args, { env, timeout: 2 * ANSWER_MS }, (error, stdout) => resolve(error === null ? stdout : error.code === 'ENOENT' ? undefined : null))
+      const args = ['--session', '--print-reply', `--reply-timeout=${ANSWER_MS}`, `--dest=${name}`, `/${name.replaceAll('.', '/')}`, ...call]
+      execFile('dbus-send', args, { env, timeout: 2 * ANSWER_MS }, (error, stdout) => {
+        if (error === null) resolve(stdout)
+        else resolve(error.code === 'ENOENT' ? undefined : null)
+      })
     })
   return {
-    hasTray: async () => (await ask('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus.NameHasOwner', 'string:org.kde.StatusNotifierWatcher'))?.includes('boolean true') === true,
-    takesNotifications: async () => (await ask('org.freedesktop.Notifications', '/org/freedesktop/Notifications', 'org.freedesktop.Notifications.GetServerInformation')) !== null,
+    hasTray: async () => {
+      const answer = await ask('org.freedesktop.DBus', 'org.freedesktop.DBus.NameHasOwner', 'string:org.kde.StatusNotifierWatcher')
+      return answer?.includes('boolean true') === true
+    },
+    takesNotifications: async () => (await ask('org.freedesktop.Notifications', 'org.freedesktop.Notifications.GetServerInformation')) !== null,
   }
 }

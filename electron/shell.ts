@@ -17,7 +17,7 @@ import type { Settings } from './settings.ts'
 import type { StartAtLogin } from './start-at-login.ts'
 import { createTray } from './tray/create-tray.ts'
 import { createStatusWindow } from './tray/status-window.ts'
-import { launchPage, type Action, type MenuEntry } from './tray/tray-menu.ts'
+import { launchPage, type Action, type MenuEntry, type MenuOptions } from './tray/tray-menu.ts'
 import type { TrayIcon } from './tray/tray-view.ts'
 import { createWindows } from './windows/create-windows.ts'
 import { deepLinkIn, loginLinks } from './windows/links.ts'
@@ -76,7 +76,14 @@ export const startShell = (deps: ShellDeps): Shell => {
     return client
   }
 
-  const menu = { menuOptions: () => ({ hotkey: killSwitch?.keys ?? null, startsAtLogin: deps.startAtLogin?.isOn() ?? null, sound, quiet, release: release?.version ?? null }), act: (action: Action) => act(action) }
+  const menuOptions = (): MenuOptions => ({
+    hotkey: killSwitch?.keys ?? null,
+    startsAtLogin: deps.startAtLogin?.isOn() ?? null,
+    sound,
+    quiet,
+    release: release?.version ?? null,
+  })
+  const menu = { menuOptions, act: (action: Action) => act(action) }
   const drawTray = createTray({ parts, platform, iconFolder: deps.iconFolder, ...menu })
   let drawWindow: (state: ShellState) => void = () => undefined
   const draw = (next: ShellState): void => {
@@ -130,7 +137,7 @@ export const startShell = (deps: ShellDeps): Shell => {
   const kill = async (sessionIds: readonly SessionId[] | 'all', lock = false): Promise<void> => {
     change({ ...state, killing: true, locked: state.locked || lock })
     if (sound) parts.beep()
-    const begun = say('Killing…', `${sessionIds === 'all' ? 'All sessions' : sessionIds.length === 1 ? 'One session' : `${sessionIds.length} sessions`} are ended, and their folders put back.`)
+    const begun = say('Killing…', sessionIds === 'all' ? 'All sessions end, and their folders are put back.' : 'The session ends, and its folder is put back.')
     try {
       const alone = () => deps.killAlone(sessionIds, lock)
       const reports = lock ? await alone() : await emergencyKill(client, sessionIds, alone)

@@ -29,10 +29,16 @@ export interface StartAtLogin {
  * Whether the installed app starts with the user's desktop. `program` is what to start, null in a checkout, which is
  * never started so: then there is nothing to set.
  */
-export const createStartAtLogin = (app: Parts['app'], platform: string, program: string | null, configFolder: string): StartAtLogin | null => {
+export const createStartAtLogin = (
+  app: Parts['app'],
+  platform: string,
+  program: string | null,
+  configFolder: string,
+): StartAtLogin | null => {
   if (program === null) return null
   if (platform !== 'linux') {
-    return { isOn: () => app.getLoginItemSettings({ args: ['--background'] }).openAtLogin, set: (on) => app.setLoginItemSettings({ openAtLogin: on, args: ['--background'] }) }
+    const args = ['--background']
+    return { isOn: () => app.getLoginItemSettings({ args }).openAtLogin, set: (on) => app.setLoginItemSettings({ openAtLogin: on, args }) }
   }
   const file = join(configFolder, 'autostart', 'holdfast-app.desktop')
   return {

@@ -65,7 +65,13 @@ export const askQuit = async ({ dialog }: Pick<Parts, 'dialog'>, running: number
 }
 
 /** Says what a kill did; where something was put back, its button or a click leads to Undo. */
-export const notifyKill = (parts: Pick<Parts, 'dialog'>, notify: Notify, words: { readonly title: string; readonly body: string }, platform: string, undo: (() => void) | null): void => {
+export const notifyKill = (
+  parts: Pick<Parts, 'dialog'>,
+  notify: Notify,
+  words: { readonly title: string; readonly body: string },
+  platform: string,
+  undo: (() => void) | null,
+): void => {
   if (undo === null) return void notify(words)
   notify({
     ...words,

@@ -15,10 +15,14 @@ export interface StatusWindowDeps {
 
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 
-const pageOf = (words: string): string =>
-  `data:text/html;charset=utf-8,${encodeURIComponent(
-    `<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>Holdfast</title><style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui;margin:16px}p{margin:8px 0 0;opacity:.75}</style>${escaped(words)}<p>This desktop shows no tray icons. This window stands in for one; its menu does what the icon's would.</p>`,
-  )}`
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+const STYLE = ':root{color-scheme:light dark}body{font:15px/1.5 system-ui;margin:16px}p{margin:8px 0 0;opacity:.75}'
+const WHY = "This desktop shows no tray icons. This window stands in for one; its menu does what the icon's would."
+
+const pageOf = (words: string): string => {
+  const head = `<!doctype html><meta http-equiv="Content-Security-Policy" content="${POLICY}"><title>Holdfast</title><style>${STYLE}</style>`
+  return `data:text/html;charset=utf-8,${encodeURIComponent(`${head}${escaped(words)}<p>${WHY}</p>`)}`
+}
 
 /**
  * For a desktop that shows no tray icons: a small window that tells the state in words and has the tray's menu. To close

@@ -71,17 +71,18 @@ describe.skipIf(missing !== null)(`the app as it is packaged${missing === null ?
   it('is installed with `holdfast` on PATH, its links and its needs told, by the package managers alone', () => {
     const fpm = join(folder, 'bin/fpm')
     mkdirSync(join(folder, 'bin'))
-    writeFileSync(fpm, `#!/bin/sh\nprintf '%s\\n' "$@" > '${folder}/fpm-arguments'\nfor argument; do case "$argument" in *.desktop=*) cat "\${argument%%=*}" > '${folder}/desktop-entry';; esac; last=$argument; done\nwhile [ $# -gt 0 ]; do [ "$1" = --package ] && touch "$2"; shift; done\n`)
+    // Called as `fpm -s dir --force -t TARGET …`.
+    writeFileSync(fpm, `#!/bin/sh\nprintf '%s\\n' "$@" > '${folder}/arguments-'"$5"\nfor argument; do case "$argument" in *.desktop=*) cat "\${argument%%=*}" > '${folder}/entry-'"$5";; esac; done\nwhile [ $# -gt 0 ]; do [ "$1" = --package ] && touch "$2"; shift; done\n`)
     chmodSync(fpm, 0o755)
+    packageInto(join(folder, 'three'), join(folder, 'electron'), ['--linux', 'deb', 'rpm'], fpm)
     for (const target of ['deb', 'rpm']) {
-      packageInto(join(folder, 'three'), join(folder, 'electron'), ['--linux', target], fpm)
-      const args = readFileSync(join(folder, 'fpm-arguments'), 'utf8').split('\n')
+      const args = readFileSync(join(folder, `arguments-${target}`), 'utf8').split('\n')
       expect(args).toEqual(expect.arrayContaining(['build/packaging/usr-bin-holdfast=/usr/bin/holdfast', 'build/out/manual/holdfast.1=/usr/share/man/man1/holdfast.1']))
       expect(args).toEqual(expect.arrayContaining(['bubblewrap', 'git', '--license', 'MIT', 'Holdfast <holdfast@holdfast.invalid>']))
       expect(args.filter((argument) => argument.endsWith('/apps/holdfast-app.png')).map((argument) => argument.split('=')[1])).toEqual(
         [16, 22, 24, 32, 48, 512].map((size) => `/usr/share/icons/hicolor/${size}x${size}/apps/holdfast-app.png`),
       )
-      expect(readFileSync(join(folder, 'desktop-entry'), 'utf8').split('\n')).toEqual(
+      expect(readFileSync(join(folder, `entry-${target}`), 'utf8').split('\n')).toEqual(
         expect.arrayContaining(['Name=Holdfast', 'Exec=/opt/Holdfast/holdfast-app %U', 'MimeType=x-scheme-handler/holdfast;', 'Categories=Development;', 'StartupWMClass=holdfast-app']),
       )
     }
