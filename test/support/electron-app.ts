@@ -12,8 +12,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const NAMES: Readonly<Partial<Record<NodeJS.Platform, string>>> = { darwin: 'Electron.app/Contents/MacOS/Electron', win32: 'electron.exe' }
 const BINARY = join(process.env['ELECTRON_OVERRIDE_DIST_PATH'] ?? join(ROOT, 'node_modules/electron/dist'), NAMES[process.platform] ?? 'electron')
 
-const isRoot = process.getuid?.() === 0
-
 const isProgram = (file: string): boolean => {
   try {
     accessSync(file, constants.X_OK)
@@ -38,12 +36,6 @@ export const startDisplay = async (): Promise<{ env: Record<string, string>; end
   return { env: { DISPLAY: `:${number.toString().trim()}` }, end: () => void xvfb.kill('SIGKILL') }
 }
 
-/** What pages may use and an Electron before 37 lacks: such a one serves to try the app, not to run it. */
-const OLD_PAGES = `Promise.withResolvers ??= function () { let resolve, reject; const promise = new this((yes, no) => { resolve = yes; reject = no }); return { promise, resolve, reject } }
-Array.prototype.toSorted ??= function (by) { return [...this].sort(by) }
-Array.prototype.toReversed ??= function () { return [...this].reverse() }
-Array.prototype.with ??= function (at, value) { const copy = [...this]; copy.splice(at, 1, value); return copy }`
-
 export interface App {
   readonly electron: ElectronApplication
   readonly child: ChildProcess
@@ -61,13 +53,11 @@ export interface App {
 export const startApp = async (world: World, display: Record<string, string>, args: readonly string[] = []): Promise<App> => {
   const electron = await _electron.launch({
     // With no path given Playwright asks Electron's package, which finds the same binary, and lets the app start once it is ready itself.
-    chromiumSandbox: !isRoot,
-    args: [...(isRoot ? ['-r', join(ROOT, 'test/fixtures/electron-as-root.cjs')] : []), join(ROOT, 'build/out/electron'), `--holdfast-node=${process.execPath}`, ...args],
+    chromiumSandbox: process.getuid?.() !== 0,
+    args: ['-r', join(ROOT, 'test/fixtures/electron-setup.cjs'), join(ROOT, 'build/out/electron'), `--holdfast-node=${process.execPath}`, ...args],
     env: { ...world.environment, ...display },
     timeout: 30_000,
   })
-  const isOld = Number(await electron.evaluate(() => process.versions.electron.split('.')[0])) < 37
-  if (isOld) await electron.context().addInitScript(OLD_PAGES)
   const child = electron.process()
   const shell: App['shell'] = <Result>(work: (shell: Shell) => Result) => electron.evaluate<Result>(`(${String(work)})(globalThis.holdfast)`)
   await expect.poll(() => electron.evaluate(() => 'holdfast' in globalThis), { timeout: 20_000 }).toBe(true)
@@ -77,8 +67,6 @@ export const startApp = async (world: World, display: Record<string, string>, ar
       for (const page of electron.windows()) if ((await page.title().catch(() => '')).endsWith(title)) found = page
       return found !== undefined
     }, { timeout: 30_000 }).toBe(true)
-    // A page may have begun before what it lacks was there.
-    if (isOld) await found!.reload()
     return found!
   }
   return {

@@ -149,7 +149,8 @@ export const createWorld = async (script: Script, options: { profile?: string; p
       if (found !== null) killIfAlive(found.pid)
       await model.close()
       await keyring.end()
-      await rm(folder, { recursive: true, force: true })
+      // Processes that were killed may still be at their last write.
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }
