@@ -31,6 +31,8 @@ let asked: { command: string; params: unknown }[]
 let killedAlone: unknown[]
 let kept: Settings[]
 let report: KillReport
+/** When the host has proven its kill. */
+let proven: Promise<void>
 /** Whether the host takes up commands but answers none. */
 let hangs: boolean
 
@@ -54,13 +56,14 @@ const listen = async (): Promise<void> => {
     dispatch: async (connection, { id, command, params }) => {
       asked.push({ command, params })
       if (hangs) return new Promise(() => undefined)
+      if (command === 'session/kill') await proven
       if (command === 'event/subscribe') hub.subscribe(connection)
       return { id, result: answers[command]?.() ?? {} }
     },
   })
 }
 
-const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settings; hasTray?: boolean; takesNotifications?: boolean; release?: Release } = {}): void => {
+const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settings; hasTray?: boolean; takesNotifications?: boolean; release?: Release; onKillAlone?: () => void } = {}): void => {
   Object.assign(electron, changes)
   shell = startShell({
     parts: electron.parts,
@@ -75,6 +78,7 @@ const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settin
     takesNotifications: async () => given.takesNotifications ?? true,
     findHost: async () => ({ socketPath: join(folder, 'host.sock'), token: TOKEN }),
     killAlone: async (ids, lock) => {
+      given.onKillAlone?.()
       killedAlone.push(lock ? `${String(ids)}, and lock` : ids)
       return [REPORT]
     },
@@ -96,6 +100,7 @@ beforeEach(async () => {
   kept = []
   hangs = false
   report = REPORT
+  proven = Promise.resolve()
   electron = createElectronDouble()
   await listen()
 })
@@ -202,6 +207,18 @@ describe('the app, with a double of Electron', () => {
     press()
     await expect.poll(said).toEqual(['Killing…', 'Killed'])
     expect(killedAlone).toEqual(['all'])
+  })
+
+  it('kills beside a host that is slow, and still tells what that put back', async () => {
+    report = RESTORED
+    const late = Promise.withResolvers<void>()
+    proven = late.promise
+    start({}, { onKillAlone: () => late.resolve() })
+    await connected()
+    press()
+    await expect.poll(said, { timeout: 5_000 }).toEqual(['Killing…', 'Killed'])
+    expect(killedAlone).toEqual(['all'])
+    expect(shell.state().undoable).toEqual([REPORT.sessionId])
   })
 
   it('kills without a host that is gone', async () => {
