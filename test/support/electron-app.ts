@@ -44,8 +44,8 @@ export interface App {
   /** The icon in the tray. */
   icon(): Promise<string>
   menu(): Promise<string[]>
-  /** The window with this title, once it is there. */
-  window(title: string): Promise<Page>
+  /** The window with this at the end of its title, or in its address, once it is there. */
+  window(named: string): Promise<Page>
   end(): Promise<void>
 }
 
@@ -61,10 +61,10 @@ export const startApp = async (world: World, display: Record<string, string>, ar
   const child = electron.process()
   const shell: App['shell'] = <Result>(work: (shell: Shell) => Result) => electron.evaluate<Result>(`(${String(work)})(globalThis.holdfast)`)
   await expect.poll(() => electron.evaluate(() => 'holdfast' in globalThis), { timeout: 20_000 }).toBe(true)
-  const window: App['window'] = async (title) => {
+  const window: App['window'] = async (named) => {
     let found: Page | undefined
     await expect.poll(async () => {
-      for (const page of electron.windows()) if ((await page.title().catch(() => '')).endsWith(title)) found = page
+      for (const page of electron.windows()) if (page.url().includes(named) || (await page.title().catch(() => '')).endsWith(named)) found = page
       return found !== undefined
     }, { timeout: 30_000 }).toBe(true)
     return found!

@@ -164,8 +164,8 @@ describe.skipIf(missing !== '')(`the app in a real Electron${missing === '' ? ''
   })
 
   it('gives its pages no power and no way out', async () => {
-    const page = await app.window('Sessions · Holdfast')
-    await page.getByText('Connected', { exact: true }).waitFor({ state: 'attached', ...SOON })
+    run(bash('rm -rf build'))
+    const page = await answerable()
     const before = page.url()
     expect(await page.evaluate(PROBE)).toEqual({ node: ['undefined', 'undefined', 'undefined'], injected: false, permissions: ['denied', 'refused'], fetched: 'refused', violated: 'connect-src', opened: null })
     const windows = app.electron.windows().length
@@ -176,7 +176,7 @@ describe.skipIf(missing !== '')(`the app in a real Electron${missing === '' ? ''
   })
 
   it('is one app: a second start brings its window to the front, and a link shows what it names', async () => {
-    await app.window('Sessions · Holdfast')
+    await app.window('#/sessions')
     const again = await startApp(world, display.env, ['holdfast://session/ses_22222222222b']).catch(() => null)
     await again?.end()
     await expect.poll(() => app.electron.windows().map((page) => page.url()).join(' '), SOON).toContain('#/sessions/ses_22222222222b')
