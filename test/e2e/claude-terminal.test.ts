@@ -85,7 +85,7 @@ describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing =
     await screen.shows('manual mode on')
     screen.type('Do it.')
     screen.press('Enter')
-    await screen.shows('[k] kill the session')
+    await screen.shows('[k] kill the')
     const client = await world.client()
     const killed = nextEvent(client, 'session/changed', ({ state }) => state === 'killed')
     await pressUntil(screen, 'k', killed)
