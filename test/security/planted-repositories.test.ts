@@ -121,6 +121,30 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
     await untilPlanted()
     userRunsGit(project('odd'))
     expect(existsSync(canary())).toBe(false)
+    writeFileSync(project('odd', 'config.lock'), '')
+    renameSync(project('odd', 'config.lock'), project('odd', 'config.worktree'))
+    expect(await watch.sweep()).toEqual([])
+    expect(planted).toMatchObject([{ repository: project('odd'), aside: expect.stringContaining('/odd/HEAD.held-') as string }])
+  })
+
+  test('is told of once where two sessions watch the same project', async () => {
+    const others: Planted[] = []
+    const second = await watchRepositories({
+      program,
+      roots: [scene.project],
+      onPlanted: (found) => {
+        others.push(...found)
+        tell()
+      },
+      onLimited: () => undefined,
+    })
+    const told = untilPlanted()
+    await inside(`${gitlink('sub')} && ${evil('sub')}`)
+    await told
+    others.push(...(await second.sweep()))
+    planted.push(...(await watch.sweep()))
+    expect([...planted, ...others].map(({ aside }) => aside === null)).toEqual([false])
+    await second.close()
   })
 
   test('cannot hide in a flood of changes', async () => {

@@ -146,6 +146,10 @@ export const whatRuns = (repository: string, ground: KnownGround): string[] => {
   return ground.guarded.has(real) ? [] : runsInFolder(real, ground)
 }
 
+/** Whether git would still take it for a repository: what was put aside is none. */
+export const isRepository = (repository: string): boolean =>
+  kindOf(path.basename(repository) === '.git' ? repository : path.join(repository, 'HEAD')) !== null
+
 /** Opens a folder with no link on the way from `root`; what is done by the answer stays in that very folder. */
 const openFolder = (root: string, folder: string): number => {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW

@@ -1,7 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs'
 import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { findRepositories, holdRepository, kindOf, lookInto, MAX_FOLDERS, whatRuns, type KnownGround } from './repositories.ts'
+import { findRepositories, holdRepository, isRepository, kindOf, lookInto, MAX_FOLDERS, whatRuns, type KnownGround } from './repositories.ts'
 import type { FromWatcher, Planted, ToWatcher } from './repository-watch.ts'
 
 /** Folders that come during a session, and are watched as well. */
@@ -76,9 +76,15 @@ const enter = (folder: string): void => {
 const judge = (): Planted[] => {
   const planted: Planted[] = []
   for (const repository of came) {
+    if (!isRepository(repository)) {
+      came.delete(repository)
+      continue
+    }
     const runs = came.size > MAX_NEW_REPOSITORIES ? [`more than ${MAX_NEW_REPOSITORIES} new repositories`] : whatRuns(repository, ground)
-    if (runs.length > 0) planted.push({ repository, runs, aside: holdRepository(repository, roots) })
-    if (kindOf(repository) === null) came.delete(repository)
+    if (runs.length === 0) continue
+    const aside = holdRepository(repository, roots)
+    // One that is gone all the same was put aside by the watch of another session.
+    if (aside !== null || isRepository(repository)) planted.push({ repository, runs, aside })
   }
   return planted
 }
