@@ -1,6 +1,7 @@
 import type { CommandParams } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { Proposal } from '../../shared/contract/schemas/proposal.ts'
+import type { Session } from '../../shared/contract/schemas/session.ts'
 import { formatDuration } from '../../shared/domain/format.ts'
 import { visibleText } from '../../shared/domain/visible-text.ts'
 import { isInApp } from '../login/ask-for-proof.ts'
@@ -11,6 +12,7 @@ import { h } from './dom.ts'
 import { connectHost, type ApprovalHost } from './host.ts'
 import { logIn } from './login.ts'
 import { alikeTo, EMPTY_QUEUE, mayAnswer, withAll, withChange, withShown, type Queue } from './queue.ts'
+import { createPaused } from './paused.ts'
 import { KEYS, others, question, type Given } from './view.ts'
 
 const app = document.getElementById('app')
@@ -25,6 +27,10 @@ let drawnAlike: ApprovalRequest['id'][] = []
 
 const main = h('main', { class: 'approvals' })
 const changes = createChanges((text) => {
+  said = text
+  draw()
+})
+const paused = createPaused((text) => {
   said = text
   draw()
 })
@@ -46,18 +52,18 @@ const tick = (): void => {
 
 /** What stands there while no call waits. */
 const quiet = (): HTMLElement =>
-  changes.count() > 0
-    ? h('h1', {}, 'A change waits for your word')
+  changes.count() + paused.count() > 0
+    ? h('h1', {}, paused.count() > 0 ? 'A session stands still until you have looked' : 'A change waits for your word')
     : h('section', { class: 'panel empty' }, h('h1', {}, 'Nothing waits for you'), h('p', {}, 'A call that needs your answer, and a change of a rule, appear here.'))
 
 const draw = (): void => {
   const { shown, waiting } = queue
-  const asked = waiting.length + changes.count()
+  const asked = waiting.length + changes.count() + paused.count()
   document.title = `${asked > 0 ? `(${asked}) ` : ''}Approvals · Holdfast`
   status.textContent = said
   if (shown === null || shown.id !== drawn?.id) {
     const view = shown === null ? quiet() : question(shown, (given) => void give(given))
-    main.replaceChildren(status, view, changes.element)
+    main.replaceChildren(status, view, paused.element, changes.element)
     changes.moved()
     if (shown !== null) view.focus({ preventScroll: true })
   } else main.querySelector('nav')?.remove()
@@ -143,12 +149,18 @@ const start = (token: string): void => {
       void connected
         .call('event/subscribe', {})
         .then(() => changes.connected(connected))
+        .then(() => paused.connected(connected))
         .then(() => connected.call('approval/list', {}))
         .then(({ requests }) => change(withAll(queue, requests, Date.now())))
         .catch(() => undefined)
     },
     onEvent: (name, data) => {
       if (name === 'approval/changed') change(withChange(queue, data as ApprovalRequest, Date.now()))
+      if (name === 'session/changed') {
+        const before = paused.count()
+        paused.changed(data as Session)
+        if (paused.count() !== before) draw()
+      }
       if (name === 'proposal/changed') {
         changes.changed(data as Proposal)
         draw()
@@ -157,6 +169,7 @@ const start = (token: string): void => {
     onAway: () => {
       host = null
       changes.away()
+      paused.away()
       tick()
     },
     onRefused: showLogin,

@@ -111,7 +111,8 @@ export const COMMANDS = {
   'session/signal': command(z.object({ sessionId: SessionId, signal: z.enum(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) }), nothing),
   'session/list': command(nothing, z.object({ sessions: z.array(Session) })),
   'session/pause': command(z.object({ sessionId: SessionId }), Session),
-  'session/resume': command(z.object({ sessionId: SessionId }), Session),
+  /** A message reaches the agent with its next step, and its model as the user's own word. */
+  'session/resume': command(z.object({ sessionId: SessionId, message: z.string().min(1).max(4_096).optional() }), Session),
   'session/kill': command(
     z.object({ sessionIds: z.union([z.array(SessionId).min(1).max(1_000), z.literal('all')]), keepChanges: z.boolean() }),
     z.object({ reports: z.array(KillReport) }),

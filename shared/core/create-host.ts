@@ -57,6 +57,7 @@ import { createSessionActivity } from './supervisor/session-activity.ts'
 import { createSessionChanges } from './supervisor/session-changes.ts'
 import { createSessionCheckpoints } from './supervisor/session-checkpoints.ts'
 import { createToken } from './supervisor/session-folder.ts'
+import { createSessionMessages } from './supervisor/session-messages.ts'
 import { createSessionRegistry } from './supervisor/session-registry.ts'
 import { createSupervisor } from './supervisor/supervisor.ts'
 import { createToolCallGate, type JudgedSession } from './supervisor/tool-call-gate.ts'
@@ -286,6 +287,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     ids: randomIds,
     ledger,
   })
+  const messages = createSessionMessages()
   const launcher = createSessionLauncher({
     paths,
     clock,
@@ -313,6 +315,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       await supervisor.pause(sessionId, message).catch((error: unknown) => log(`session ${sessionId} could not be paused: ${String(error)}`))
     },
     raiseAlarm: alarms.raise,
+    takeMessage: messages.take,
     shimFile: options.programs.shim,
     relayFile: options.programs.networkRelay,
     repositoryWatcherFile: options.programs.repositoryWatcher,
@@ -342,7 +345,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     gate,
     approvals,
     pace,
-    alarms,
+    alarms, messages,
     launcher,
     recordChanges: async (sessionId) => {
       await configuration.look(registry.find(sessionId)?.cwd)

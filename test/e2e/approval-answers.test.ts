@@ -80,4 +80,32 @@ describe.skipIf(missing !== null)(`answers to a question of the real Claude Code
     expect((await here.holdfast(['checkpoint', 'restore', id, String(intent?.body['checkpointId'])])).code).toBe(0)
     expect(readFileSync(join(here.project, 'README.md'), 'utf8')).toBe(before)
   })
+
+  it('a point of review: the person looks, goes on with a message that the model then has, and the next time ends it', async () => {
+    const here = (world = await createScriptedWorld(() => [bash('echo one > one.txt'), bash('echo two > two.txt'), bash('echo three > three.txt')]))
+    const profile = join(here.holdfastHome, 'config', 'profiles', 'test.yaml')
+    writeFileSync(profile, readFileSync(profile, 'utf8').replace('spendUsd: 5', 'spendUsd: 5, reviewEvery: { calls: 2 }'))
+    await here.holdfast(['up'])
+    const client = await here.client()
+    const paused = () => nextEvent(client, 'session/changed', ({ state }) => state === 'paused')
+    const first = paused()
+    const session = here.start(RUN)
+    session.child.stdin?.end()
+    const { id, reason } = await first
+    expect(reason).toBe('review due after 2 tool calls: look at what was done, then resume')
+    const { stdout: changes } = await here.holdfast(['checkpoint', 'diff', id])
+    expect(changes).toContain('one.txt')
+    expect((await here.holdfast(['resume', id, '--message', 'Mind the third file.'])).code).toBe(0)
+    expect((await session.finished).code).toBe(0)
+    expect(JSON.stringify(here.model.requests.map(({ body }) => body))).toContain('The user looked at what you did and says: Mind the third file.')
+    expect(await entriesOf(here, 'session/resumed')).toMatchObject([{ body: { message: 'Mind the third file.' } }])
+
+    const second = paused()
+    const again = here.start(RUN)
+    again.child.stdin?.end()
+    const { id: other } = await second
+    expect((await here.holdfast(['kill', other])).code).toBe(0)
+    expect((await again.finished).code).toBe(137)
+    client.close()
+  })
 })

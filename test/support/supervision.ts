@@ -9,6 +9,7 @@ import type { AgentProfile, ProfileLimits } from '../../shared/core/policy/agent
 import type { CheckpointStore, Container, ContainerExit } from '../../shared/core/ports.ts'
 import { createAlarms } from '../../shared/core/supervisor/alarms.ts'
 import type { LiveSession } from '../../shared/core/supervisor/launch-session.ts'
+import { createSessionMessages } from '../../shared/core/supervisor/session-messages.ts'
 import { createPace } from '../../shared/core/supervisor/pace.ts'
 import { createReviewPoint } from '../../shared/core/supervisor/review-point.ts'
 import { createSessionRegistry } from '../../shared/core/supervisor/session-registry.ts'
@@ -75,6 +76,7 @@ export interface Behaviour {
   serversReject: boolean
   effect: 'allow' | 'ask'
   limits: Partial<ProfileLimits>
+  adapter: string
   killedElsewhere: SessionEndDeps['killedElsewhere']
 }
 
@@ -151,6 +153,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     effect: 'allow',
     limits: {},
     killedElsewhere: () => Promise.resolve(null),
+    adapter: 'none',
     ...given,
   }
   const clock = createClock()
@@ -254,7 +257,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
       live.profile = profileWith({ ...NO_LIMITS, ...behaviour.limits })
       ledger.append('session/started', id, {
         agent: 'tester',
-        adapter: 'none',
+        adapter: behaviour.adapter,
         command: ['agent'],
         cwd: '/project',
         container: 'off',
@@ -265,7 +268,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
       registry.add({
         id,
         agent: 'tester',
-        adapter: 'none',
+        adapter: behaviour.adapter,
         command: ['agent'],
         cwd: '/project',
         state: 'starting',
@@ -324,9 +327,10 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     }
   }
 
-  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, launcher: { launch }, recordChanges: () => behaviour.step('record changes'), killedElsewhere: behaviour.killedElsewhere })
+  const messages = createSessionMessages()
+  const supervisor = createSupervisor({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, messages, launcher: { launch }, recordChanges: () => behaviour.step('record changes'), killedElsewhere: behaviour.killedElsewhere })
   const viewer = createFakeViewer()
   const start = () => supervisor.start({ cwd: '/project', command: ['agent'], env: {}, terminal: null, sandbox: 'auto' }, viewer.viewer)
   const kindsOf = (id: SessionId): string[] => ledger.entries.filter(({ sessionId }) => sessionId === id).map(({ kind }) => kind)
-  return { supervisor, registry, ledger, clock, gate, pace, approvals, behaviour, checkpointed, sessions, states, alarmsSeen, viewer, start, kindsOf }
+  return { supervisor, messages, registry, ledger, clock, gate, pace, approvals, behaviour, checkpointed, sessions, states, alarmsSeen, viewer, start, kindsOf }
 }

@@ -108,6 +108,7 @@ describe('the hooks of Claude Code', () => {
     const asked: ToolCallAsk[] = []
     const finished: unknown[] = []
     const alarms: string[] = []
+    const messages: string[] = []
     const gate: ToolCallGate = {
       request: (ask) => {
         asked.push(ask)
@@ -117,8 +118,8 @@ describe('the hooks of Claude Code', () => {
     }
     const hooks = createClaudeCodeHooks()
     const call = (path: string, tool: string, input: unknown, id = 'toolu_1') =>
-      hooks.handle(path, { tool_name: tool, tool_input: input, tool_use_id: id }, { sessionId: SESSION, gate, guard: trustingGuard, signal: new AbortController().signal, raiseAlarm: (message) => void alarms.push(message) })
-    return { call, asked, finished, alarms }
+      hooks.handle(path, { tool_name: tool, tool_input: input, tool_use_id: id }, { sessionId: SESSION, gate, guard: trustingGuard, signal: new AbortController().signal, raiseAlarm: (message) => void alarms.push(message), takeMessage: () => messages.shift() ?? null })
+    return { call, asked, finished, alarms, messages }
   }
   const allowed = { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'allow' } } }
   const behaviour = (answer: unknown) => (answer as typeof allowed).hookSpecificOutput.decision.behavior
@@ -144,6 +145,19 @@ describe('the hooks of Claude Code', () => {
     expect(asked[0]?.mayChange).toBe(true)
     expect(behaviour(await call('permission-request', 'Bash', { command: 'rm x' }))).toBe('deny')
     expect(behaviour(await call('permission-request', 'Bash', { command: 'ls -l' }))).toBe('allow')
+  })
+
+  it('take what a person has to say along, once, with the next step that the agent makes', async () => {
+    const { call, messages } = setUp({ allowed: true })
+    const said = 'The user looked at what you did and says: use the other table'
+    messages.push('use the other table')
+    expect(await call('post-tool-use', 'Bash', { command: 'ls' })).toEqual({ hookSpecificOutput: { hookEventName: 'PostToolUse', additionalContext: said } })
+    expect(await call('post-tool-use', 'Bash', { command: 'ls' })).toEqual({})
+    messages.push('use the other table')
+    expect(await call('pre-tool-use', 'Bash', { command: 'ls' })).toMatchObject({ hookSpecificOutput: { permissionDecision: 'allow', additionalContext: said } })
+    messages.push('use the other table')
+    expect(await call('stop', 'Bash', {})).toEqual({ decision: 'block', reason: said })
+    expect(await call('stop', 'Bash', {})).toEqual({})
   })
 
   it('deny a permission request with other input than was allowed, and raise an alarm', async () => {

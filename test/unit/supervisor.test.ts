@@ -164,6 +164,24 @@ describe('pause and resume', () => {
     expect(kindsOf(id).slice(-2)).toEqual(['session/paused', 'session/resumed'])
   })
 
+  it('take a message for the agent along, which it gets once, and of which the ledger knows', async () => {
+    const { supervisor, start, ledger, messages } = createSupervision({ adapter: 'claude-code' })
+    const { id } = await start()
+    await expect(supervisor.resume(id, 'go left')).rejects.toThrow('pause it first')
+    await supervisor.pause(id, 'to look')
+    await supervisor.resume(id, 'go left')
+    expect(ledger.entries.at(-1)).toMatchObject({ kind: 'session/resumed', body: { message: 'go left' } })
+    expect([messages.take(id), messages.take(id)]).toEqual(['go left', null])
+  })
+
+  it('take no message to a command that is no known agent', async () => {
+    const { supervisor, start } = createSupervision()
+    const { id } = await start()
+    await supervisor.pause(id, 'to look')
+    await expect(supervisor.resume(id, 'go left')).rejects.toThrow('type to it where it runs')
+    expect((await supervisor.resume(id)).state).toBe('running')
+  })
+
   it('come by themselves after as many calls as the profile says: the next call waits for the person who resumes', async () => {
     const { supervisor, registry, gate, start, kindsOf } = createSupervision({ limits: { reviewEvery: { calls: 2 } } })
     const { id } = await start()

@@ -39,7 +39,8 @@ export const LEDGER_BODIES = {
     agentId: AgentId.optional(),
   }),
   'session/paused': z.looseObject({ reason: text }),
-  'session/resumed': z.looseObject({}),
+  /** `message`: what the person told the agent with it. */
+  'session/resumed': z.looseObject({ message: text.optional() }),
   'session/ended': z.looseObject({
     exitCode: z.number().int().nullable().optional(),
     signal: text.nullable().optional(),

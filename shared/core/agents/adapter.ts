@@ -62,6 +62,8 @@ export interface HookContext {
   /** What waits for the hooks of the calls that were given to the agent; none where nothing is. */
   readonly window?: HookWindow
   readonly raiseAlarm: (message: string) => void
+  /** What a person has to say to the agent, once; null when nothing. */
+  readonly takeMessage: () => string | null
 }
 
 /** Answers the hook calls of one session. */

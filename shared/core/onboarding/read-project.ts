@@ -18,12 +18,12 @@ const LOCKS: readonly (readonly [file: string, manager: string])[] = [
   ['package.json', 'npm'],
 ]
 
-/** The text of an ordinary file of the project, or null when there is none. Follows no link: a clone could point anywhere. */
-const readText = async (cwd: string, name: string): Promise<string | null> => {
+/** The text of an ordinary file, or null when there is none. Of a project's no link is followed: a clone could point anywhere. */
+export const readText = async (cwd: string, name: string, follow = false): Promise<string | null> => {
   const path = join(cwd, name)
   let file
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | (follow ? 0 : constants.O_NOFOLLOW))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return null

@@ -93,6 +93,8 @@ export interface SessionLauncherDeps extends SessionIdentityDeps {
   /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
   readonly chooseContainer: (sandbox: 'auto' | 'off') => Promise<ContainerChoice>
   readonly raiseAlarm: (sessionId: SessionId, message: string, rule?: AlarmRule) => void
+  /** What a person has to say to a session's agent, once. */
+  readonly takeMessage: (sessionId: SessionId) => string | null
   /** The session does what it should not: tells of it, and resolves when it is paused, or cannot be. */
   readonly onTampering: (sessionId: SessionId, message: string) => Promise<void>
   /** The program that relays MCP between the agent and the broker. */
@@ -186,7 +188,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         hook: (path, body, gone) => {
           if (hooks === null) throw new Error('this agent has no hooks')
           const signal = AbortSignal.any([gone, over.signal])
-          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, window: gatewaySession.window, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks') })
+          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, window: gatewaySession.window, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks'), takeMessage: () => deps.takeMessage(id) })
         },
         model: (request, response, path) => deps.gateway.handle(gatewaySession, request, response, path),
         sign: (payload) => signer.sign(payload),

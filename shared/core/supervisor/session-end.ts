@@ -10,6 +10,7 @@ import type { Alarms } from './alarms.ts'
 import type { KilledElsewhere } from './kill-note.ts'
 import type { LiveSession } from './launch-session.ts'
 import type { Pace } from './pace.ts'
+import type { SessionMessages } from './session-messages.ts'
 import { putBack } from './put-back.ts'
 import type { SessionRegistry } from './session-registry.ts'
 import type { ListedToolCallGate } from './tool-call-gate.ts'
@@ -44,6 +45,7 @@ export interface SessionEndDeps {
   readonly gate: ListedToolCallGate
   readonly approvals: Approvals
   readonly pace: Pace
+  readonly messages: Pick<SessionMessages, 'endSession'>
   readonly alarms: Alarms
   /** Has the ledger told what the session changed, once nothing of it runs. Never rejects. */
   readonly recordChanges: (sessionId: SessionId) => Promise<void>
@@ -84,7 +86,7 @@ const endAll = async ({ container }: LiveSession): Promise<KillProof> => {
  * A kill, from its first moment on, owns the end; what else is under way with the session looks for `killing` after each
  * wait, and leaves it be.
  */
-export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, recordChanges, killedElsewhere }: SessionEndDeps): SessionEnd => {
+export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, messages, recordChanges, killedElsewhere }: SessionEndDeps): SessionEnd => {
   /** Writes the one entry that ends a session, and forgets it. Without the entry, the rest of the end is done all the same. */
   const end = (run: Run, kind: 'session/ended' | 'session/killed', body: Record<string, unknown>, apply: () => void): void => {
     const { id } = run.session
@@ -104,6 +106,7 @@ export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, a
     approvals.endSession(id)
     pace.endSession(id)
     alarms.endSession(id)
+    messages.endSession(id)
     // What changes in its folders from now on is not its own. Without that look, it counts as of both: nothing is lost.
     checkpoints.mark({ sessionId: id, state: 'over' }).catch(() => undefined)
     run.forget()

@@ -7,6 +7,7 @@ import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { Container, TerminalSize } from '../ports.ts'
 import type { LiveSession, SessionLauncher } from './launch-session.ts'
 import { restoreEntry } from './put-back.ts'
+import type { SessionMessages } from './session-messages.ts'
 import { CLOSE_MS, createSessionEnd, type Run, type SessionEndDeps } from './session-end.ts'
 import { endInput, giveInput, showOutput, type SessionViewer } from './viewer.ts'
 import { within } from './within.ts'
@@ -23,8 +24,11 @@ export interface Supervisor {
   signal(sessionId: SessionId, signal: NodeJS.Signals): void
   /** Freezes it; one that is paused stays so. Throws HoldfastError `illegal-state` when it neither runs nor is paused. */
   pause(sessionId: SessionId, reason: string): Promise<Session>
-  /** Thaws it; one that runs goes on. Throws HoldfastError `illegal-state` when it neither runs nor is paused. */
-  resume(sessionId: SessionId): Promise<Session>
+  /**
+   * Thaws it; one that runs goes on. With a message, the agent gets that with its next step. Throws HoldfastError
+   * `illegal-state` when it neither runs nor is paused, `unsupported` when its agent takes no messages.
+   */
+  resume(sessionId: SessionId, message?: string): Promise<Session>
   /**
    * Kills every session named, at once, those that are just starting too; a session that is over already gets no
    * report. One whose processes could not all be ended stays in `killing`, and can be killed again.
@@ -51,12 +55,13 @@ export interface Supervisor {
 }
 
 export interface SupervisorDeps extends SessionEndDeps {
+  readonly messages: Pick<SessionMessages, 'add' | 'endSession'>
   readonly launcher: SessionLauncher
 }
 
 /** Runs sessions from start to end: with session-end.ts, the one place where each step's order is laid down. */
 export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
-  const { ledger, registry, checkpoints, launcher, alarms } = deps
+  const { ledger, registry, checkpoints, launcher, alarms, messages } = deps
   const ends = createSessionEnd(deps)
   const live = new Map<SessionId, Run>()
   let isClosing = false
@@ -171,13 +176,16 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
         return paused
       }),
 
-    resume: (sessionId) =>
+    resume: (sessionId, message) =>
       inTurn(sessionId, async (container) => {
-        const { state } = registry.get(sessionId)
+        const { state, adapter } = registry.get(sessionId)
+        if (message !== undefined && adapter === 'none') throw new HoldfastError('unsupported', 'This command is not known as an agent, and takes no message: resume it, and type to it where it runs.')
+        if (message !== undefined && state === 'running') throw new HoldfastError('illegal-state', `Session ${sessionId} is running: pause it first, then resume it with the message.`)
         if (state === 'running') return registry.get(sessionId)
         // One whose way to us is closed would go on with nobody to judge its calls.
         if (state !== 'paused' || running(sessionId).run.session.revoked) throw illegal(sessionId, 'resumed')
-        ledger.append('session/resumed', sessionId, {})
+        ledger.append('session/resumed', sessionId, message === undefined ? {} : { message })
+        if (message !== undefined) messages.add(sessionId, message)
         await container.thaw()
         const resumed = registry.apply(sessionId, { type: 'resumed' })
         if (resumed === null) throw illegal(sessionId, 'resumed')

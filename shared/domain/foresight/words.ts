@@ -20,7 +20,7 @@ export const foreseenFacts = ({ foresight, words }: Pick<ApprovalRequest, 'fores
       add('would', lines, part.more)
     }
     add('touches', touches.map(({ kind, name }) => `${kind} ${name}`), moreTouches)
-    add('production', [production ? 'IT NAMES PRODUCTION' : 'not named'])
+    add('prod', [production ? 'IT NAMES PRODUCTION' : 'production is not named'])
     if (recoverable !== null) add('revert', [`${recoverable.covered ? 'would bring it back' : 'does not bring all of it back'}: ${recoverable.why}`])
   }
   if (words !== null) {

@@ -18,10 +18,10 @@ const PREVIOUS_PAGE = ['b', '\x1b[5~']
 export const DEAF_MS = 600
 
 const TITLE = 'Holdfast: the agent waits for your answer'
-const REFUSE_KEYS = '[d] deny   [r] deny and say why   [p] deny and pause   [k] kill the session and revert'
+const REFUSE_KEYS = ['[d] deny', '[r] deny and say why', '[p] deny and pause', '[k] kill the session and revert']
 const REASON_KEYS = 'Why not? The agent is told. [Enter] deny   [Esc] back'
 const MAX_REASON = 500
-const PAGE_KEYS = '[space] next page   [b] back   '
+const PAGE_KEYS = ['[space] next page', '[b] back']
 const MARGIN = '  '
 
 export interface ApprovalPrompt {
@@ -40,6 +40,17 @@ export interface ApprovalPrompt {
   press(chunk: Buffer, now: number): PromptAnswer | 'redraw' | null
 }
 
+/** Keys with their words, as many in a row as fit; none is torn apart that fits a row. */
+const keyRows = (keys: readonly string[], columns: number): string[] => {
+  const rows: string[] = []
+  for (const key of keys) {
+    const last = rows.at(-1)
+    if (last !== undefined && `${last}   ${key}`.length <= columns) rows[rows.length - 1] = `${last}   ${key}`
+    else rows.push(key)
+  }
+  return rows.flatMap((row) => wrapText(row, columns))
+}
+
 /** The question of one approval, shown over whatever the agent draws. */
 export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number): ApprovalPrompt => {
   let size: TerminalSize = { columns: 0, rows: 0 }
@@ -52,7 +63,7 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
   /** What was typed of a reason; null while none is asked for. */
   let reason: string | null = null
   const words = approvalWords(request)
-  const approveKeys = `[a] ${words.once.label.toLowerCase()}   [s] ${words.session.label.toLowerCase()}   `
+  const approveKeys = [`[a] ${words.once.label.toLowerCase()}`, `[s] ${words.session.label.toLowerCase()}`]
 
   /** The question cut into pages that leave room for the title and the keys; none when the terminal is too small. */
   const layOut = (): string[][] => {
@@ -60,10 +71,10 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
     if (columns < 20) return []
     const told = [...(others.length === 0 ? [] : [`The very same call waits ${others.length + 1} times: your answer is for each of them.`]), ...approvalLines(request, shownAt), ...(request.mayChange ? [`  change    holdfast approve ${request.id} --edit, in another terminal`] : [])]
     const body = told.flatMap((line) => wrapText(line, columns))
-    const rowsBeside = (keys: string): number => wrapText(TITLE, columns).length + 2 + wrapText(keys, columns).length
-    if (body.length <= size.rows - rowsBeside(approveKeys + REFUSE_KEYS)) return [body]
+    const rowsBeside = (keys: readonly string[]): number => wrapText(TITLE, columns).length + 2 + keyRows(keys, columns).length
+    if (body.length <= size.rows - rowsBeside([...approveKeys, ...REFUSE_KEYS])) return [body]
     const more = wrapText(moreText(body.length), columns).length
-    const perPage = size.rows - rowsBeside(PAGE_KEYS + approveKeys + REFUSE_KEYS) - more
+    const perPage = size.rows - rowsBeside([...PAGE_KEYS, ...approveKeys, ...REFUSE_KEYS]) - more
     if (perPage < 1) return []
     return Array.from({ length: Math.ceil(body.length / perPage) }, (_, index) => body.slice(index * perPage, (index + 1) * perPage))
   }
@@ -95,7 +106,7 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
       page = Math.min(page, pageCount - 1)
       if (pages.length > 0 && page === pageCount - 1) allSeen = true
       const left = pages.slice(page + 1).reduce((sum, rows) => sum + rows.length, 0)
-      const keys = reason === null ? `${pageCount > 1 ? PAGE_KEYS : ''}${allSeen ? approveKeys : ''}${REFUSE_KEYS}` : `${REASON_KEYS}  > ${visibleText(reason).slice(-60)}`
+      const keys = reason === null ? [...(pageCount > 1 ? PAGE_KEYS : []), ...(allSeen ? approveKeys : []), ...REFUSE_KEYS] : [`${REASON_KEYS}  > ${visibleText(reason).slice(-60)}`]
       const columns = Math.max(1, size.columns - MARGIN.length)
       const rows = [
         ...wrapText(TITLE, columns),
@@ -103,7 +114,7 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
         ...(pages[page] ?? wrapText(`This terminal is too small for the question: make it larger, or see "holdfast approvals ${request.id}".`, columns)),
         ...(left > 0 ? wrapText(moreText(left), columns) : []),
         '',
-        ...wrapText(keys, columns),
+        ...keyRows(keys, columns),
       ]
       return `\x1b[0m\x1b[2J\x1b[H${rows.map((row) => `${MARGIN}${row}`).join('\r\n')}`
     },

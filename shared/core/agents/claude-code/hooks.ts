@@ -25,12 +25,20 @@ const decide = (permissionDecision: 'allow' | 'deny', permissionDecisionReason: 
   hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision, permissionDecisionReason },
 })
 
-/** A person has changed the call: Claude Code runs it with these arguments, and its model is told. */
-const replace = (updatedInput: unknown) => {
-  const { hookSpecificOutput } = decide('allow', 'Allowed by Holdfast, as the user changed it.')
-  const additionalContext = `The user changed the arguments of this call before it ran. It ran with: ${JSON.stringify(updatedInput)}`
-  return { hookSpecificOutput: { ...hookSpecificOutput, updatedInput, additionalContext } }
+/** Lets a call run; where a person has changed it, with these arguments, of which the model is told. */
+const release = (changed: { readonly value: unknown } | undefined, message: string | null) => {
+  const { hookSpecificOutput } = decide('allow', changed === undefined ? 'Allowed by Holdfast.' : 'Allowed by Holdfast, as the user changed it.')
+  const told = [...(changed === undefined ? [] : [`The user changed the arguments of this call before it ran. It ran with: ${JSON.stringify(changed.value)}`]), ...(message === null ? [] : [fromUser(message)])]
+  return {
+    hookSpecificOutput: {
+      ...hookSpecificOutput,
+      ...(changed === undefined ? {} : { updatedInput: changed.value }),
+      ...(told.length === 0 ? {} : { additionalContext: told.join('\n') }),
+    },
+  }
 }
+
+const fromUser = (message: string): string => `The user looked at what you did and says: ${message}`
 
 const permit = (decision: { behavior: 'allow' } | { behavior: 'deny'; message: string }) => ({
   hookSpecificOutput: { hookEventName: 'PermissionRequest', decision },
@@ -73,10 +81,10 @@ export const createClaudeCodeHooks = (): HookHandler => {
   const allowances = createAllowances()
   const running = new Map<string, ToolCallId>()
 
-  const allow = (event: z.infer<typeof ToolEvent>, toolCallId: ToolCallId | null, changed?: { readonly value: unknown }): unknown => {
+  const allow = (context: HookContext, event: z.infer<typeof ToolEvent>, toolCallId: ToolCallId | null, changed?: { readonly value: unknown }): unknown => {
     if (event.tool_use_id !== undefined && toolCallId !== null) running.set(event.tool_use_id, toolCallId)
     allowances.add(event.tool_name, changed === undefined ? event.tool_input : changed.value)
-    return changed === undefined ? decide('allow', 'Allowed by Holdfast.') : replace(changed.value)
+    return release(changed, context.takeMessage())
   }
 
   const preToolUse = async (body: unknown, context: HookContext): Promise<unknown> => {
@@ -84,7 +92,7 @@ export const createClaudeCodeHooks = (): HookHandler => {
     if (!isBrokered(event.tool_name)) {
       const known = event.tool_use_id === undefined ? null : context.guard.report(event.tool_use_id, event.tool_name, event.tool_input)
       if (known?.kind === 'denied') return decide('deny', known.reason)
-      if (known?.kind === 'allowed') return allow(event, known.toolCallId)
+      if (known?.kind === 'allowed') return allow(context, event, known.toolCallId)
       const verdict = await context.gate.request({
         sessionId: context.sessionId,
         tool: event.tool_name,
@@ -95,9 +103,9 @@ export const createClaudeCodeHooks = (): HookHandler => {
         signal: context.signal,
       })
       if (!verdict.allowed) return decide('deny', verdict.reason)
-      return allow(event, verdict.toolCallId, verdict.changedInput)
+      return allow(context, event, verdict.toolCallId, verdict.changedInput)
     }
-    return allow(event, null)
+    return allow(context, event, null)
   }
 
   /** As `preToolUse`, known to those who wait for it: one that is given up was stopped by the person, with what followed. */
@@ -131,7 +139,8 @@ export const createClaudeCodeHooks = (): HookHandler => {
       running.delete(event.tool_use_id)
       context.gate.finish(id, { ok, result: event.tool_response, summary: ok ? 'completed' : event.is_interrupt === true ? 'interrupted' : 'failed' })
     }
-    return {}
+    const message = ok ? context.takeMessage() : null
+    return message === null ? {} : { hookSpecificOutput: { hookEventName: 'PostToolUse', additionalContext: fromUser(message) } }
   }
 
   return {
@@ -149,6 +158,10 @@ export const createClaudeCodeHooks = (): HookHandler => {
           return finish(body, context, true)
         case 'post-tool-use-failure':
           return finish(body, context, false)
+        case 'stop': {
+          const message = context.takeMessage()
+          return message === null ? {} : { decision: 'block', reason: fromUser(message) }
+        }
         default:
           throw new Error(`no such hook: ${path}`)
       }

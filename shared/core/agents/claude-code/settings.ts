@@ -90,6 +90,8 @@ export const pluginHooks = (baseUrl: string) => {
       PermissionRequest: hook('permission-request'),
       PostToolUse: hook('post-tool-use'),
       PostToolUseFailure: hook('post-tool-use-failure'),
+      // Before it ends: a person may have something to say.
+      Stop: hook('stop'),
     },
   }
 }

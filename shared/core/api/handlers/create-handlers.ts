@@ -175,7 +175,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
     },
     'session/list': () => ({ sessions: [...supervisor.list()] }),
     'session/pause': ({ sessionId }) => supervisor.pause(sessionId, 'paused by the user'),
-    'session/resume': ({ sessionId }) => supervisor.resume(sessionId),
+    'session/resume': ({ sessionId, message }) => supervisor.resume(sessionId, message),
     'session/kill': async ({ sessionIds, keepChanges }) => {
       const reports = await supervisor.kill(sessionIds, keepChanges)
       return { reports: reports.map((report) => ({ ...report, restore: report.restore === null ? null : shortenRestore(report.restore, MAX_PATH_CHARACTERS / reports.length) })) }

@@ -1,16 +1,19 @@
 import { homedir } from 'node:os'
-import { basename, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { ReplayDifference } from '../../../contract/schemas/policy.ts'
 import { type Policy, ProfileFile } from '../../../contract/schemas/profile.ts'
+import { readPermissions } from '../../../core/onboarding/read-permissions.ts'
+import { readProject } from '../../../core/onboarding/read-project.ts'
 import { resolvePaths } from '../../../core/paths.ts'
 import { loadProfile } from '../../../core/policy/load-profile.ts'
 import { createReplay } from '../../../core/policy/replay.ts'
 import { readProfileFile } from '../../../core/policy/read-profile-file.ts'
 import { judgeCall } from '../../../domain/judge-call.ts'
 import { explainedDecision } from '../../../domain/explained-decision.ts'
+import { importPolicy, policyText } from '../../../domain/onboarding/import-policy.ts'
 import { inputLines } from '../../../domain/describe.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { examples, outputOf } from '../program-output.ts'
@@ -115,7 +118,24 @@ const addReplay = (policy: Command): void => {
     })
 }
 
-/** `policy check|explain|replay|schema`. */
+const addImport = (policy: Command): void => {
+  policy
+    .command('import')
+    .summary("offer Claude Code's permissions and a CLAUDE.md's boundaries as a policy")
+    .description('Reads the permissions in your ~/.claude/settings.json and in .claude/ here, and the lists of forbidden and allowed actions in CLAUDE.md and AGENTS.md.\nPrints rules for a profile, each with where it comes from, and what could not be turned into one. Changes nothing.')
+    .option('--cwd <folder>', "the project's folder (default: here)")
+    .addHelpText('after', examples('holdfast policy import', 'holdfast policy import --cwd ~/web > policy.yaml'))
+    .action(async (options: { cwd?: string }, self: Command) => {
+      const cwd = resolve(options.cwd ?? process.cwd())
+      const claudeFolder = process.env['CLAUDE_CONFIG_DIR'] ?? join(homedir(), '.claude')
+      const project = await readProject(cwd, claudeFolder)
+      const facts = { packageManager: project.packageManager, scripts: project.scripts, servers: Object.keys(project.mcp.mcpServers) }
+      const imported = importPolicy(await readPermissions(cwd, claudeFolder), project.boundaries, facts)
+      outputOf(self).result(imported, policyText(imported).trimEnd().split('\n'))
+    })
+}
+
+/** `policy check|explain|replay|import|schema`. */
 export const addPolicyCommands = (program: Command): void => {
   const policy = program
     .command('policy')
@@ -125,6 +145,7 @@ export const addPolicyCommands = (program: Command): void => {
   addCheck(policy)
   addExplain(policy)
   addReplay(policy)
+  addImport(policy)
 
   policy
     .command('schema')

@@ -98,20 +98,26 @@ export const addSessionCommands = (program: Command): void => {
       outputOf(self).result({ sessions }, sessionLines(sessions, Date.now()))
     })
 
-  for (const [verb, summary, command] of [
-    ['pause', 'freeze a session: nothing in it runs until it is resumed', 'session/pause'],
-    ['resume', 'let a paused session go on', 'session/resume'],
-  ] as const) {
-    program
-      .command(verb)
-      .summary(summary)
-      .argument('<id>', 'the session')
-      .addHelpText('after', examples(`holdfast ${verb} ses_7k2m9x4tqwzb`))
-      .action(async (id: string, _options: unknown, self: Command) => {
-        const session = await withHost((client) => client.call(command, { sessionId: parseSessionId(id) }))
-        outputOf(self).result(session, [`${session.id} is ${session.state}.`])
-      })
-  }
+  program
+    .command('pause')
+    .summary('freeze a session: nothing in it runs until it is resumed')
+    .argument('<id>', 'the session')
+    .addHelpText('after', examples('holdfast pause ses_7k2m9x4tqwzb'))
+    .action(async (id: string, _options: unknown, self: Command) => {
+      const session = await withHost((client) => client.call('session/pause', { sessionId: parseSessionId(id) }))
+      outputOf(self).result(session, [`${session.id} is ${session.state}.`])
+    })
+
+  program
+    .command('resume')
+    .summary('let a paused session go on')
+    .argument('<id>', 'the session')
+    .option('--message <text>', 'what its agent is told with its next step, as your own word')
+    .addHelpText('after', examples('holdfast resume ses_7k2m9x4tqwzb', 'holdfast resume ses_7k2m9x4tqwzb --message "leave the schema alone; write a test first"'))
+    .action(async (id: string, { message }: { message?: string }, self: Command) => {
+      const session = await withHost((client) => client.call('session/resume', { sessionId: parseSessionId(id), ...(message === undefined ? {} : { message }) }))
+      outputOf(self).result(session, [`${session.id} is ${session.state}.${message === undefined ? '' : ' Its agent is told with its next step.'}`])
+    })
 
   addKill(program)
 
