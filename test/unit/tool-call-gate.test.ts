@@ -306,3 +306,9 @@ it('asks about a program that nothing is known of once a session, and about anot
   void request({ command: 'mine b' })
   expect(approvals.waiting()).toHaveLength(2)
 })
+
+it('binds an answer to the folder that the agent\u2019s shell is in', async () => {
+  const { request, approvals } = setUp('ask', null, undefined, { folder: '/project/sub' })
+  void request()
+  expect(approvals.waiting()[0]?.cwd).toBe('/project/sub')
+})

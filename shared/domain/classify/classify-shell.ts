@@ -1,17 +1,17 @@
 import {
-  type Assignment, type Command, type For, forEachChild, type ParsedScript, type Pipeline, type Redirect, type Redirection, type Select, type SyntaxNode,
+  type Assignment, type Command, type For, forEachChild, type ParsedScript, type Pipeline, type Select, type SyntaxNode,
 } from 'unbash'
 import type { Classification } from '../../contract/schemas/tool-call.ts'
 import { programOf } from './call.ts'
 import { commandBehind, judgeCommand } from './commands.ts'
 import { destructive, shown, summarize, write } from './finding.ts'
-import { judgeWrittenPath } from './paths.ts'
+import { inputOf, inputOfRedirects, judgeRedirect } from './redirects.ts'
 import { isShell } from './run-code.ts'
 import { type Input, MAX_DEPTH, parseNested, parseScript, type ShellState, type SimpleCommand } from './shell-state.ts'
-import { HIDDEN, isBlank, isHidden, isKnown, UNKNOWN } from './unknown.ts'
+import { HIDDEN, isHidden, isKnown, UNKNOWN } from './unknown.ts'
 import { createVariables } from './variables.ts'
 import {
-  elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, textOfParts, textOfPrint, valueOfAssignment, valueOfWord,
+  elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, textOfPrint, valueOfAssignment,
 } from './words.ts'
 import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS } from './wrappers.ts'
 
@@ -33,35 +33,6 @@ export interface ShellReading {
 
 const MAX_COMMAND = 4 * 1024 * 1024
 const MAX_CALLS = 8
-
-/** Of a script even what is known in part is worth reading. */
-const inputOfText = (text: string): Input => (isBlank(text) && !isKnown(text) ? inputOf(text) : { text })
-
-const inputOf = (text: string): Input => (isKnown(text) ? { text } : isHidden(text) ? 'hidden' : 'unknown')
-
-const inputOfRedirects = (redirects: readonly Redirection[], state: ShellState): Input | null => {
-  let input: Input | null = null
-  for (const redirect of redirects) {
-    if (redirect.type === 'HereDoc') {
-      const { body } = redirect
-      input = inputOfText(body.parts === undefined ? body.text : textOfParts(body.parts, state.variables))
-    } else if (redirect.type === 'HereString') {
-      input = redirect.target === undefined ? 'unknown' : inputOfText(valueOfWord(redirect.target, state.variables))
-    } else if (redirect.operator === '<' || redirect.operator === '<>') {
-      const target = redirect.target === undefined ? '' : valueOfWord(redirect.target, state.variables)
-      input = target === '/dev/null' ? 'none' : 'unknown'
-    }
-  }
-  return input
-}
-
-const judgeRedirect = (redirect: Redirect, state: ShellState): void => {
-  const target = redirect.target === undefined ? UNKNOWN : valueOfWord(redirect.target, state.variables)
-  if (/^\/dev\/(tcp|udp)\//.test(target)) state.findings.push(destructive(`opens a connection: ${shown(target)}`))
-  else if (redirect.operator === '<' || redirect.operator === '<&') return
-  else if (redirect.operator === '>&' && /^(\d+|-|\d+-)$/.test(target)) return
-  else state.findings.push(judgeWrittenPath(target, state.place))
-}
 
 /** Reads every node; what a node's own reading covers is not visited again. */
 const createReader = (state: ShellState) => {
