@@ -98,6 +98,20 @@ describe('what a call would do', () => {
     expect(existsSync(join(project, 'sprung'))).toBe(false)
   })
 
+  it('a file written anew: the lines that go and come', async () => {
+    const store = openStore(join(scratch.folder, 'checkpoints'))
+    const look = createForesee({ keep: () => store.create({ sessionId: SESSION, root: project, reason: 'before-destructive' }) })
+    const write = async (path: string, content: string) => {
+      const call = { sessionId: SESSION, tool: 'Write', input: { file_path: path, content }, cwd: project, folder: project, home: '/nonexistent', decision: decisionOf('ask'), signal: new AbortController().signal }
+      return (await look(call)).foresight.preview[0]
+    }
+    symlinkSync('/etc/hostname', join(project, 'link'))
+    expect(await write(join(project, 'src/a.ts'), 'two\n')).toMatchObject({ summary: 'takes out 1 line, puts in 1', lines: ['- one', '+ two'] })
+    expect(await write(join(project, 'new.ts'), 'a\nb\n')).toMatchObject({ summary: 'writes 2 lines', lines: ['+ a', '+ b'] })
+    expect((await write(join(project, 'link'), 'x'))?.summary).toBe('not computed: what is there is no file that can be compared')
+    expect((await write('/etc/hosts', 'x'))?.summary).toBe('not computed: it goes outside the folders of the session')
+  })
+
   it('says of the rest that it was not computed', async () => {
     expect((await preview('psql -c "DROP TABLE x"'))[0]?.summary).toBe('not computed: there is no connection that can only read')
     expect((await preview('terraform destroy'))[0]?.summary).toBe('not computed: nothing here knows how to look')

@@ -1,4 +1,5 @@
-import { lstat, opendir, readdir } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, open, opendir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PathMeant } from '../../domain/foresight/operands.ts'
 
@@ -67,4 +68,18 @@ export const lookAtFiles = async (paths: readonly string[], signal: AbortSignal)
     waiting.push(...names.sort().reverse().map((name) => join(path, name)))
   }
   return found
+}
+
+const MAX_COMPARED = 256 * 1024
+
+/** The text of an ordinary file of at most 256 KiB, empty when there is none; null for anything else. Follows no link. */
+export const readForPreview = async (path: string): Promise<string | null> => {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? 'none' : null))
+  if (file === null || file === 'none') return file === null ? null : ''
+  try {
+    const stat = await file.stat()
+    return stat.isFile() && stat.size <= MAX_COMPARED ? await file.readFile('utf8') : null
+  } finally {
+    await file.close()
+  }
 }

@@ -9,8 +9,9 @@ import { isSqlClient } from '../../domain/classify/sql-clients.ts'
 import { readArguments } from '../../domain/classify/family.ts'
 import { formatBytes, formatCount } from '../../domain/format.ts'
 import { isWithin, pathMeant } from '../../domain/foresight/operands.ts'
+import { diffParts } from '../../domain/text-diff.ts'
 import { visibleText } from '../../domain/visible-text.ts'
-import { lookAtFiles, pathsOf } from './look-at-files.ts'
+import { lookAtFiles, pathsOf, readForPreview } from './look-at-files.ts'
 import { changedSinceIndexed, lookAtGit } from './look-at-git.ts'
 
 export interface PreviewQuestion {
@@ -116,9 +117,23 @@ const previewCommand = async (command: SimpleCommand, place: Place): Promise<rea
   return [notComputed(about, !isSqlClient(program) ? 'nothing here knows how to look' : 'there is no connection that can only read')]
 }
 
+/** What writing a whole file changes in the one that is there. */
+const previewWrite = async (path: string, content: string, { roots, folder, home }: Pick<PreviewQuestion, 'roots' | 'folder' | 'home'>): Promise<PreviewPart> => {
+  const about = shown(path, 200)
+  const meant = pathMeant(path, folder, home)?.path
+  if (meant === undefined || !roots.some((root) => isWithin(meant, root))) return notComputed(about, 'it goes outside the folders of the session')
+  const before = await readForPreview(meant)
+  if (before === null) return notComputed(about, 'what is there is no file that can be compared')
+  const parts = diffParts(before, content)
+  const lines = parts.map((part) => ('skipped' in part ? `… ${part.skipped} lines stay` : `${part.sign} ${part.text}`))
+  const count = (sign: string): number => parts.filter((part) => 'sign' in part && part.sign === sign).length
+  return listed(about, before === '' ? `writes ${plural(count('+'), 'line')}` : `takes out ${plural(count('-'), 'line')}, puts in ${formatCount(count('+'))}`, lines)
+}
+
 /** What the destructive commands of a call would do now, without doing it: files, commits. Looks at the session's own folders alone. */
 export const previewOf = async ({ tool, input, folder, ...place }: PreviewQuestion): Promise<PreviewPart[]> => {
-  const { command, sql, query } = (input ?? {}) as { command?: unknown; sql?: unknown; query?: unknown }
+  const { command, sql, query, content, file_path: file } = (input ?? {}) as Readonly<Record<string, unknown>>
+  if (tool === 'Write' && typeof file === 'string' && typeof content === 'string') return [await previewWrite(file, content, { ...place, folder })]
   if (tool !== 'Bash' || typeof command !== 'string') {
     return tool.startsWith('mcp__') && (typeof sql === 'string' || typeof query === 'string') ? [notComputed(shown(tool), 'there is no connection that can only read')] : []
   }
