@@ -107,7 +107,10 @@ const explain = (path: string, located: Located, issue: z.core.$ZodIssue): Holdf
   return invalidProfile(path, located.placeOf(issue.path, false), fieldName(issue.path), issue.message)
 }
 
-const layerOf = (path: string, origin: 'user' | 'project', profile: ProfileFile, located: Located): PolicyLayer => {
+/** Whose a profile's file is. */
+export type ProfileOrigin = Exclude<PolicyLayer['origin'], 'built-in'>
+
+const layerOf = (path: string, origin: ProfileOrigin, profile: ProfileFile, located: Located): PolicyLayer => {
   const rules: SourcedRule[] = []
   for (const effect of ['deny', 'ask', 'allow'] as const satisfies readonly PolicyEffect[]) {
     profile.policy?.[effect]?.forEach((text, index) => {
@@ -123,7 +126,7 @@ const layerOf = (path: string, origin: 'user' | 'project', profile: ProfileFile,
 }
 
 /** Reads the text of a profile file. Throws HoldfastError `profile-invalid` with file, line, column, field and what would be valid. */
-export const parseProfileText = (path: string, origin: 'user' | 'project', text: string): ReadProfile => {
+export const parseProfileText = (path: string, origin: ProfileOrigin, text: string): ReadProfile => {
   const located = locate(path, text)
   const parsed = ProfileFile.safeParse(located.value ?? {})
   if (!parsed.success) {

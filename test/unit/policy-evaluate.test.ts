@@ -126,6 +126,11 @@ describe('what an allow rule lifts', () => {
     expect(decide(layers, 'mcp__github__delete_repo', {}).effect).toBe('ask')
   })
 
+  test("an organisation's allow lifts no question, and its deny stands whatever the user allows", () => {
+    expect(bash([layer('organisation', { allow: ['Bash(rm -rf build)'] })], 'rm -rf build')).toBe('ask')
+    expect(bash([layer('organisation', { deny: ['Bash(curl:*)'] }), layer('user', { allow: ['Bash(curl:*)'] })], 'curl x')).toBe('deny')
+  })
+
   test("a project's allow lifts no question, however exact", () => {
     expect(bash([layer('project', { allow: ['Bash(rm -rf build)'] })], 'rm -rf build')).toBe('ask')
     expect(decide([layer('project', { allow: ['mcp__x__delete'] })], 'mcp__x__delete', {}).effect).toBe('ask')

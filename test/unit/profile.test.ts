@@ -20,13 +20,14 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(scratch, { recursive: true, force: true }))
 
+const organisationFile = () => join(configFolder, 'organisation.yaml')
 const projectFile = () => join(cwd, 'holdfast.yaml')
 const userFile = (name = 'default') => join(configFolder, 'profiles', `${name}.yaml`)
 const put = (path: string, text: string | Uint8Array): void => {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, text)
 }
-const load = (name?: string, command: readonly string[] = []) => loadProfile({ cwd, configFolder, name, command })
+const load = (name?: string, command: readonly string[] = []) => loadProfile({ cwd, configFolder, name, command, organisationFile: organisationFile() })
 const refusal = async (name?: string): Promise<HoldfastError> => {
   const error: unknown = await load(name).catch((reason: unknown) => reason)
   if (!(error instanceof HoldfastError)) throw new Error('was not refused')
@@ -108,6 +109,17 @@ describe("the user's and the project's file together", () => {
       approvalTimeoutMs: 1000,
       reviewEvery: { minutes: 1, calls: 5, usd: undefined },
     })
+  })
+
+  test('an organisation tightens what the user and the project say, in a layer of its own, and allows nothing', async () => {
+    put(userFile(), 'limits: { spendUsd: 5 }\nnetwork: open\npolicy: { allow: [Bash(rm -rf build)], recoverable: allow }\n')
+    put(projectFile(), 'limits: { spendUsd: 4, reviewEvery: { calls: 9 } }\n')
+    put(organisationFile(), 'limits: { spendUsd: 3, overLimit: pause }\nnetwork: gateway\npolicy: { deny: [Bash(curl:*)], allow: [WebFetch], recoverable: ask }\nalarms: { pause: [cost] }\n')
+    const profile = await load()
+    expect(profile).toMatchObject({ limits: { spendUsd: 3, reviewEvery: { calls: 9 }, overLimit: 'pause' }, network: 'gateway', recoverable: 'ask', pauseOn: ['cost'] })
+    expect(profile.policy.layers.map(({ origin }) => origin)).toEqual(['built-in', 'organisation', 'user', 'project'])
+    put(organisationFile(), 'policy: { dney: [Bash] }\n')
+    expect((await refusal()).message).toMatch(/organisation\.yaml:1:11: policy\.dney: is not a known key/)
   })
 
   test('a project takes no question about recoverable calls away, and may bring it back', async () => {

@@ -8,6 +8,7 @@ import { ScopeFields, scopeParams, useScope, type Scope } from './scope.tsx'
 
 const ORIGINS: Readonly<Record<PolicyLayerRules['origin'], { title: string; said: string }>> = {
   'built-in': { title: 'Built in', said: 'No file lifts these.' },
+  organisation: { title: 'Your organisation', said: 'Laid down for this machine: it only tightens, and no other file lifts it.' },
   user: { title: 'Your profile', said: 'What you allow, ask and deny. Only an allow that names exactly a destructive call lifts the question for it.' },
   project: { title: 'The folder’s holdfast.yaml', said: 'Can only tighten: its allow rules lift no question.' },
 }

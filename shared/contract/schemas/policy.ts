@@ -3,7 +3,7 @@ import { SessionId, ToolCallId } from '../ids.ts'
 import { Timestamp } from './time.ts'
 import { MatchedRule, PolicyDecision, PolicyEffect } from './tool-call.ts'
 
-const Origin = z.enum(['built-in', 'user', 'project'])
+const Origin = z.enum(['built-in', 'organisation', 'user', 'project'])
 
 /** The rules of one origin, as they are in force. */
 export const PolicyLayerRules = z.object({ origin: Origin, rules: z.array(MatchedRule) })

@@ -144,9 +144,9 @@ export interface SourcedRule {
   readonly source: string
 }
 
-/** Rules of one origin. A project's layer may only tighten: its allow rules lift nothing. */
+/** Rules of one origin. A project's layer may only tighten, and an organisation's too: their allow rules lift nothing. */
 export interface PolicyLayer {
-  readonly origin: 'built-in' | 'user' | 'project'
+  readonly origin: 'built-in' | 'organisation' | 'user' | 'project'
   readonly rules: readonly SourcedRule[]
 }
 

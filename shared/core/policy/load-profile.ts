@@ -9,6 +9,9 @@ import { parseProfileText, type ReadProfile } from '../../domain/profile-text.ts
 import type { CheckpointLimits } from '../ports.ts'
 import { readProfileFile } from './read-profile-file.ts'
 
+/** What an organisation lays down for all agents of a machine: rules that deny or ask, limits, network, alarms. Only root writes there. */
+const ORGANISATION_FILE = '/etc/holdfast/holdfast.yaml'
+
 export interface LoadProfileParams {
   /** The project's folder, absolute. */
   readonly cwd: string
@@ -16,6 +19,8 @@ export interface LoadProfileParams {
   readonly configFolder: string
   /** The profile asked for by name; without it `default` is taken where there is one. */
   readonly name?: string | undefined
+  /** Where the organisation's file is, if not where every host looks. */
+  readonly organisationFile?: string
   /** The command to run; when empty, the profile's. */
   readonly command: readonly string[]
   /** Takes the place of the text of the named profile, to try it out. */
@@ -62,40 +67,45 @@ const expandNames = (names: readonly string[]): string[] => [
   ...new Set(names.flatMap((name) => (name === 'LC_*' ? LOCALE_VARIABLES : [name]))),
 ]
 
-const lower = (left: number | undefined, right: number | undefined): number | null => {
-  if (left === undefined) return right ?? null
-  return right === undefined ? left : Math.min(left, right)
+type Limits = NonNullable<ProfileFile['limits']>
+
+/** The lowest of those that are there. */
+const lowest = (values: readonly (number | undefined)[]): number | null => {
+  const given = values.filter((value) => value !== undefined)
+  return given.length === 0 ? null : Math.min(...given)
 }
 
-const limitsOf = (user: ProfileFile['limits'], project: ProfileFile['limits']): ProfileLimits => ({
-  spendUsd: lower(user?.spendUsd, project?.spendUsd),
-  tokens: lower(user?.tokens, project?.tokens),
-  modelRequests: lower(user?.modelRequests, project?.modelRequests),
-  modelMinutes: lower(user?.modelMinutes, project?.modelMinutes),
-  shared: [...(user?.shared ?? []), ...(project?.shared ?? [])],
-  warnAt: lower(user?.warnAt, project?.warnAt) ?? DEFAULT_WARN_AT,
-  atCap: user?.atCap ?? 'refuse',
-  tokensPerMinute: lower(user?.tokensPerMinute, project?.tokensPerMinute),
-  toolCallsPerMinute: lower(user?.toolCallsPerMinute, project?.toolCallsPerMinute),
-  toolCallsPerHour: lower(user?.toolCallsPerHour, project?.toolCallsPerHour),
-  modelRequestsPerMinute: lower(user?.modelRequestsPerMinute, project?.modelRequestsPerMinute),
-  modelRequestsPerHour: lower(user?.modelRequestsPerHour, project?.modelRequestsPerHour),
-  sameCallPerHour: lower(user?.sameCallPerHour, project?.sameCallPerHour),
-  rates: [...(user?.rates ?? []), ...(project?.rates ?? [])],
-  overLimit: OverLimit.options[Math.max(...[user, project].map((limits) => OverLimit.options.indexOf(limits?.overLimit ?? 'wait')))] ?? 'pause',
-  approvalTimeoutMs: Math.min(user?.approvalTimeoutMs ?? DEFAULT_APPROVAL_TIMEOUT_MS, project?.approvalTimeoutMs ?? Infinity),
-  reviewEvery: reviewOf(user?.reviewEvery, project?.reviewEvery),
-})
-
-type Review = NonNullable<ProfileFile['limits']>['reviewEvery']
-
-const reviewOf = (user: Review, project: Review): ProfileLimits['reviewEvery'] => {
-  if (user === undefined || project === undefined) return user ?? project ?? null
+/** Of all files that may only tighten each other: of each limit the lowest, of what is over one the strictest. */
+const limitsOf = (files: readonly Limits[]): ProfileLimits => {
+  const of = (field: 'spendUsd' | 'tokens' | 'modelRequests' | 'modelMinutes' | 'tokensPerMinute' | 'warnAt' | 'toolCallsPerMinute' | 'toolCallsPerHour' | 'modelRequestsPerMinute' | 'modelRequestsPerHour' | 'sameCallPerHour' | 'approvalTimeoutMs'): number | null =>
+    lowest(files.map((limits) => limits[field]))
+  const overLimit = Math.max(0, ...files.map((limits) => OverLimit.options.indexOf(limits.overLimit ?? 'wait')))
   return {
-    minutes: lower(user.minutes, project.minutes) ?? undefined,
-    calls: lower(user.calls, project.calls) ?? undefined,
-    usd: lower(user.usd, project.usd) ?? undefined,
+    spendUsd: of('spendUsd'),
+    tokens: of('tokens'),
+    modelRequests: of('modelRequests'),
+    modelMinutes: of('modelMinutes'),
+    shared: files.flatMap((limits) => limits.shared ?? []),
+    warnAt: of('warnAt') ?? DEFAULT_WARN_AT,
+    // The user's word alone, whose file is the first.
+    atCap: files[0]?.atCap ?? 'refuse',
+    tokensPerMinute: of('tokensPerMinute'),
+    toolCallsPerMinute: of('toolCallsPerMinute'),
+    toolCallsPerHour: of('toolCallsPerHour'),
+    modelRequestsPerMinute: of('modelRequestsPerMinute'),
+    modelRequestsPerHour: of('modelRequestsPerHour'),
+    sameCallPerHour: of('sameCallPerHour'),
+    rates: files.flatMap((limits) => limits.rates ?? []),
+    overLimit: OverLimit.options[overLimit] ?? 'pause',
+    approvalTimeoutMs: of('approvalTimeoutMs') ?? DEFAULT_APPROVAL_TIMEOUT_MS,
+    reviewEvery: reviewOf(files.flatMap((limits) => limits.reviewEvery ?? [])),
   }
+}
+
+const reviewOf = (reviews: readonly NonNullable<Limits['reviewEvery']>[]): ProfileLimits['reviewEvery'] => {
+  if (reviews.length === 0) return null
+  const of = (field: 'minutes' | 'calls' | 'usd'): number | undefined => lowest(reviews.map((review) => review[field])) ?? undefined
+  return { minutes: of('minutes'), calls: of('calls'), usd: of('usd') }
 }
 
 const DEFAULT_NETWORK: NetworkMode = 'allowlist'
@@ -135,15 +145,17 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
 }
 
 /**
- * Reads the user's profile and the project's `holdfast.yaml`, and puts them together: the project's may only tighten.
- * With neither file there is a built-in default. Throws HoldfastError `profile-invalid`, saying file, line, column,
+ * Reads the user's profile, the project's `holdfast.yaml` and the organisation's file, and puts them together: the latter
+ * two may only tighten. With none of them there is a built-in default. Throws HoldfastError `profile-invalid`, saying file, line, column,
  * field and what would be valid; nothing of a broken file is used.
  */
-export const loadProfile = async ({ cwd, configFolder, name, command, draft }: LoadProfileParams): Promise<AgentProfile> => {
+export const loadProfile = async ({ cwd, configFolder, name, command, draft, organisationFile = ORGANISATION_FILE }: LoadProfileParams): Promise<AgentProfile> => {
   const folder = join(configFolder, 'profiles')
   const user = draft === undefined ? await readNamed(folder, name) : parseProfileText(join(folder, `${name ?? 'draft'}.yaml`), 'user', draft)
   const project = await readProfileFile(join(cwd, 'holdfast.yaml'), 'project')
+  const organisation = await readProfileFile(organisationFile, 'organisation')
   const mine = user?.profile ?? {}
+  const tighter = [organisation?.profile ?? {}, project?.profile ?? {}]
   const theirs = project?.profile ?? {}
   const runs = command.length > 0 ? command : (mine.command ?? bareCommand(theirs.command) ?? DEFAULT_COMMAND)
   const allowed = expandNames(mine.env?.pass ?? DEFAULT_ENV_PASS)
@@ -163,14 +175,14 @@ export const loadProfile = async ({ cwd, configFolder, name, command, draft }: L
     servers: servers === undefined || serversFrom === null
       ? null
       : { value: servers, origin: serversFrom === user ? 'user' : 'project', folder: dirname(serversFrom.path) },
-    policy: { layers: [BUILT_IN_LAYER, ...(user === null ? [] : [user.layer]), ...(project === null ? [] : [project.layer])] },
-    recoverable: theirs.policy?.recoverable === 'ask' ? 'ask' : (mine.policy?.recoverable ?? 'ask'),
-    limits: limitsOf(mine.limits, theirs.limits),
+    policy: { layers: [BUILT_IN_LAYER, ...[organisation, user, project].flatMap((file) => file?.layer ?? [])] },
+    recoverable: tighter.some((file) => file.policy?.recoverable === 'ask') ? 'ask' : (mine.policy?.recoverable ?? 'ask'),
+    limits: limitsOf([{ ...mine.limits, approvalTimeoutMs: mine.limits?.approvalTimeoutMs ?? DEFAULT_APPROVAL_TIMEOUT_MS }, ...tighter.flatMap((file) => file.limits ?? [])]),
     checkpoints: checkpointLimits(mine.checkpoints),
     sandbox: mine.sandbox ?? 'auto',
     record: { inputs: mine.record?.inputs ?? 'full', results: mine.record?.results ?? 'hashed' },
-    pauseOn: [...new Set([...(mine.alarms?.pause ?? []), ...(theirs.alarms?.pause ?? [])])],
-    network: tighterNetwork(mine.network ?? DEFAULT_NETWORK, theirs.network ?? mine.network ?? DEFAULT_NETWORK),
+    pauseOn: [...new Set([mine, ...tighter].flatMap((file) => file.alarms?.pause ?? []))],
+    network: tighter.reduce((mode, file) => tighterNetwork(mode, file.network ?? mode), mine.network ?? DEFAULT_NETWORK),
     notices: project === null ? [] : noticesOf(project, allowed, modelKey, modelBaseUrl),
   }
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { HoldfastError } from '../../contract/errors.ts'
-import { invalidProfile as invalid, MAX_PROFILE_BYTES, parseProfileText, type ReadProfile } from '../../domain/profile-text.ts'
+import { invalidProfile as invalid, MAX_PROFILE_BYTES, parseProfileText, type ProfileOrigin, type ReadProfile } from '../../domain/profile-text.ts'
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
@@ -40,8 +40,8 @@ const readText = async (path: string, follow: boolean): Promise<string | null> =
  * Reads one profile file; null when there is none. A project's file may not be a symbolic link, a user's may.
  * Throws HoldfastError `profile-invalid` with file, line, column, field and what would be valid.
  */
-export const readProfileFile = async (path: string, origin: 'user' | 'project'): Promise<ReadProfile | null> => {
-  const text = await readText(path, origin === 'user')
+export const readProfileFile = async (path: string, origin: ProfileOrigin): Promise<ReadProfile | null> => {
+  const text = await readText(path, origin !== 'project')
   return text === null ? null : parseProfileText(path, origin, text)
 }
 
