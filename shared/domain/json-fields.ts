@@ -5,3 +5,5 @@ export const isFields = (value: unknown): value is Fields => typeof value === 'o
 
 /** A list's objects; none where it is no list. */
 export const fieldsIn = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (value as unknown[]).filter(isFields) : [])
+
+export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')

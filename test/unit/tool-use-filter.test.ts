@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { chat } from '../../shared/core/gateway/dialects/chat.ts'
 import { messages } from '../../shared/core/gateway/dialects/messages.ts'
 import { messagesStream } from '../../shared/core/gateway/dialects/messages-stream.ts'
+import { responses } from '../../shared/core/gateway/dialects/responses.ts'
 import { createEventSplitter } from '../../shared/core/gateway/event-stream.ts'
 import { createToolUseFilter, readEvent, type JudgeToolUse, type ToolUse } from '../../shared/core/gateway/tool-use-filter.ts'
 import { restoreDenied } from '../../shared/domain/denied-tool-use.ts'
@@ -124,4 +126,12 @@ describe('a whole answer', () => {
       { type: 'tool_use', id: 'toolu_1', name: 'HoldfastDenied', input: { tool: 'Bash', input: { command: 'x' }, reason: 'no' } },
     ])
   })
+})
+
+test('what the model said and thought before a call is read from an answer that is not streamed, in each API', () => {
+  const call = { type: 'tool_use', id: 't', name: 'Bash', input: {} }
+  expect(messages.wholeWords({ content: [{ type: 'thinking', thinking: 'Old.' }, { type: 'text', text: 'I tidy.' }, call] })).toEqual({ text: 'I tidy.', thinking: 'Old.' })
+  expect(chat.wholeWords({ choices: [{ message: { content: 'I tidy.', reasoning_content: 'Old.', tool_calls: [] } }] })).toEqual({ text: 'I tidy.', thinking: 'Old.' })
+  expect(responses.wholeWords({ output: [{ type: 'reasoning', summary: [{ type: 'summary_text', text: 'Old.' }] }, { type: 'message', content: [{ type: 'output_text', text: 'I tidy.' }] }] })).toEqual({ text: 'I tidy.', thinking: 'Old.' })
+  expect(messages.wholeWords({ content: 'odd' })).toEqual({ text: '', thinking: '' })
 })

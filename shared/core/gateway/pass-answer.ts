@@ -6,7 +6,6 @@ import type { Dialect } from './dialects/dialect.ts'
 import { downstreamHeaders } from './forward-headers.ts'
 import { passEvents } from './pass-events.ts'
 import { createToolUseFilter, type DeniedCall, judgeAll, type JudgeToolUse } from './tool-use-filter.ts'
-import { NO_WORDS } from '../../domain/agent-words.ts'
 import { type Fields, isFields } from '../../domain/json-fields.ts'
 
 /** Largest answer that is not streamed. */
@@ -88,7 +87,7 @@ export const passJudged = async (
   if (json !== null) {
     const broken = (): void => deps.onBroken()
     gone.addEventListener('abort', broken, { once: true })
-    await judgeAll(deps.judge, dialect.wholeCalls(json), NO_WORDS, denied)
+    await judgeAll(deps.judge, dialect.wholeCalls(json), dialect.wholeWords(json), denied)
     gone.removeEventListener('abort', broken)
   }
   const passed = denied.size === 0 || json === null ? body : Buffer.from(JSON.stringify(dialect.denyWhole(json, denied)))

@@ -1,12 +1,13 @@
+import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
+import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
 import { DENIED_TOOL, type DeniedInput } from '../../../domain/denied-tool-use.ts'
-import { fieldsIn, type Fields, isFields } from '../../../domain/json-fields.ts'
+import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
 import { boundOpenAiRequest, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createChatUsageReader } from '../../../domain/openai-usage.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 import { deniedArguments, deniedFrom, parsedInput } from './denied-call.ts'
 import type { Dialect } from './dialect.ts'
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 const deltaOf = (choice: Fields): Fields => (isFields(choice['delta']) ? choice['delta'] : {})
 const callsIn = (message: Fields): readonly Fields[] => fieldsIn(message['tool_calls'])
 const functionOf = (call: Fields): Fields => (isFields(call['function']) ? call['function'] : isFields(call['custom']) ? call['custom'] : {})
@@ -36,16 +37,16 @@ const piecesOf = (events: readonly Fields[]): Map<string, Pieces> => {
   return all
 }
 
+/** What a message, or a piece of one, says; some providers add what the model thought. */
+const saidIn = ({ content, reasoning_content: thinking, reasoning }: Fields): AgentWords => ({ text: textOf(content), thinking: textOf(thinking ?? reasoning) })
+
 /** Streams of Chat Completions: the calls of an answer come in pieces, all of them before its reason to finish. */
 const chatStream: StreamRules = {
   isPlain: () => false,
   wordsOf: (json) => {
     const deltas = fieldsIn(json['choices']).map(deltaOf)
     if (deltas.length === 0 || deltas.some((delta) => callsIn(delta).length > 0)) return null
-    return {
-      text: deltas.map(({ content }) => textOf(content)).join(''),
-      thinking: deltas.map(({ reasoning_content: thinking, reasoning }) => textOf(thinking ?? reasoning)).join(''),
-    }
+    return deltas.reduce<AgentWords>((words, delta) => addWords(words, saidIn(delta)), NO_WORDS)
   },
   begins: (json) => (fieldsIn(json['choices']).some((choice) => callsIn(deltaOf(choice)).length > 0) ? 'calls' : undefined),
   belongs: () => true,
@@ -107,6 +108,8 @@ export const chat: Dialect = {
     fieldsIn(answer['choices'])
       .flatMap((choice) => (isFields(choice['message']) ? callsIn(choice['message']) : []))
       .map((call) => ({ id: textOf(call['id']), tool: textOf(functionOf(call)['name']), input: parsedInput(functionOf(call)['arguments'] ?? functionOf(call)['input']) })),
+  wholeWords: (answer) =>
+    fieldsIn(answer['choices']).map(({ message }) => (isFields(message) ? message : {})).reduce<AgentWords>((words, message) => addWords(words, saidIn(message)), NO_WORDS),
   denyWhole: (answer, denied) => {
     const withoutDenied = (call: Fields): Fields => {
       const found: DeniedCall | undefined = denied.get(textOf(call['id']))

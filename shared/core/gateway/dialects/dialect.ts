@@ -1,3 +1,4 @@
+import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
 import type { MessageUsage } from '../../../domain/message-usage.ts'
 import type { PriceTable } from '../../../domain/price.ts'
 import type { RequestBound, Unbounded } from '../../../domain/request-bound.ts'
@@ -36,5 +37,6 @@ export interface Dialect {
   createUsageReader(requestModel: string, onUsage: (usage: MessageUsage) => void): { read(json: Fields): void }
   /** The same for an answer that is not streamed. */
   wholeCalls(answer: Fields): readonly AskedCall[]
+  wholeWords(answer: Fields): AgentWords
   denyWhole(answer: Fields, denied: ReadonlyMap<string, DeniedCall>): Fields
 }

@@ -1,5 +1,5 @@
 import { DENIED_TOOL, type DeniedInput } from '../../../domain/denied-tool-use.ts'
-import { type Fields, isFields } from '../../../domain/json-fields.ts'
+import { type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 import { parsedInput } from './denied-call.ts'
 
@@ -12,7 +12,6 @@ const LONGEST_PLAIN_BYTES = 4_096
 
 const deltaOf = (json: Fields): Fields => (isFields(json['delta']) ? json['delta'] : {})
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 const inputOf = (block: Fields, json: string): unknown => (json === '' ? (block['input'] ?? {}) : parsedInput(json))
 

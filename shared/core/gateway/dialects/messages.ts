@@ -1,8 +1,10 @@
+import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
+import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
 import { restoreDenied, toolResultsIn } from '../../../domain/denied-tool-use.ts'
 import { createMessageUsageReader } from '../../../domain/message-usage.ts'
 import { outwardPart } from '../../../domain/outward-request.ts'
 import { boundRequest, MessagesRequest } from '../../../domain/request-bound.ts'
-import { type Fields, isFields } from '../../../domain/json-fields.ts'
+import { type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
 import type { Dialect } from './dialect.ts'
 import { callsIn, deniedBlock, messagesStream } from './messages-stream.ts'
 
@@ -27,6 +29,8 @@ export const messages: Dialect = {
   },
   createUsageReader: (requestModel, onUsage) => createMessageUsageReader({ requestModel, onUsage }),
   wholeCalls: (answer) => callsIn(contentOf(answer)),
+  wholeWords: (answer) =>
+    contentOf(answer).filter(isFields).reduce<AgentWords>((words, { type, text, thinking }) => addWords(words, { text: type === 'text' ? textOf(text) : '', thinking: type === 'thinking' ? textOf(thinking) : '' }), NO_WORDS),
   denyWhole: (answer, denied) => ({
     ...answer,
     content: contentOf(answer).map((block) => {

@@ -1,5 +1,7 @@
+import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
+import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
 import { DENIED_TOOL, type DeniedInput } from '../../../domain/denied-tool-use.ts'
-import { fieldsIn, type Fields, isFields } from '../../../domain/json-fields.ts'
+import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
 import { boundOpenAiRequest, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createResponseUsageReader } from '../../../domain/openai-usage.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
@@ -10,7 +12,6 @@ import type { Dialect } from './dialect.ts'
 const PROVIDER_CALLS = new Set(['web_search_call', 'file_search_call', 'code_interpreter_call', 'image_generation_call', 'mcp_call'])
 const NOT_JUDGED = 'Denied by Holdfast: the call did not come in the form in which calls are judged.'
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 const idOf = (item: Fields): string => textOf(item['call_id'] ?? item['id'])
 
 /** Everything that the agent is to run; kinds of the future too. */
@@ -80,6 +81,8 @@ const responsesStream: StreamRules = {
   },
 }
 
+const textsIn = (parts: unknown): string => fieldsIn(parts).map(({ text }) => textOf(text)).join('')
+
 /** OpenAI's Responses, as Codex speaks it. */
 export const responses: Dialect = {
   stream: responsesStream,
@@ -112,5 +115,6 @@ export const responses: Dialect = {
   },
   createUsageReader: createResponseUsageReader,
   wholeCalls: (answer) => outputOf(answer).filter(isCall).map(callOf),
+  wholeWords: (answer) => outputOf(answer).reduce<AgentWords>((words, { content, summary }) => addWords(words, { text: textsIn(content), thinking: textsIn(summary) }), NO_WORDS),
   denyWhole: (answer, denied) => mendOutput(answer, (id) => !denied.has(id), denied),
 }
