@@ -84,7 +84,7 @@ describe('the question of an approval', () => {
       recoverable: { covered: true, why: 'a checkpoint of this moment holds all of it' },
     }
     const screen = promptFor({ command: 'rm -rf build' }, 'Bash', { foresight, words: { text: 'I clean up.\u202e', thinking: '' } }).draw(WIDE)
-    for (const part of ['would     rm -rf build: deletes 40 files', 'build/10  1 B', '…and 29 more', 'touches   path /project/build', '…and 2 more', 'IT NAMES PRODUCTION', 'would bring it back: a checkpoint', 'it said   I clean up.\\u{202e}'])
+    for (const part of ['would     rm -rf build: deletes 40 files', 'build/10  1 B', '…and 29 more', 'touches   path /project/build', '…and 2 more', 'IT NAMES PRODUCTION', 'would bring it back: a checkpoint', 'said      I clean up.\\u{202e}'])
       expect(screen).toContain(part)
   })
 

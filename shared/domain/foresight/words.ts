@@ -24,8 +24,8 @@ export const foreseenFacts = ({ foresight, words }: Pick<ApprovalRequest, 'fores
     if (recoverable !== null) add('revert', [`${recoverable.covered ? 'would bring it back' : 'does not bring all of it back'}: ${recoverable.why}`])
   }
   if (words !== null) {
-    add('it thought', words.thinking.trim() === '' ? [] : words.thinking.trim().split('\n'))
-    add('it said', words.text.trim() === '' ? [] : words.text.trim().split('\n'))
+    add('thought', words.thinking.trim() === '' ? [] : words.thinking.trim().split('\n'))
+    add('said', words.text.trim() === '' ? [] : words.text.trim().split('\n'))
   }
   return facts
 }
