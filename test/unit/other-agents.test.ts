@@ -5,7 +5,7 @@ import { canonical as codexCall } from '../../shared/core/agents/codex/tools.ts'
 import { opencode } from '../../shared/core/agents/opencode/opencode.ts'
 import { canonical as opencodeCall } from '../../shared/core/agents/opencode/tools.ts'
 
-const CWD = '/work/project'
+const CWD = '/home/me/project'
 const patch = (...lines: string[]) => ['*** Begin Patch', ...lines, '*** End Patch'].join('\n')
 
 describe('calls of other agents under the names that rules know', () => {
@@ -33,9 +33,9 @@ describe('calls of other agents under the names that rules know', () => {
   })
 
   it('reads files and edits by their path', () => {
-    expect(opencodeCall('edit', { filePath: '/work/project/a', oldString: 'x' }, CWD)).toEqual({ tool: 'Edit', input: { file_path: '/work/project/a', oldString: 'x' } })
+    expect(opencodeCall('edit', { filePath: '/home/me/project/a', oldString: 'x' }, CWD)).toEqual({ tool: 'Edit', input: { file_path: '/home/me/project/a', oldString: 'x' } })
     const text = patch('*** Update File: src/a.ts', '@@', '+x')
-    expect(codexCall('apply_patch', { input: text }, CWD)).toEqual({ tool: 'Edit', input: { file_path: '/work/project/src/a.ts', patch: text } })
+    expect(codexCall('apply_patch', { input: text }, CWD)).toEqual({ tool: 'Edit', input: { file_path: '/home/me/project/src/a.ts', patch: text } })
     expect(opencodeCall('apply_patch', { patchText: text }, CWD).tool).toBe('Edit')
   })
 
