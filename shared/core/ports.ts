@@ -126,14 +126,15 @@ export interface CheckpointStore {
   /**
    * Brings the tree back to `target`, after keeping the present state as a checkpoint of its own, and pushes that
    * onto the session's undo stack. Can be run again after an interruption. What someone else changed meanwhile stays.
-   * With `paths` only those files and folders, whoever changed them, and nothing of what git keeps.
+   * With `paths` only those files and folders, whoever changed them, and nothing of what git keeps. `goesOn`: the session
+   * does afterwards, and what was set here is to count as nobody's change.
    */
-  revert(params: { sessionId: SessionId; target: CheckpointId; paths?: readonly string[] }): Promise<RestoreReport>
+  revert(params: { sessionId: SessionId; target: CheckpointId; paths?: readonly string[]; goesOn?: boolean }): Promise<RestoreReport>
   /**
-   * Puts back what the session's last revert took away, and takes it off the stack.
+   * Puts back what the session's last revert took away, and takes it off the stack; `goesOn` as for a revert.
    * Throws HoldfastError `nothing-to-undo` when there is none.
    */
-  undo(params: { sessionId: SessionId }): Promise<RestoreReport>
+  undo(params: { sessionId: SessionId; goesOn?: boolean }): Promise<RestoreReport>
   /**
    * Says whether from now on the session can write to its folders: `active` from its first checkpoint on, `quiet` while
    * none of its processes can, `over` for good. What changes while it cannot is not its own, and no revert of it touches

@@ -82,11 +82,11 @@ export const createCheckpointStore = (deps: {
   }
 
   /** Looks at a tree, and writes down who could have changed it since the look before. */
-  const look = async (areas: Areas, wanted: string | null, change: { sessionId: SessionId; active: boolean } | null = null): Promise<Snapshot & { areas: Areas; moment: number }> => {
+  const look = async (areas: Areas, wanted: string | null, change: { sessionId: SessionId; active: boolean } | null = null, restored?: readonly string[]): Promise<Snapshot & { areas: Areas; moment: number }> => {
     const project = await projectOf(areas)
     const ownFolder = realpathSync.native(deps.folder, 'buffer').toString('latin1')
     const snapshot = await takeSnapshot({ project, areas, limits, ownFolder, wanted })
-    const moment = addLook(project, { ...snapshot, areas }, activity.openInterval(projectKey(areas)))
+    const moment = addLook(project, { ...snapshot, areas }, { ...activity.openInterval(projectKey(areas)), ...(restored === undefined ? {} : { restored: [...restored] }) })
     activity.startInterval(projectKey(areas), areas, change)
     return { ...snapshot, areas, moment }
   }
@@ -125,11 +125,11 @@ export const createCheckpointStore = (deps: {
   }
 
   /** Carries out what the journal says, and closes it. The order makes each part safe to do twice. */
-  const finish = async (project: Project, journal: Journal): Promise<RestoreReport> => {
+  const finish = async (project: Project, journal: Journal, goesOn = false): Promise<RestoreReport> => {
     const { kind, sessionId, chosen, alone, shared } = journal
     const get = (id: CheckpointId): CheckpointRecord => records.get(sessionId, id)
     const others = { alone: new Set(alone), shared: new Set(shared) }
-    const { report, changed } = await restore(project, { from: get(journal.from), to: get(journal.to), saved: get(journal.saved), chosen, others })
+    const { report, changed, set } = await restore(project, { from: get(journal.from), to: get(journal.to), saved: get(journal.saved), chosen, others })
     const stack = records.undoStack(sessionId)
     const top = stack.at(-1)
     if (kind === 'revert' && changed && top?.took !== journal.saved) {
@@ -137,6 +137,8 @@ export const createCheckpointStore = (deps: {
     }
     if (kind === 'undo' && top?.took === journal.to) records.setUndoStack(sessionId, stack.slice(0, -1))
     records.setJournal(project.folder, null)
+    // Without this look what was put back would count as changed by someone beside the session.
+    if (goesOn) await look(get(journal.to).areas, null, null, set).catch(() => undefined)
     return report
   }
 
@@ -176,7 +178,7 @@ export const createCheckpointStore = (deps: {
         return { before, after }
       }),
 
-    revert: ({ sessionId, target, paths }) =>
+    revert: ({ sessionId, target, paths, goesOn }) =>
       inTurnOf(sessionId, `restoring ${target}`, async () => {
         const to = records.get(sessionId, target)
         const project = await projectOf(to.areas)
@@ -187,10 +189,10 @@ export const createCheckpointStore = (deps: {
         const { alone, shared } = chosen === null ? await attribute(project, to, saved) : { alone: [], shared: [] }
         const journal: Journal = { kind: 'revert', sessionId, from: saved.shown.id, to: target, saved: saved.shown.id, chosen, alone: [...alone], shared: [...shared] }
         records.setJournal(project.folder, journal)
-        return finish(project, journal)
+        return finish(project, journal, goesOn)
       }),
 
-    undo: ({ sessionId }) =>
+    undo: ({ sessionId, goesOn }) =>
       inTurnOf(sessionId, `undoing the last revert of ${sessionId}`, async () => {
         const newest = records.list(sessionId).at(-1)
         if (newest === undefined) throw nothingToUndo(sessionId)
@@ -204,7 +206,7 @@ export const createCheckpointStore = (deps: {
         const { left: from, chosen, alone, shared } = step
         const journal: Journal = { kind: 'undo', sessionId, from, to: step.took, saved: saved.shown.id, chosen, alone: [...alone, ...shared], shared: [] }
         records.setJournal(project.folder, journal)
-        return finish(project, journal)
+        return finish(project, journal, goesOn)
       }),
 
     mark: ({ sessionId, state }) =>

@@ -131,11 +131,14 @@ export const restore = async (project: Project, { from, to, saved, chosen, other
     leftAlone: changes.flatMap(({ path }) => (isMeant(path) && changedByOthers.alone.has(path) && !isGitPath(path) ? [shownPath(areas, path)] : [])),
     refsMoved: steps.some(({ path }) => isGitPath(path)) ? await refsBetween(project, from, to) : [],
   }
-  return { report, changed: steps.length + plan.folders.length + plan.emptied.length + plan.permissions.length > 0 }
+  const set = [...steps.filter(done), ...plan.permissions].map(({ path }) => path)
+  return { report, set: [...set, ...plan.folders, ...plan.emptied], changed: steps.length + plan.folders.length + plan.emptied.length + plan.permissions.length > 0 }
 }
 
 export interface Restored {
   readonly report: RestoreReport
+  /** Stored paths that are now as they were wanted. */
+  readonly set: readonly string[]
   /** False when the two states are one. */
   readonly changed: boolean
 }

@@ -23,6 +23,8 @@ const Look = z.object({
   others: z.boolean(),
   /** Stored paths that differ from the look before: written down once the trees may go. */
   changed: z.array(z.string()).optional(),
+  /** Stored paths that a restore had set just before: nobody's change. */
+  restored: z.array(z.string()).optional(),
 })
 export type Look = z.infer<typeof Look>
 
@@ -47,14 +49,14 @@ export const readLooks = (project: Project): Look[] => {
 }
 
 /** Writes a look down, and returns its moment. One that found nothing new has the moment of the look before. */
-export const addLook = (project: Project, state: KeptState, open: Pick<Look, 'writers' | 'others'>): number => {
+export const addLook = (project: Project, state: KeptState, open: Pick<Look, 'writers' | 'others' | 'restored'>): number => {
   const last = project.lastLook ?? readLooks(project).at(-1) ?? null
   if (last !== null && last.tree === state.tree && last.extras === state.extras) {
     project.lastLook = last
     return last.moment
   }
   const { tree, extras } = state
-  const look: Look = { moment: (last?.moment ?? -1) + 1, tree, extras, areas: [...areaFolders(state.areas).keys()], writers: open.writers, others: open.others }
+  const look: Look = { moment: (last?.moment ?? -1) + 1, tree, extras, areas: [...areaFolders(state.areas).keys()], writers: open.writers, others: open.others, ...(open.restored === undefined ? {} : { restored: open.restored }) }
   appendFileSync(fileOf(project), `\n${JSON.stringify(look)}\n`, { mode: 0o600 })
   project.lastLook = look
   return look.moment
@@ -96,7 +98,10 @@ export const attribute = async (project: Project, since: CheckpointRecord, until
   const intervals = (await withChanges(project, looks)).slice(1)
   return whoChanged({
     sessionId,
-    intervals: intervals.map((look): Interval<SessionId> => ({ ...look, changed: look.changed.filter((path) => isIn(until.areas, path)) })),
+    intervals: intervals.map(({ restored, ...look }): Interval<SessionId> => {
+      const set = new Set(restored)
+      return { ...look, changed: look.changed.filter((path) => isIn(until.areas, path) && !set.has(path)) }
+    }),
     realPath: (stored) => realPath(until.areas, stored),
     isOwn: (stored) => stored.startsWith('git/') || own.has(stored),
   })

@@ -45,7 +45,7 @@ export const createSessionCheckpoints = ({ checkpoints, ledger }: { checkpoints:
   },
 
   restore: async (sessionId, target, paths) => {
-    const report = await checkpoints.revert({ sessionId, target, ...(paths === undefined ? {} : { paths }) })
+    const report = await checkpoints.revert({ sessionId, target, goesOn: true, ...(paths === undefined ? {} : { paths }) })
     ledger.append('checkpoint/restored', sessionId, restoreEntry(report))
     return report
   },

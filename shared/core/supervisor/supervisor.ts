@@ -106,7 +106,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
   }
 
   const undoLast = async (sessionId: SessionId): Promise<RestoreReport> => {
-    const report = await checkpoints.undo({ sessionId })
+    const report = await checkpoints.undo({ sessionId, goesOn: live.has(sessionId) })
     try {
       ledger.append('checkpoint/restored', sessionId, { ...restoreEntry(report), undo: true })
     } catch (error) {
