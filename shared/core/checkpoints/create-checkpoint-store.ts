@@ -124,30 +124,41 @@ export const createCheckpointStore = (deps: {
     return record
   }
 
+  /** What a restore leaves to be undone, whether it came to its end or will not. */
+  const settleStack = ({ kind, sessionId, saved, to, chosen, alone, shared }: Journal): void => {
+    const stack = records.undoStack(sessionId)
+    const top = stack.at(-1)
+    if (kind === 'revert' && top?.took !== saved) records.setUndoStack(sessionId, [...stack, { took: saved, left: to, chosen, alone, shared }])
+    if (kind === 'undo' && top?.took === to) records.setUndoStack(sessionId, stack.slice(0, -1))
+  }
+
   /** Carries out what the journal says, and closes it. The order makes each part safe to do twice. */
   const finish = async (project: Project, journal: Journal, goesOn = false): Promise<RestoreReport> => {
     const { kind, sessionId, chosen, alone, shared } = journal
     const get = (id: CheckpointId): CheckpointRecord => records.get(sessionId, id)
     const others = { alone: new Set(alone), shared: new Set(shared) }
     const { report, changed, set } = await restore(project, { from: get(journal.from), to: get(journal.to), saved: get(journal.saved), chosen, others })
-    const stack = records.undoStack(sessionId)
-    const top = stack.at(-1)
-    if (kind === 'revert' && changed && top?.took !== journal.saved) {
-      records.setUndoStack(sessionId, [...stack, { took: journal.saved, left: journal.to, chosen, alone, shared }])
-    }
-    if (kind === 'undo' && top?.took === journal.to) records.setUndoStack(sessionId, stack.slice(0, -1))
+    if (changed || kind === 'undo') settleStack(journal)
     records.setJournal(project.folder, null)
     // Without this look what was put back would count as changed by someone beside the session.
     if (goesOn) await look(get(journal.to).areas, null, null, set).catch(() => undefined)
     return report
   }
 
-  /** Finishes an interrupted restore of this tree; its report when it is the very one asked for again. */
+  /**
+   * Finishes an interrupted restore of this tree; its report when it is the very one asked for again. That of another
+   * session is left where it stopped, since much may have changed after it: it can be asked for again, and undone.
+   */
   const finishInterrupted = async (project: Project, asked: Pick<Journal, 'kind' | 'sessionId'> & { to?: CheckpointId }): Promise<RestoreReport | null> => {
     const journal = records.journal(project.folder)
     if (journal === null) return null
+    if (journal.sessionId !== asked.sessionId) {
+      if (journal.kind === 'revert') settleStack(journal)
+      records.setJournal(project.folder, null)
+      return null
+    }
     const report = await finish(project, journal)
-    return journal.kind === asked.kind && journal.sessionId === asked.sessionId && journal.to === (asked.to ?? journal.to) ? report : null
+    return journal.kind === asked.kind && journal.to === (asked.to ?? journal.to) ? report : null
   }
 
   return {
