@@ -13,9 +13,10 @@ for (const path of [project, profiles]) mkdirSync(path, { recursive: true, mode:
 afterEach(() => rmSync(join(project, 'holdfast.yaml'), { force: true }))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const holdfast = (args: readonly string[], input = '', path = '/usr/bin:/bin') => {
-  const env = { PATH: path, HOME: join(folder, 'home'), HOLDFAST_HOME: join(folder, 'h'), LANG: 'C.UTF-8', ELECTRON_OVERRIDE_DIST_PATH: folder }
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { cwd: project, env, input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+const environment = { PATH: '/usr/bin:/bin', HOME: join(folder, 'home'), HOLDFAST_HOME: join(folder, 'h'), LANG: 'C.UTF-8', ELECTRON_OVERRIDE_DIST_PATH: folder }
+
+const holdfast = (args: readonly string[], input = '') => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { cwd: project, env: environment, input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   return { code: status, stdout, stderr }
 }
 
@@ -119,8 +120,9 @@ describe('doctor', () => {
 
   it('fails, with what to do, where no session could be held', () => {
     writeFileSync(join(project, 'holdfast.yaml'), 'agent: [\n')
-    const { code, stdout } = holdfast(['doctor'], '', join(folder, 'nothing'))
-    expect(code).toBe(1)
+    // A machine without git: nothing is found where the system keeps its programs.
+    const { status, stdout } = spawnSync('bwrap', ['--dev-bind', '/', '/', '--tmpfs', '/usr/bin', process.execPath, CLI, 'doctor'], { cwd: project, encoding: 'utf8', env: environment })
+    expect(status).toBe(1)
     expect(stdout).toMatch(/^fail {2}git {8}not found\n +Install git/m)
     expect(stdout).toMatch(/^fail {2}profiles .*\n +.*holdfast\.yaml:/m)
   })

@@ -3,6 +3,7 @@ import type { Client } from '@modelcontextprotocol/client'
 import { afterEach, expect, test } from 'vitest'
 import { CALL_ID, FIXTURE_SERVER, nodeServer, openHarness } from '../fixtures/servers/broker-session.ts'
 import type { Harness } from '../fixtures/servers/broker-session.ts'
+import { heldBytes } from '../support/memory.ts'
 
 const HOSTILE = fileURLToPath(new URL('../fixtures/servers/hostile-server.ts', import.meta.url))
 const SECRET = 'correct/horse battery'
@@ -41,11 +42,11 @@ const othersDoNotNotice = async (client: Client) => expect(await call(client, 'f
 
 test('a result of 100 MB ends that server alone, with a clear error, and is not held in memory', async () => {
   const client = await open()
-  const before = process.memoryUsage().rss
+  const before = heldBytes()
   const result = await call(client, 'hostile__huge')
   expect(result.isError).toBe(true)
   expect(result.text).toContain('The call to the server hostile failed')
-  expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000)
+  expect(heldBytes() - before).toBeLessThan(50_000_000)
   await othersDoNotNotice(client)
 })
 
@@ -86,14 +87,14 @@ test('a flood of progress does no harm', async () => {
 test('progress without an end holds up its own call alone, fills no memory, and ends with the session', async () => {
   const client = await open()
   const gone = new AbortController()
-  const before = process.memoryUsage().rss
+  const before = heldBytes()
   let heard = 0
   const { promise: flooded, resolve } = Promise.withResolvers<void>()
   const endless = client.callTool({ name: 'hostile__endless' }, { signal: gone.signal, onprogress: () => void ((heard += 1) === 20_000 && resolve()) })
   endless.catch(() => {})
   await flooded
   await othersDoNotNotice(client)
-  expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000)
+  expect(heldBytes() - before).toBeLessThan(50_000_000)
   gone.abort()
   await expect(endless).rejects.toThrow(/abort/i)
   await othersDoNotNotice(client)

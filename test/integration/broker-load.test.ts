@@ -1,8 +1,6 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { Client } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { McpConfig } from '../../shared/contract/schemas/mcp-config.ts'
@@ -11,19 +9,13 @@ import { createLineTransport } from '../../shared/core/broker/line-transport.ts'
 import { randomIds } from '../../shared/core/identifiers.ts'
 import { CALL_ID, openHarness, PLAIN_HOLD, TOKEN } from '../fixtures/servers/broker-session.ts'
 import type { Harness } from '../fixtures/servers/broker-session.ts'
+import { heldBytes } from '../support/memory.ts'
 
 /** 10 sessions with two servers and five connections each: 20 servers, 50 connections. */
 const SESSIONS = 10
 const CONNECTIONS = 5
 const ROUNDS = 100
 const ECHO = fileURLToPath(new URL('../fixtures/servers/echo-server.ts', import.meta.url))
-
-/** In bytes, once what nobody holds is gone. */
-const heapUsed = (): number => {
-  setFlagsFromString('--expose-gc')
-  ;(runInNewContext('gc') as () => void)()
-  return process.memoryUsage().heapUsed
-}
 
 let harness: Harness
 const sessions: { session: BrokerSession; clients: Client[] }[] = []
@@ -79,9 +71,9 @@ test('50 connections and 20 servers lose no call of 10,000, mix none up, and kee
 
   let right = 0
   for (let number = 0; number < ROUNDS / 2; number += 1) right += await round(number)
-  const early = heapUsed()
+  const early = heldBytes()
   for (let number = ROUNDS / 2; number < ROUNDS; number += 1) right += await round(number)
-  const late = heapUsed()
+  const late = heldBytes()
   expect(right).toBe(10_000)
   expect(late - early).toBeLessThan(3_000_000)
 })

@@ -65,7 +65,7 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
     await page.bringToFront()
     await page.getByRole('link', { name: 'Timeline' }).click()
     const timeline = page.getByRole('listbox', { name: 'Timeline' })
-    await timeline.getByRole('option').filter({ hasText: FILE }).click()
+    await timeline.getByRole('option').filter({ hasText: FILE }).first().click()
     expect(await page.getByLabel('The chosen entry').innerText()).toContain(MARKUP)
     await page.getByRole('link', { name: 'Changes' }).click()
     await page.getByRole('button', { name: FILE, exact: true }).click()
