@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createEgress } from '../../shared/core/egress/egress.ts'
+import { createEgress, type HostReason } from '../../shared/core/egress/egress.ts'
 import type { ToolCallGate } from '../../shared/core/ports.ts'
 import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
 
@@ -17,7 +17,7 @@ afterAll(() => {
   pairs.close()
 })
 
-const setUp = (effect: 'allow' | 'ask') => {
+const setUp = (effect: 'allow' | 'ask', unasked: readonly HostReason[] = []) => {
   const clock = createClock()
   let asked = 0
   let answer = true
@@ -30,7 +30,7 @@ const setUp = (effect: 'allow' | 'ask') => {
     finish: () => undefined,
   }
   const proxy = createEgress({ clock, gate, ledger: createMemoryLedger(), judge: () => decisionOf(effect) })
-    .openSession({ sessionId: SESSION, listed: [], refused: [], signal: new AbortController().signal })
+    .openSession({ sessionId: SESSION, listed: [], refused: [], unasked, signal: new AbortController().signal })
   /** The first line of what a program inside gets when it asks the proxy for the target. */
   const reach = async (): Promise<string> => {
     const accepted = once(pairs, 'connection') as Promise<[Socket]>
@@ -63,5 +63,19 @@ describe('a yes to the question about a host', () => {
     clock.move(600_000)
     expect(await reach()).toBe('HTTP/1.1 200 Connection Established')
     expect(asked()).toBe(0)
+  })
+})
+
+describe('a host of the agent’s own housekeeping', () => {
+  const unasked = [{ host: '127.0.0.1', reason: 'The agent does not update itself here.' }]
+
+  it('is refused without a question', async () => {
+    const { reach, asked } = setUp('ask', unasked)
+    expect(await reach()).toBe('HTTP/1.1 403 Forbidden')
+    expect(asked()).toBe(0)
+  })
+
+  it('is reached where a rule of the user allows it', async () => {
+    expect(await setUp('allow', unasked).reach()).toBe('HTTP/1.1 200 Connection Established')
   })
 })

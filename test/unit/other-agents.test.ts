@@ -1,9 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
 import { checkArguments } from '../../shared/core/agents/check-arguments.ts'
 import { codex, codexConfiguration } from '../../shared/core/agents/codex/codex.ts'
 import { canonical as codexCall } from '../../shared/core/agents/codex/tools.ts'
 import { opencode } from '../../shared/core/agents/opencode/opencode.ts'
 import { canonical as opencodeCall } from '../../shared/core/agents/opencode/tools.ts'
+import { SESSION } from '../support/fakes.ts'
 
 const CWD = '/home/me/project'
 const patch = (...lines: string[]) => ['*** Begin Patch', ...lines, '*** End Patch'].join('\n')
@@ -61,4 +65,21 @@ it("Codex's configuration holds whatever stands in its values", () => {
   expect(text).toContain('base_url = "http://127.0.0.1:1/session/T/v1"')
   expect(text).toContain('[projects."/a \\"b\\"\\\\c"]')
   expect(text).toContain('env = { "TOKEN" = "v\\"1" }')
+})
+
+const nowhere = mkdtempSync(join(tmpdir(), 'holdfast-agents-'))
+afterAll(() => rmSync(nowhere, { recursive: true }))
+
+it.each([['opencode', opencode], ['codex', codex]] as const)('%s’s own housekeeping names no host that projects and users need as well', async (name, adapter) => {
+  const bin = join(nowhere, name)
+  const home = join(nowhere, `${name}-home`)
+  const file = join(bin, name)
+  mkdirSync(bin)
+  writeFileSync(file, '#!/bin/sh\n', { mode: 0o755 })
+  const { housekeepingHosts } = await adapter.prepare({
+    sessionId: SESSION, agent: 'a', command: [name], cwd: CWD, env: { PATH: bin }, interactive: false, baseUrl: 'http://127.0.0.1:1/session/t', hasModelKey: true,
+    isCapped: false, home, homeAt: '/home/agent', folder: nowhere, resolveFolder: (folder) => Promise.resolve(folder), ask: () => Promise.reject(new Error('asks nothing')),
+    pinnedEnv: {}, shim: { file: '/n', args: [], env: {} },
+  })
+  expect(housekeepingHosts.filter((host) => /(^|\.)(github|gitlab|npmjs|pypi|crates|docker|google|googleapis|amazonaws)\./.test(host))).toEqual([])
 })

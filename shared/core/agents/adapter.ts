@@ -49,7 +49,7 @@ export interface AgentLaunch {
   readonly signInHosts: readonly string[]
   /** Whether it has to sign in first: then the model's host may be asked for, which else is behind the gateway alone. */
   readonly isSignedOut: boolean
-  /** Hosts it turns to for itself, to update or to report: refused without a question. */
+  /** Hosts it turns to for itself alone, to update or to report: refused without a question, unless a rule allows them. */
   readonly housekeepingHosts: readonly string[]
 }
 

@@ -38,6 +38,13 @@ export const findExecutable = async (name: string, folders: readonly string[], c
   return null
 }
 
+/** As `findExecutable`. Throws HoldfastError `agent-not-found` that says how to install it: `install` is an address or a command. */
+export const findAgent = async (name: string, folders: readonly string[], cwd: string, { title, install }: { readonly title: string; readonly install: string }): Promise<string> => {
+  const file = await findExecutable(name, folders, cwd)
+  if (file !== null) return file
+  throw new HoldfastError('agent-not-found', `${title} is not installed, or "${name}" is not on the PATH. Install it (${install}), or give its path after --.`)
+}
+
 /**
  * Where a program that runs outside every container really lies, links followed. Throws HoldfastError `agent-refused`
  * when that is in one of `agentFolders` (absolute, resolved) or any user may change it: it could then be anything.

@@ -34,8 +34,10 @@ export interface EgressSession {
   readonly sessionId: SessionId
   /** Hosts, as rules name them, that need no question, and why. */
   readonly listed: readonly HostReason[]
-  /** Hosts it never reaches, and why. */
+  /** Hosts it never reaches, whatever rules say, and why. */
   readonly refused: readonly HostReason[]
+  /** Hosts that nobody is asked about, and why: refused unless they are listed or a rule allows them. */
+  readonly unasked?: readonly HostReason[]
   /** The MCP server that this is the way out of; the agent's own, without. */
   readonly server?: string
   /** Whether a host that is not listed is a question; else it is refused. */
@@ -78,7 +80,7 @@ const sentence = (target: NetworkTarget, reason: string): string => `Holdfast: n
  * machine or its network, unless it is `localhost` or an address that a person has seen as such.
  */
 export const createEgress = ({ clock, gate, ledger, judge, lookup = (host) => systemLookup(host, { all: true }) }: EgressDeps): Egress => {
-  const openSession = ({ sessionId, listed, refused, server, asks = true, signal }: EgressSession): EgressProxy => {
+  const openSession = ({ sessionId, listed, refused, unasked = [], server, asks = true, signal }: EgressSession): EgressProxy => {
     const answers = new Map<string, Promise<Answer>>()
 
     const judgeHost = async (target: NetworkTarget, gone: AbortSignal): Promise<Answer> => {
@@ -89,6 +91,8 @@ export const createEgress = ({ clock, gate, ledger, judge, lookup = (host) => sy
       if (why === undefined && !asks) return { allowed: false, reason: 'This session reaches no other host.', lasting: true }
       const input: NetworkInput = { ...target, ...(why === undefined ? {} : { listed: why }), ...(server === undefined ? {} : { server }) }
       if (judge(sessionId, NETWORK_TOOL, input)?.effect === 'allow') return { allowed: true, until: Number.POSITIVE_INFINITY }
+      const quietly = why === undefined ? reasonIn(unasked) : undefined
+      if (quietly !== undefined) return { allowed: false, reason: quietly, lasting: true }
       const verdict = await gate.request({ sessionId, tool: NETWORK_TOOL, input, toolUseId: null, signal: AbortSignal.any([gone, signal]) })
       if (verdict.allowed) gate.finish(verdict.toolCallId, { ok: true, summary: 'may be reached for a minute' })
       return verdict.allowed ? { allowed: true, until: clock.now() + NETWORK_ANSWER_MS } : { allowed: false, reason: verdict.reason, lasting: !gone.aborted }

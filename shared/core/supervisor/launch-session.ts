@@ -304,7 +304,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })
       })
       const upstreamBaseUrl = profile.modelBaseUrl ?? adapter.modelBaseUrl
-      const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, upstreamBaseUrl, prepared, signal: over.signal }) : null
+      const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, modelUrls: [upstreamBaseUrl, adapter.modelBaseUrl], prepared, signal: over.signal }) : null
       const alone = createToolUseGuard({
         sessionId: id,
         gate: deps.gate,

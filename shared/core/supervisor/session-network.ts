@@ -45,14 +45,17 @@ export const planNetwork = (
   }
 }
 
+const hostAndPort = (address: string): string => {
+  const { hostname, port, protocol } = new URL(address)
+  return `${hostname}:${port === '' ? (protocol === 'http:' ? 80 : 443) : port}`
+}
+
 /** The way out of an `allowlist` session: its project's registries and its agent's sign-in need no question. */
 export const openProxy = async (
   egress: Egress,
-  params: { readonly sessionId: SessionId; readonly cwd: string; readonly upstreamBaseUrl: string; readonly prepared: AgentLaunch; readonly signal: AbortSignal },
+  params: { readonly sessionId: SessionId; readonly cwd: string; readonly modelUrls: readonly string[]; readonly prepared: AgentLaunch; readonly signal: AbortSignal },
 ): Promise<EgressProxy> => {
-  const { sessionId, cwd, upstreamBaseUrl, prepared, signal } = params
-  const { hostname, port, protocol } = new URL(upstreamBaseUrl)
-  const modelHost = `${hostname}:${port === '' ? (protocol === 'http:' ? 80 : 443) : port}`
+  const { sessionId, cwd, modelUrls, prepared, signal } = params
   const files = await readdir(cwd).catch(() => [])
   return egress.openSession({
     sessionId,
@@ -60,10 +63,8 @@ export const openProxy = async (
       ...registriesOf(files).map((host) => ({ host, reason: 'a package registry of this project' })),
       ...prepared.signInHosts.map((host) => ({ host, reason: 'the agent’s own sign-in' })),
     ],
-    refused: [
-      ...prepared.housekeepingHosts.map((host) => ({ host, reason: 'The agent does not update itself or report about itself here.' })),
-      ...(prepared.isSignedOut ? [] : [{ host: modelHost, reason: 'The model is reached through Holdfast alone.' }]),
-    ],
+    refused: prepared.isSignedOut ? [] : modelUrls.map((url) => ({ host: hostAndPort(url), reason: 'The model is reached through Holdfast alone.' })),
+    unasked: prepared.housekeepingHosts.map((host) => ({ host, reason: 'The agent does not update itself or report about itself here.' })),
     signal,
   })
 }

@@ -5,7 +5,7 @@ import { readPlainFile } from '../../plain-file.ts'
 import { DEFAULT_MODEL_KEY } from '../../policy/agent-profile.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
 import { asItIs } from '../canonical-call.ts'
-import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../find-executable.ts'
+import { filesBehind, findAgent, foldersToSearch, requireOutOfReach } from '../find-executable.ts'
 import { writeOwnFile } from '../own-file.ts'
 import { checkFlags } from './flags.ts'
 import { createClaudeCodeHooks, isBrokered } from './hooks.ts'
@@ -52,7 +52,7 @@ const writeSessionFiles = async ({ folder, baseUrl, shim }: LaunchContext, env: 
 /** Where a subscription's login is made and renewed, as 2.1.330 has it. */
 const SIGN_IN_HOSTS = ['platform.claude.com']
 
-/** Seen with 2.1.330, though non-essential traffic is switched off; the API too, when the model is elsewhere. */
+/** Seen with 2.1.330, though non-essential traffic is switched off. */
 const HOUSEKEEPING_HOSTS = ['downloads.claude.ai', 'statsig.anthropic.com', 'mcp-proxy.anthropic.com', '*.datadoghq.com', '*.sentry.io']
 
 /** Claude Code 2.1.295 and newer, as a terminal program or with `-p`. */
@@ -68,13 +68,7 @@ export const claudeCode: AgentAdapter = {
     const extraFolders = await Promise.all(check.extraFolders.map((folder) => context.resolveFolder(resolve(context.cwd, folder))))
     const agentFolders = [context.cwd, ...extraFolders, context.home]
     const folders = await foldersToSearch(context.env['PATH'] ?? '', agentFolders)
-    const file = await findExecutable(name, folders, context.cwd)
-    if (file === null) {
-      throw new HoldfastError(
-        'agent-not-found',
-        `Claude Code is not installed, or "${name}" is not on the PATH. Install it (https://code.claude.com/docs/en/setup), or give its path after --.`,
-      )
-    }
+    const file = await findAgent(name, folders, context.cwd, { title: 'Claude Code', install: 'https://code.claude.com/docs/en/setup' })
     await requireVersion(context.ask, await requireOutOfReach(file, agentFolders), folders.join(delimiter))
     await seedHome(context.home, context.cwd)
     const { baseUrl, hasModelKey, isCapped, pinnedEnv } = context
@@ -97,7 +91,7 @@ export const claudeCode: AgentAdapter = {
       args: [...held, ...args],
       signInHosts: hasModelKey ? [] : SIGN_IN_HOSTS,
       isSignedOut,
-      housekeepingHosts: isSignedOut ? HOUSEKEEPING_HOSTS : [...HOUSEKEEPING_HOSTS, 'api.anthropic.com'],
+      housekeepingHosts: HOUSEKEEPING_HOSTS,
       env: { ...pinned, ...claudeEnvironment({ baseUrl, configFolder: join(context.homeAt, '.claude'), hasModelKey, isCapped }) },
       readable: await filesBehind(file),
       writable: extraFolders,

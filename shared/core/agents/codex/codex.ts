@@ -2,7 +2,7 @@ import { basename, join } from 'node:path'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
 import { type AllowedArguments, checkArguments } from '../check-arguments.ts'
-import { filesBehind, findExecutable, foldersToSearch } from '../find-executable.ts'
+import { filesBehind, findAgent, foldersToSearch } from '../find-executable.ts'
 import { writeOwnFile } from '../own-file.ts'
 import { canonical, isBrokered } from './tools.ts'
 
@@ -55,7 +55,7 @@ args = ${list(shim.args)}
 env = ${table(shim.env)}
 `
 
-const HOUSEKEEPING_HOSTS = ['chatgpt.com', 'ab.chatgpt.com', 'auth.openai.com', 'api.github.com', 'github.com', 'registry.npmjs.org']
+const HOUSEKEEPING_HOSTS = ['chatgpt.com', 'ab.chatgpt.com', 'auth.openai.com']
 
 /** Codex 0.169, as a terminal program or with `exec`, with an API key. */
 export const codex: AgentAdapter = {
@@ -69,10 +69,7 @@ export const codex: AgentAdapter = {
     if (!context.hasModelKey) {
       throw new HoldfastError('agent-refused', 'Codex needs an API key, which stays in the keychain; its sign-in with ChatGPT is not supported. Keep the key with: holdfast secret set agent/openai')
     }
-    const file = await findExecutable(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd)
-    if (file === null) {
-      throw new HoldfastError('agent-not-found', `Codex is not installed, or "${name}" is not on the PATH. Install it (npm install -g @openai/codex), or give its path after --.`)
-    }
+    const file = await findAgent(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd, { title: 'Codex', install: 'npm install -g @openai/codex' })
     await writeOwnFile(join(context.home, '.codex'), 'config.toml', codexConfiguration(context))
     return {
       file,

@@ -2,7 +2,7 @@ import { basename, join } from 'node:path'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
 import { type AllowedArguments, checkArguments } from '../check-arguments.ts'
-import { filesBehind, findExecutable, foldersToSearch } from '../find-executable.ts'
+import { filesBehind, findAgent, foldersToSearch } from '../find-executable.ts'
 import { canonical, isBrokered } from './tools.ts'
 
 /** Checked against `opencode --help` and `opencode run --help` of 1.18.33. */
@@ -44,8 +44,8 @@ const configuration = ({ baseUrl, shim, command }: LaunchContext) => {
   }
 }
 
-/** Seen with 1.18.33: its list of models, its own plugins and its updates. */
-const HOUSEKEEPING_HOSTS = ['models.dev', 'opencode.ai', 'api.opencode.ai', 'registry.npmjs.org', 'api.github.com', 'github.com']
+/** Seen with 1.18.33: its list of models and what it shares. */
+const HOUSEKEEPING_HOSTS = ['models.dev', 'opencode.ai', 'api.opencode.ai']
 
 /**
  * opencode 1.18. It asks nobody about a tool call in a way that holds, so the gateway asks before it has the call. The
@@ -62,10 +62,7 @@ export const opencode: AgentAdapter = {
     if (!context.hasModelKey) {
       throw new HoldfastError('agent-refused', 'opencode needs a key for its model, which stays in the keychain. Keep it with: holdfast secret set agent/anthropic, or name another under model.key in a profile.')
     }
-    const file = await findExecutable(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd)
-    if (file === null) {
-      throw new HoldfastError('agent-not-found', `opencode is not installed, or "${name}" is not on the PATH. Install it (https://opencode.ai/docs), or give its path after --.`)
-    }
+    const file = await findAgent(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd, { title: 'opencode', install: 'https://opencode.ai/docs' })
     return {
       file,
       args,
