@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import { codex, codexConfiguration } from '../../shared/core/agents/codex/codex.
 import { canonical as codexCall } from '../../shared/core/agents/codex/tools.ts'
 import { opencode } from '../../shared/core/agents/opencode/opencode.ts'
 import { canonical as opencodeCall } from '../../shared/core/agents/opencode/tools.ts'
+import { writeOwnFile } from '../../shared/core/agents/own-file.ts'
 import { SESSION } from '../support/fakes.ts'
 
 const CWD = '/home/me/project'
@@ -82,4 +83,14 @@ it.each([['opencode', opencode], ['codex', codex]] as const)('%s’s own houseke
     pinnedEnv: {}, shim: { file: '/n', args: [], env: {} },
   })
   expect(housekeepingHosts.filter((host) => /(^|\.)(github|gitlab|npmjs|pypi|crates|docker|google|googleapis|amazonaws)\./.test(host))).toEqual([])
+})
+
+it('a folder of the agent’s home that leads elsewhere gets no file of its configuration', async () => {
+  const home = join(nowhere, 'linked')
+  const elsewhere = join(nowhere, 'elsewhere')
+  mkdirSync(home)
+  mkdirSync(elsewhere)
+  symlinkSync(elsewhere, join(home, '.config'))
+  await expect(writeOwnFile(home, '.config/opencode/package-lock.json', '{}')).rejects.toThrow(`${join(home, '.config')} is not a folder of the agent's own`)
+  expect(readdirSync(elsewhere)).toEqual([])
 })

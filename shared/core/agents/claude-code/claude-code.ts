@@ -26,8 +26,7 @@ const readOwnConfiguration = (file: string): unknown => {
 
 /** Seeds the agent's configuration folder with what else it would ask a person at its first start. */
 const seedHome = async (home: string, cwd: string): Promise<void> => {
-  const folder = join(home, '.claude')
-  await writeOwnFile(folder, '.claude.json', JSON.stringify(seedConfiguration(readOwnConfiguration(join(folder, '.claude.json')), cwd)))
+  await writeOwnFile(home, '.claude/.claude.json', JSON.stringify(seedConfiguration(readOwnConfiguration(join(home, '.claude', '.claude.json')), cwd)))
 }
 
 /** What holds the session's token stands in files for the agent alone: a command line is for every process to read. */

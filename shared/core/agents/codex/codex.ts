@@ -70,7 +70,7 @@ export const codex: AgentAdapter = {
       throw new HoldfastError('agent-refused', 'Codex needs an API key, which stays in the keychain; its sign-in with ChatGPT is not supported. Keep the key with: holdfast secret set agent/openai')
     }
     const file = await findAgent(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd, { title: 'Codex', install: 'npm install -g @openai/codex' })
-    await writeOwnFile(join(context.home, '.codex'), 'config.toml', codexConfiguration(context))
+    await writeOwnFile(context.home, '.codex/config.toml', codexConfiguration(context))
     return {
       file,
       args,

@@ -3,6 +3,7 @@ import { HoldfastError } from '../../../contract/errors.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
 import { type AllowedArguments, checkArguments } from '../check-arguments.ts'
 import { filesBehind, findAgent, foldersToSearch } from '../find-executable.ts'
+import { makeOwnFolder, writeOwnFile } from '../own-file.ts'
 import { canonical, isBrokered } from './tools.ts'
 
 /** Checked against `opencode --help` and `opencode run --help` of 1.18.33. */
@@ -44,6 +45,16 @@ const configuration = ({ baseUrl, shim, command }: LaunchContext) => {
   }
 }
 
+/**
+ * At each start opencode fetches a package for plugins, which are switched off here, into every configuration folder
+ * that lacks it. It takes it for fetched where there is a `node_modules` and a lock file that names it (1.18.33).
+ */
+const leavePluginsOut = async (home: string): Promise<void> => {
+  await makeOwnFolder(home, '.config/opencode/node_modules')
+  const lock = { name: 'opencode', lockfileVersion: 3, packages: { '': { dependencies: { '@opencode-ai/plugin': '*' } } } }
+  await writeOwnFile(home, '.config/opencode/package-lock.json', JSON.stringify(lock))
+}
+
 /** Seen with 1.18.33: its list of models and what it shares. */
 const HOUSEKEEPING_HOSTS = ['models.dev', 'opencode.ai', 'api.opencode.ai']
 
@@ -63,6 +74,7 @@ export const opencode: AgentAdapter = {
       throw new HoldfastError('agent-refused', 'opencode needs a key for its model, which stays in the keychain. Keep it with: holdfast secret set agent/anthropic, or name another under model.key in a profile.')
     }
     const file = await findAgent(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd, { title: 'opencode', install: 'https://opencode.ai/docs' })
+    await leavePluginsOut(context.home)
     return {
       file,
       args,
