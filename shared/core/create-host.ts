@@ -1,7 +1,4 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { SessionId } from '../contract/ids.ts'
-import { PROTOCOL_VERSION } from '../contract/protocol.ts'
 import type { LedgerEntry } from '../contract/schemas/ledger.ts'
 import type { Session } from '../contract/schemas/session.ts'
 import { judgeCall } from '../domain/judge-call.ts'
@@ -12,10 +9,7 @@ import { claudeCode } from './agents/claude-code/claude-code.ts'
 import { codex } from './agents/codex/codex.ts'
 import { opencode } from './agents/opencode/opencode.ts'
 import { plainCommand } from './agents/plain-command.ts'
-import { authoriseRole } from './api/roles.ts'
-import { createDispatcher } from './api/dispatcher.ts'
 import { createEventHub } from './api/event-hub.ts'
-import { createHandlers } from './api/handlers/create-handlers.ts'
 import { createApprovals } from './approvals/approvals.ts'
 import { createBroker } from './broker/create-broker.ts'
 import { createRedactor } from './broker/redactor.ts'
@@ -26,7 +20,6 @@ import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
 import { chooseContainer, containersFor } from './containers/choose.ts'
 import { createEgress } from './egress/egress.ts'
-import { asFileFault } from './file-fault.ts'
 import { createDecisionTrail } from './gateway/decision-trail.ts'
 import { createForesee } from './foresight/foresee.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -38,16 +31,12 @@ import { openLedger } from './ledger/ledger.ts'
 import { openSearchIndex } from './ledger/search-index.ts'
 import { createSealer } from './ledger/sealer.ts'
 import { createSelfCheck } from './ledger/self-check.ts'
-import type { Paths } from './paths.ts'
 import { createConfigurationRecord } from './policy/configuration-record.ts'
 import { loadProfile } from './policy/load-profile.ts'
+import { makeFolders, type Paths } from './paths.ts'
 import type { Clock, SecretStore } from './ports.ts'
-import { createProfileChange } from './proposals/profile-change.ts'
-import { createProposals } from './proposals/proposals.ts'
-import { createAcceptTools, createAllowTool } from './proposals/tool-changes.ts'
-import { processStartTime } from './process-info.ts'
+import { serveClients } from './serve-clients.ts'
 import { createAlarms } from './supervisor/alarms.ts'
-import { createDetachedViewers } from './supervisor/detached-viewers.ts'
 import { takeOverSessions } from './supervisor/earlier-sessions.ts'
 import { takeKillNote } from './supervisor/kill-note.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
@@ -56,17 +45,14 @@ import { createReviewPoint } from './supervisor/review-point.ts'
 import { createSessionActivity } from './supervisor/session-activity.ts'
 import { createSessionChanges } from './supervisor/session-changes.ts'
 import { createSessionCheckpoints } from './supervisor/session-checkpoints.ts'
-import { createToken } from './supervisor/session-folder.ts'
 import { createSessionMessages } from './supervisor/session-messages.ts'
 import { createSessionRegistry } from './supervisor/session-registry.ts'
 import { createSupervisor } from './supervisor/supervisor.ts'
 import { createToolCallGate, type JudgedSession } from './supervisor/tool-call-gate.ts'
 import { listenForAgents } from './transports/agent-server.ts'
-import { createDashboardServer } from './transports/dashboard-server.ts'
-import { createLoginKeeper } from './transports/kept-logins.ts'
-import { removeEndpoint, writeEndpoint, type Endpoint } from './transports/endpoint-file.ts'
-import { listenLocalSocket } from './transports/local-socket-server.ts'
+import type { Endpoint } from './transports/endpoint-file.ts'
 import { peerOf } from './transports/peer-credentials.ts'
+import { undoAll, type Undo } from './undo.ts'
 import { VERSION } from './version.ts'
 
 export interface HostOptions {
@@ -92,29 +78,6 @@ export interface Host {
   /** Resolves when the host was asked to stop, and has. */
   readonly stopped: Promise<void>
   stop(): Promise<void>
-}
-
-const makeFolders = (paths: Paths): void => {
-  for (const folder of [paths.config, paths.profiles, paths.data, paths.checkpoints, paths.agents, paths.run, paths.killFiles, paths.sessions]) {
-    try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
-    } catch (error) {
-      throw asFileFault(folder, error)
-    }
-  }
-}
-
-/** Undoes steps, newest first, each whatever became of the others. */
-type Undo = (() => unknown)[]
-
-const undoAll = async (steps: Undo, log: (line: string) => void): Promise<void> => {
-  for (const undo of steps.splice(0).reverse()) {
-    try {
-      await undo()
-    } catch (error) {
-      log(`a part of the host did not stop in order: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-    }
-  }
 }
 
 /**
@@ -365,71 +328,30 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     return stopping
   }
 
-  const isForbiddenPeer = async (pid: number): Promise<boolean> => (await supervisor.isInsideAnySession(pid)) || (await broker.isInsideServer(pid))
-  const dashboard = createDashboardServer({
-    folder: options.programs.pages,
-    dispatch: (connection, request) => dispatch(connection, request),
-    hub,
+  const endpoint = await serveClients(opened, {
+    paths,
+    broker,
     clock,
-    newSecret: createToken,
-    isForbiddenPeer,
-    // Elsewhere the host cannot tell which process connects, so that a login must not outlive it.
-    keepers: process.platform === 'linux' ? { approval: createLoginKeeper(join(paths.run, 'approval-logins.json')), dashboard: createLoginKeeper(join(paths.run, 'dashboard-logins.json')) } : null,
-  })
-  opened.push(() => dashboard.close())
-  const proposals = createProposals({
-    clock,
-    ids: randomIds,
-    kinds: { profile: createProfileChange({ folder: paths.profiles, ledger }), 'accept-tools': createAcceptTools(toolPins), 'allow-tool': createAllowTool(toolPins) },
-    publish: (proposal) => hub.publish('proposal/changed', proposal),
-  })
-  const dispatch = createDispatcher(
-    createHandlers({
-      paths,
-      broker,
-      proposals,
-      clock,
-      startedAt,
-      ledger,
-      sealer,
-      selfCheck,
-      supervisor,
-      gate,
-      approvals,
-      checkpoints,
-      sessionCheckpoints,
-      identities,
-      secrets,
-      secretChanged: (name) => broker.secretChanged(name),
-      toolPins,
-      adapters,
-      resolveProfile,
-      hub,
-      dashboard,
-      viewers: createDetachedViewers(),
-      environment: options.environment,
-      stop: () => setImmediate(() => void stop()),
-    }),
-    { authorise: ({ role }, command) => authoriseRole(role, command), logFault: (command, error) => log(`${command}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`) },
-  )
-  const endpoint: Endpoint = {
-    protocol: PROTOCOL_VERSION,
-    pid: process.pid,
-    processStartTime: processStartTime(process.pid),
-    socketPath: join(paths.run, 'host.sock'),
-    token: createToken(),
-  }
-  const socketServer = await listenLocalSocket({
-    socketPath: endpoint.socketPath,
-    token: endpoint.token,
-    dispatch,
+    startedAt,
+    ledger,
+    sealer,
+    selfCheck,
+    supervisor,
+    gate,
+    approvals,
+    checkpoints,
+    sessionCheckpoints,
+    identities,
+    secrets,
+    toolPins,
+    adapters,
+    resolveProfile,
     hub,
-    isForbiddenPeer,
+    pages: options.programs.pages,
+    environment: options.environment,
+    stop: () => setImmediate(() => void stop()),
+    log,
   })
-  opened.push(() => socketServer.close())
-  opened.push(() => removeEndpoint(paths.run, endpoint))
-  await writeEndpoint(paths.run, endpoint)
   opened.push(() => supervisor.close())
-  await dashboard.resume().catch((error: unknown) => log(`the dashboard is not served again: ${String(error)}`))
   return { endpoint, stopped, stop }
 }

@@ -1,6 +1,8 @@
+import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { HoldfastError } from '../contract/errors.ts'
+import { asFileFault } from './file-fault.ts'
 
 /** Where Holdfast keeps things on this machine; all absolute. */
 export interface Paths {
@@ -84,5 +86,16 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     killFiles: join(run, 'kill'),
     lock: join(run, 'locked'),
     sessions: join(run, 's'),
+  }
+}
+
+/** Makes the host's folders, for its user alone. Throws HoldfastError that names the folder: `disk-full`, `read-only`. */
+export const makeFolders = (paths: Paths): void => {
+  for (const folder of [paths.config, paths.profiles, paths.data, paths.checkpoints, paths.agents, paths.run, paths.killFiles, paths.sessions]) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw asFileFault(folder, error)
+    }
   }
 }

@@ -59,7 +59,7 @@ const ordinarySession = (day: Day, n: number): void => {
     for (let again = 0; again < 3; again += 1) day.call('Bash', { command: 'npm test' }, 20_000)
     if (round % 5 === 0) day.deny('rm -rf node_modules')
     if (round % 7 === 0) day.call('Bash', { command: 'cat .env.example package.json' })
-    if (round % 10 === 0) day.host('registry.npmjs.org')
+    if (round % 10 === 0) day.host('packages.example')
   }
   day.call('Bash', { command: 'git commit -am "Add secrets page"' })
   day.end()
@@ -152,7 +152,7 @@ describe('an alarm', () => {
     stranger.call('mcp__github__delete_repo', {})
     expect(stranger.raised).toEqual([])
     const day = known(6)
-    day.host('registry.npmjs.org')
+    day.host('packages.example')
     day.call('Bash', { command: 'ls' })
     day.host('paste.example')
     day.host('paste.example')
