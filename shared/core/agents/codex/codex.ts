@@ -43,6 +43,10 @@ env_key = "HOLDFAST_MODEL"
 stream_idle_timeout_ms = 86400000
 supports_websockets = false
 
+[features]
+plugins = false
+apps = false
+
 [analytics]
 enabled = false
 
