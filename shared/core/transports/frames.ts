@@ -68,26 +68,33 @@ const endGently = (socket: Socket): void => {
   socket.end()
 }
 
-/** Frames over a connected stream socket, one JSON text a line. Reads nothing before `onFrame` is called. */
-export const frameSocketOf = (socket: Socket): HostFrameSocket => {
+/** A connection's one end and its reason: of the first who says so, this side with `finish`, or the other. */
+export const watchEnd = (connection: NodeJS.EventEmitter) => {
   const closed = Promise.withResolvers<string>()
   let reason = 'the other side closed it'
   let open = true
-
-  const finish = (why: string, end: () => void) => {
-    if (!open) return
-    open = false
-    reason = why
-    end()
-  }
-
-  socket.on('error', (error: NodeJS.ErrnoException) => {
+  connection.on('error', (error: NodeJS.ErrnoException) => {
     if (open) reason = error.code ?? 'a fault of the connection'
   })
-  socket.once('close', () => {
+  connection.once('close', () => {
     open = false
     closed.resolve(reason)
   })
+  return {
+    isOpen: () => open,
+    finish: (why: string, end: () => void): void => {
+      if (!open) return
+      open = false
+      reason = why
+      end()
+    },
+    onClose: (listener: (reason: string) => void): void => void closed.promise.then(listener),
+  }
+}
+
+/** Frames over a connected stream socket, one JSON text a line. Reads nothing before `onFrame` is called. */
+export const frameSocketOf = (socket: Socket): HostFrameSocket => {
+  const end = watchEnd(socket)
 
   return {
     send(frame) {
@@ -98,28 +105,28 @@ export const frameSocketOf = (socket: Socket): HostFrameSocket => {
           `This is too long to send at once: ${bytes.length - 1} bytes, where ${MAX_FRAME_BYTES} are allowed.`,
         )
       }
-      if (open) socket.write(bytes)
+      if (end.isOpen()) socket.write(bytes)
     },
     onFrame(listener) {
       const read = createFrameReader((frame) => {
-        if (open) listener(frame)
+        if (end.isOpen()) listener(frame)
       })
       socket.on('data', (chunk) => {
-        if (!open) return
+        if (!end.isOpen()) return
         try {
           read(chunk)
         } catch (error) {
           if (!(error instanceof HoldfastError)) throw error
-          finish(error.message, () => socket.destroy())
+          end.finish(error.message, () => socket.destroy())
         }
       })
     },
-    onClose: (listener) => void closed.promise.then(listener),
+    onClose: end.onClose,
     onDrain: (listener) => void socket.on('drain', listener),
     get bufferedBytes() {
       return socket.writableLength
     },
-    close: () => finish('this side closed it', () => endGently(socket)),
-    drop: (why) => finish(why, () => socket.destroy()),
+    close: () => end.finish('this side closed it', () => endGently(socket)),
+    drop: (why) => end.finish(why, () => socket.destroy()),
   }
 }

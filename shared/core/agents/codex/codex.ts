@@ -1,8 +1,7 @@
 import { basename, join } from 'node:path'
-import { HoldfastError } from '../../../contract/errors.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
-import { type AllowedArguments, checkArguments } from '../check-arguments.ts'
-import { filesBehind, findAgent, foldersToSearch } from '../find-executable.ts'
+import type { AllowedArguments } from '../check-arguments.ts'
+import { type KeyedAgent, launchOnKey } from '../launch-on-key.ts'
 import { writeOwnFile } from '../own-file.ts'
 import { canonical, isBrokered } from './tools.ts'
 
@@ -59,7 +58,13 @@ args = ${list(shim.args)}
 env = ${table(shim.env)}
 `
 
-const HOUSEKEEPING_HOSTS = ['chatgpt.com', 'ab.chatgpt.com', 'auth.openai.com']
+const AGENT: KeyedAgent = {
+  title: 'Codex',
+  install: 'npm install -g @openai/codex',
+  allowed: ALLOWED,
+  withoutKey: 'Codex needs an API key, which stays in the keychain; its sign-in with ChatGPT is not supported. Keep the key with: holdfast secret set agent/openai',
+  housekeepingHosts: ['chatgpt.com', 'ab.chatgpt.com', 'auth.openai.com'],
+}
 
 /** Codex 0.169, as a terminal program or with `exec`, with an API key. */
 export const codex: AgentAdapter = {
@@ -68,23 +73,9 @@ export const codex: AgentAdapter = {
   modelBaseUrl: 'https://api.openai.com',
   matches: (command) => basename(command[0] ?? '') === 'codex',
   prepare: async (context) => {
-    const [name = 'codex', ...args] = context.command
-    checkArguments('Codex', args, ALLOWED)
-    if (!context.hasModelKey) {
-      throw new HoldfastError('agent-refused', 'Codex needs an API key, which stays in the keychain; its sign-in with ChatGPT is not supported. Keep the key with: holdfast secret set agent/openai')
-    }
-    const file = await findAgent(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd, { title: 'Codex', install: 'npm install -g @openai/codex' })
+    const launch = await launchOnKey(context, AGENT, { CODEX_HOME: join(context.homeAt, '.codex'), HOLDFAST_MODEL: 'held-by-holdfast' })
     await writeOwnFile(context.home, '.codex/config.toml', codexConfiguration(context))
-    return {
-      file,
-      args,
-      env: { ...context.pinnedEnv, CODEX_HOME: join(context.homeAt, '.codex'), HOLDFAST_MODEL: 'held-by-holdfast' },
-      readable: await filesBehind(file),
-      writable: [],
-      signInHosts: [],
-      isSignedOut: false,
-      housekeepingHosts: HOUSEKEEPING_HOSTS,
-    }
+    return launch
   },
   createHookHandler: () => null,
   isBrokered,

@@ -1,8 +1,7 @@
 import { basename, join } from 'node:path'
-import { HoldfastError } from '../../../contract/errors.ts'
 import type { AgentAdapter, LaunchContext } from '../adapter.ts'
-import { type AllowedArguments, checkArguments } from '../check-arguments.ts'
-import { filesBehind, findAgent, foldersToSearch } from '../find-executable.ts'
+import type { AllowedArguments } from '../check-arguments.ts'
+import { type KeyedAgent, launchOnKey } from '../launch-on-key.ts'
 import { makeOwnFolder, writeOwnFile } from '../own-file.ts'
 import { canonical, isBrokered } from './tools.ts'
 
@@ -55,8 +54,14 @@ const leavePluginsOut = async (home: string): Promise<void> => {
   await writeOwnFile(home, '.config/opencode/package-lock.json', JSON.stringify(lock))
 }
 
-/** Seen with 1.18.33: its list of models and what it shares. */
-const HOUSEKEEPING_HOSTS = ['models.dev', 'opencode.ai', 'api.opencode.ai']
+const AGENT: KeyedAgent = {
+  title: 'opencode',
+  install: 'https://opencode.ai/docs',
+  allowed: ALLOWED,
+  withoutKey: 'opencode needs a key for its model, which stays in the keychain. Keep it with: holdfast secret set agent/anthropic, or name another under model.key in a profile.',
+  // Seen with 1.18.33: its list of models and what it shares.
+  housekeepingHosts: ['models.dev', 'opencode.ai', 'api.opencode.ai'],
+}
 
 /**
  * opencode 1.18. It asks nobody about a tool call in a way that holds, so the gateway asks before it has the call. The
@@ -68,34 +73,19 @@ export const opencode: AgentAdapter = {
   modelBaseUrl: 'https://api.anthropic.com',
   matches: (command) => basename(command[0] ?? '') === 'opencode',
   prepare: async (context) => {
-    const [name = 'opencode', ...args] = context.command
-    checkArguments('opencode', args, ALLOWED)
-    if (!context.hasModelKey) {
-      throw new HoldfastError('agent-refused', 'opencode needs a key for its model, which stays in the keychain. Keep it with: holdfast secret set agent/anthropic, or name another under model.key in a profile.')
-    }
-    const file = await findAgent(name, await foldersToSearch(context.env['PATH'] ?? '', [context.cwd, context.home]), context.cwd, { title: 'opencode', install: 'https://opencode.ai/docs' })
+    const launch = await launchOnKey(context, AGENT, {
+      OPENCODE_CONFIG_CONTENT: JSON.stringify(configuration(context)),
+      OPENCODE_CONFIG_DIR: join(context.homeAt, '.config', 'opencode'),
+      OPENCODE_DISABLE_PROJECT_CONFIG: '1',
+      OPENCODE_PURE: '1',
+      OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
+      OPENCODE_DISABLE_AUTOUPDATE: '1',
+      OPENCODE_DISABLE_MODELS_FETCH: '1',
+      OPENCODE_DISABLE_SHARE: '1',
+      ...(context.isCapped ? { OPENCODE_EXPERIMENTAL_OUTPUT_TOKEN_MAX: '16000' } : {}),
+    })
     await leavePluginsOut(context.home)
-    return {
-      file,
-      args,
-      env: {
-        ...context.pinnedEnv,
-        OPENCODE_CONFIG_CONTENT: JSON.stringify(configuration(context)),
-        OPENCODE_CONFIG_DIR: join(context.homeAt, '.config', 'opencode'),
-        OPENCODE_DISABLE_PROJECT_CONFIG: '1',
-        OPENCODE_PURE: '1',
-        OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
-        OPENCODE_DISABLE_AUTOUPDATE: '1',
-        OPENCODE_DISABLE_MODELS_FETCH: '1',
-        OPENCODE_DISABLE_SHARE: '1',
-        ...(context.isCapped ? { OPENCODE_EXPERIMENTAL_OUTPUT_TOKEN_MAX: '16000' } : {}),
-      },
-      readable: await filesBehind(file),
-      writable: [],
-      signInHosts: [],
-      isSignedOut: false,
-      housekeepingHosts: HOUSEKEEPING_HOSTS,
-    }
+    return launch
   },
   createHookHandler: () => null,
   isBrokered,
