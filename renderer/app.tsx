@@ -19,12 +19,14 @@ const PolicyPage = lazy(async () => ({ default: (await import('./features/policy
 const SecretsPage = lazy(async () => ({ default: (await import('./features/secrets/secrets-page.tsx')).SecretsPage }))
 const ServersPage = lazy(async () => ({ default: (await import('./features/servers/servers-page.tsx')).ServersPage }))
 const SettingsPage = lazy(async () => ({ default: (await import('./features/settings/settings-page.tsx')).SettingsPage }))
+const SetupPage = lazy(async () => ({ default: (await import('./features/setup/setup-page.tsx')).SetupPage }))
 const UsagePage = lazy(async () => ({ default: (await import('./features/usage/usage-page.tsx')).UsagePage }))
 
 const PAGES: readonly { id: string; name: string; page(rest: readonly string[]): ReactNode }[] = [
   { id: 'sessions', name: 'Sessions', page: ([id, tab]) => (id === undefined ? <SessionsPage /> : <SessionPage id={id} tab={tab ?? 'timeline'} />) },
   { id: 'approvals', name: 'Approvals', page: () => <ApprovalsPage /> },
-  { id: 'launch', name: 'Launch', page: ([what, folder]) => (folder === undefined ? <LaunchPage key={what} chosen={what} /> : <LaunchPage key={folder} folder={decodeURIComponent(folder)} />) },
+  { id: 'launch', name: 'Launch', page: ([what, folder, name]) => (folder === undefined ? <LaunchPage key={what} chosen={what} /> : <LaunchPage key={folder} chosen={name} folder={decodeURIComponent(folder)} />) },
+  { id: 'setup', name: 'Set up', page: () => <SetupPage /> },
   { id: 'agents', name: 'Agents', page: ([name]) => <AgentsPage chosen={name} /> },
   { id: 'policy', name: 'Policy', page: ([tab]) => <PolicyPage tab={tab ?? 'rules'} /> },
   { id: 'servers', name: 'Servers', page: () => <ServersPage /> },
@@ -32,7 +34,7 @@ const PAGES: readonly { id: string; name: string; page(rest: readonly string[]):
   { id: 'usage', name: 'Usage', page: () => <UsagePage /> },
   { id: 'audit', name: 'Audit log', page: () => <AuditPage /> },
   { id: 'settings', name: 'Settings', page: () => <SettingsPage /> },
-  { id: 'doctor', name: 'Doctor', page: ([tab]) => <DoctorPage tab={tab ?? 'machine'} /> },
+  { id: 'doctor', name: 'Doctor', page: ([tab, project]) => <DoctorPage tab={tab ?? 'machine'} project={project === undefined ? '' : decodeURIComponent(project)} /> },
 ]
 
 const Mark = () => (

@@ -7,13 +7,14 @@ import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, Re
 import { AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
 import { ExplainedDecision, PolicyLayerRules, Replay } from './schemas/policy.ts'
-import { NetworkMode, ProfileListing } from './schemas/profile.ts'
+import { AgentName, ProfileListing } from './schemas/profile.ts'
 import { Proposal, ProposedChange } from './schemas/proposal.ts'
 import { SecretDetails, SecretInfo, SecretName } from './schemas/secret.ts'
 import { HeldTool, PinnedServer, RunningServer, ServerTool } from './schemas/server.ts'
 import { KillReport, Session } from './schemas/session.ts'
+import { ProposedSetup, ResolvedProfile } from './schemas/setup.ts'
 import { Timestamp } from './schemas/time.ts'
-import { MatchedRule, ToolCall } from './schemas/tool-call.ts'
+import { ToolCall } from './schemas/tool-call.ts'
 
 /** Raised when a frame changes its meaning; client and host refuse each other on a difference. */
 export const PROTOCOL_VERSION = 1
@@ -75,21 +76,10 @@ export const COMMANDS = {
   'profile/list': command(nothing, z.object({ profiles: z.array(ProfileListing) })),
   'profile/resolve': command(
     z.object({ cwd: z.string().max(4_096), command: z.array(text).min(1).max(1_024), profile: z.string().max(200).optional() }),
-    z.object({
-      agent: z.string(),
-      adapter: z.string(),
-      command: z.array(z.string()),
-      envNames: z.array(z.string()),
-      sandbox: z.enum(['auto', 'off']),
-      network: NetworkMode,
-      spendUsd: z.number().nullable(),
-      modelKey: z.string(),
-      hasServers: z.boolean(),
-      /** Of files, not the built-in ones. */
-      rules: z.array(MatchedRule),
-      notices: z.array(z.string()),
-    }),
+    ResolvedProfile,
   ),
+  /** What would make the agent of this project a governed one. Writes nothing; see the `setup` of ProposedChange. */
+  'setup/propose': command(z.object({ cwd: z.string().max(4_096), name: AgentName.optional() }), ProposedSetup),
   'policy/rules': command(PolicyQuestion, z.object({ layers: z.array(PolicyLayerRules), notices: z.array(z.string()) })),
   /** How one call would be decided; nothing runs. */
   'policy/explain': command(PolicyQuestion.extend({ tool: z.string().min(1).max(256), input: z.unknown() }), ExplainedDecision),

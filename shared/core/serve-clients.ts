@@ -5,8 +5,10 @@ import { createHandlers, type HandlerDeps } from './api/handlers/create-handlers
 import { authoriseRole } from './api/roles.ts'
 import { randomIds } from './identifiers.ts'
 import { processStartTime } from './process-info.ts'
+import { createSetupProposer } from './onboarding/propose-setup.ts'
 import { createProfileChange } from './proposals/profile-change.ts'
 import { createProposals } from './proposals/proposals.ts'
+import { createSetupChange } from './proposals/setup-change.ts'
 import { createAcceptTools, createAllowTool } from './proposals/tool-changes.ts'
 import { createDetachedViewers } from './supervisor/detached-viewers.ts'
 import { createToken } from './supervisor/session-folder.ts'
@@ -16,7 +18,7 @@ import { createLoginKeeper } from './transports/kept-logins.ts'
 import { listenLocalSocket } from './transports/local-socket-server.ts'
 import type { Undo } from './undo.ts'
 
-export interface ServeDeps extends Omit<HandlerDeps, 'secretChanged' | 'proposals' | 'dashboard' | 'viewers'> {
+export interface ServeDeps extends Omit<HandlerDeps, 'secretChanged' | 'proposals' | 'proposeSetup' | 'dashboard' | 'viewers'> {
   /** The folder of the pages in a browser. */
   readonly pages: string
   readonly log: (line: string) => void
@@ -40,14 +42,20 @@ export const serveClients = async (opened: Undo, deps: ServeDeps): Promise<Endpo
     keepers: process.platform === 'linux' ? { approval: createLoginKeeper(join(paths.run, 'approval-logins.json')), dashboard: createLoginKeeper(join(paths.run, 'dashboard-logins.json')) } : null,
   })
   opened.push(() => dashboard.close())
+  const proposeSetup = createSetupProposer({ paths, environment: deps.environment })
   const proposals = createProposals({
     clock,
     ids: randomIds,
-    kinds: { profile: createProfileChange({ folder: paths.profiles, ledger }), 'accept-tools': createAcceptTools(toolPins), 'allow-tool': createAllowTool(toolPins) },
+    kinds: {
+      profile: createProfileChange({ folder: paths.profiles, ledger }),
+      setup: createSetupChange({ folder: paths.profiles, ledger, propose: proposeSetup }),
+      'accept-tools': createAcceptTools(toolPins),
+      'allow-tool': createAllowTool(toolPins),
+    },
     publish: (proposal) => hub.publish('proposal/changed', proposal),
   })
   const dispatch = createDispatcher(
-    createHandlers({ ...deps, secretChanged: (name) => broker.secretChanged(name), proposals, dashboard, viewers: createDetachedViewers() }),
+    createHandlers({ ...deps, secretChanged: (name) => broker.secretChanged(name), proposals, proposeSetup, dashboard, viewers: createDetachedViewers() }),
     { authorise: ({ role }, command) => authoriseRole(role, command), logFault: (command, error) => log(`${command}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`) },
   )
   const endpoint: Endpoint = {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { axeOn, expectAccessible, violations } from '../support/axe.ts'
 import { launch, missingForBrowser, openDashboard, startBrowser, terminalText, type Dashboard } from '../support/browser.ts'
 import { bash, createScriptedWorld, use } from '../support/script.ts'
 import { missingForEndToEnd, type World } from '../support/world.ts'
@@ -28,6 +28,7 @@ const PAGES: readonly (readonly [string, string])[] = [
   ['sessions', 'Sessions'],
   ['approvals', 'Approvals'],
   ['launch', 'Launch an agent'],
+  ['setup', 'Set up an agent'],
   ['agents', 'Agents'],
   ['agents/test', 'test'],
   ['agents/new', 'Write a profile'],
@@ -47,22 +48,6 @@ const goTo = async (page: Page, [route, heading]: readonly [string, string]): Pr
   await page.goto(new URL(`/#/${route}`, page.url()).href)
   await page.getByRole('heading', { level: 1, name: heading }).waitFor()
   await page.waitForLoadState('networkidle')
-}
-
-/** In the page alone: there are no frames, and a page of its own for the result costs a second each time. */
-const axeOn = (page: Page): AxeBuilder => new AxeBuilder({ page }).setLegacyMode(true)
-
-const violations = async (axe: AxeBuilder): Promise<unknown[]> => {
-  const found = await axe.analyze()
-  return found.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, failureSummary }) => `${html} ${failureSummary ?? ''}`) }))
-}
-
-/** Every rule in light; in dark the colours, which are all that differs. */
-const expectAccessible = async (page: Page, what: string): Promise<void> => {
-  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
-  expect([what, await violations(axeOn(page))]).toEqual([what, []])
-  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
-  expect([what, await violations(axeOn(page).withRules('color-contrast'))]).toEqual([what, []])
 }
 
 describe.skipIf(missing !== '')(`the looks of the dashboard${missing === '' ? '' : ` (missing: ${missing})`}`, () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { missingForBrowser, openDashboard, startBrowser, type Dashboard } from '../support/browser.ts'
-import { press, tabTo } from '../support/keyboard.ts'
+import { press, pressWhenAwake, tabTo } from '../support/keyboard.ts'
 import { createScriptedWorld } from '../support/script.ts'
 import { missingForEndToEnd, type World } from '../support/world.ts'
 
@@ -56,8 +56,7 @@ describe.skipIf(missing !== '')(`rules on the dashboard${missing === '' ? '' : `
 
     const approvals = await dashboard.openApprovals()
     await approvals.getByRole('heading', { name: 'Change the profile test' }).waitFor()
-    await approvals.waitForFunction(`new Promise((resolve) => setTimeout(resolve, 900)).then(() => true)`)
-    await press(approvals, 'Make this change')
+    await pressWhenAwake(approvals, 'Make this change')
     await approvals.getByText('Done: Change the profile test').waitFor()
     await page.bringToFront()
     await page.getByText('Change the profile test: done.').waitFor()

@@ -21,3 +21,9 @@ export const press = async (page: Page, name: string | RegExp, key = 'Enter'): P
   await tabTo(page, name)
   await page.keyboard.press(key)
 }
+
+/** The same, once the approvals page takes an answer: what it shows is deaf in its first moment. */
+export const pressWhenAwake = async (page: Page, name: string | RegExp): Promise<void> => {
+  await page.waitForFunction(`new Promise((resolve) => setTimeout(resolve, 900)).then(() => true)`)
+  await press(page, name)
+}

@@ -3,7 +3,7 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { launch, openDashboard, startBrowser, terminalText } from './browser.ts'
 import { takeTrayPanels } from './tray-panels.ts'
 import { bash, createScriptedWorld, use } from './script.ts'
@@ -21,11 +21,12 @@ const settled = async (page: Page): Promise<void> => {
   await page.waitForTimeout(300)
 }
 
-const shoot = async (page: Page, name: string): Promise<void> => {
+const shoot = async (page: Page, name: string, at?: Locator): Promise<void> => {
   for (const { name: look, width, height, colorScheme } of LOOKS) {
     await page.emulateMedia({ colorScheme })
     await page.setViewportSize({ width, height })
     await settled(page)
+    await at?.evaluate((element) => element.scrollIntoView())
     await page.screenshot({ path: join(FOLDER, `${name}-${look}.png`) })
   }
   await page.setViewportSize({ width: 1280, height: 800 })
@@ -40,6 +41,7 @@ const world = await createScriptedWorld((project) => [
   bash('rm -rf build'),
   bash('git push --force origin main'),
 ])
+await writeFile(join(world.project, 'CLAUDE.md'), '## Never without asking\n\n- deploying to production\n- force pushes\n\n## Allowed\n\n- running the tests\n')
 const profile = join(world.holdfastHome, 'config', 'profiles', 'test.yaml')
 await writeFile(
   profile,
@@ -65,6 +67,13 @@ try {
     await page.goto(new URL(`/#/${route}`, page.url()).href)
   }
   await shoot(page, 'sessions-empty')
+  await go('setup')
+  await page.getByLabel('Folder').fill(world.project)
+  await page.getByRole('button', { name: 'Look at it' }).click()
+  await page.getByText('will be able to do').waitFor()
+  await shoot(page, 'setup')
+  await shoot(page, 'setup-proposed', page.getByRole('region', { name: 'A governed agent for it' }))
+  await shoot(page, 'setup-boundaries', page.getByText('as you wrote it'))
   await go('launch')
   await page.getByLabel('Folder').fill(world.project)
   await page.getByLabel('Profile').selectOption('test')

@@ -25,14 +25,15 @@ describe('a stopped tool that is to be accepted', () => {
     const { pins, done } = createPins()
     const kind = createAcceptTools(pins)
     const change = { kind: 'accept-tools', key: 'github@0', tools: [{ tool: 'create_pr', hash: HASH }] } as const
-    expect(await kind.describe({ ...change, tools: [...change.tools] })).toEqual({
+    const shown = await kind.describe({ ...change, tools: [...change.tools] })
+    expect(shown).toEqual({
       subject: 'github@0',
       title: 'Let agents use a tool of github as given now',
       texts: [{ name: 'create_pr', before: '{\n  "a": 1\n}\n', after: '{\n  "a": 2\n}\n' }],
       wider: ['create_pr: its definition has changed'],
       narrower: [],
     })
-    await kind.apply({ ...change, tools: [...change.tools] }, 'approver')
+    await kind.apply({ ...change, tools: [...change.tools] }, 'approver', shown)
     expect(done).toEqual([['accept', 'github@0', [{ tool: 'create_pr', hash: HASH }]]])
   })
 
@@ -46,9 +47,10 @@ describe('a tool that was switched off', () => {
   it('is given back, and one that was not cannot be', async () => {
     const { pins, done } = createPins()
     const kind = createAllowTool(pins)
-    expect(await kind.describe({ kind: 'allow-tool', key: 'github@0', tool: 'merge' })).toMatchObject({ title: 'Give agents back the tool merge of github', wider: ['merge: Merges.'] })
+    const shown = await kind.describe({ kind: 'allow-tool', key: 'github@0', tool: 'merge' })
+    expect(shown).toMatchObject({ title: 'Give agents back the tool merge of github', wider: ['merge: Merges.'] })
     expect(() => kind.describe({ kind: 'allow-tool', key: 'github@0', tool: 'read' })).toThrow('not switched off')
-    await kind.apply({ kind: 'allow-tool', key: 'github@0', tool: 'merge' }, 'approver')
+    await kind.apply({ kind: 'allow-tool', key: 'github@0', tool: 'merge' }, 'approver', shown)
     expect(done).toEqual([['switch', 'github@0', 'merge', true]])
   })
 })

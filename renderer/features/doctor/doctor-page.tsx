@@ -107,9 +107,9 @@ const ReachTable = ({ reach }: { reach: readonly AuditedReach[] }) => (
 )
 
 /** What could go wrong with the agents as they are set up, on the machine and in one project. */
-const Setup = () => {
+const Setup = ({ chosen }: { chosen: string }) => {
   const sessions = useLive((snapshot) => snapshot.sessions)
-  const [project, setProject] = useState('')
+  const [project, setProject] = useState(chosen)
   const { data, fault, reload } = useQuery('host/audit', { project: project === '' ? null : project })
   return (
     <>
@@ -118,7 +118,7 @@ const Setup = () => {
           {(id) => (
             <select id={id} className="input" style={{ maxWidth: '100%' }} value={project} onChange={(event) => setProject(event.target.value)}>
               <option value="">none: your own settings alone</option>
-              {[...new Set(sessions.map(({ cwd }) => cwd))].map((cwd) => (
+              {[...new Set([...sessions.map(({ cwd }) => cwd), chosen])].filter((cwd) => cwd !== '').map((cwd) => (
                 <option key={cwd} value={cwd}>
                   {visibleText(cwd)}
                 </option>
@@ -167,7 +167,7 @@ const Setup = () => {
 }
 
 /** What holds an agent here, and what could go wrong with how agents are set up. */
-export const DoctorPage = ({ tab }: { tab: string }) => (
+export const DoctorPage = ({ tab, project }: { tab: string; project: string }) => (
   <Page title="Doctor">
     <Tabs
       label="Parts of the examination"
@@ -178,6 +178,6 @@ export const DoctorPage = ({ tab }: { tab: string }) => (
       ]}
     />
     {tab === 'machine' && <Machine />}
-    {tab === 'setup' && <Setup />}
+    {tab === 'setup' && <Setup key={project} chosen={project} />}
   </Page>
 )

@@ -1,5 +1,5 @@
 import { useEffect, useState, type FormEvent } from 'react'
-import type { CommandResult } from '../../../shared/contract/protocol.ts'
+import type { ResolvedProfile } from '../../../shared/contract/schemas/setup.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { faultText, useAction, useHost, useLive, useQuery } from '../../connection/hooks.ts'
 import { Button, Fault, Field, Note, Page } from '../../ui/basics.tsx'
@@ -15,10 +15,10 @@ const TYPING_MS = 300
 const targetOf = ({ cwd, command, profile }: Launch) => ({ cwd: cwd.trim(), command: [...splitCommand(command)], ...(profile === '' ? {} : { profile }) })
 
 /** What would come of a launch, asked anew whenever it changes. */
-const useOutlook = (launch: Launch): { resolved: CommandResult<'profile/resolve'> | null; fault: string | null } => {
+const useOutlook = (launch: Launch): { resolved: ResolvedProfile | null; fault: string | null } => {
   const host = useHost()
   const connection = useLive((snapshot) => snapshot.connection)
-  const [answer, setAnswer] = useState<{ resolved: CommandResult<'profile/resolve'> | null; fault: string | null }>({ resolved: null, fault: null })
+  const [answer, setAnswer] = useState<{ resolved: ResolvedProfile | null; fault: string | null }>({ resolved: null, fault: null })
   const key = JSON.stringify(targetOf(launch))
   useEffect(() => {
     const target = JSON.parse(key) as ReturnType<typeof targetOf>

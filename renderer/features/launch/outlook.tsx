@@ -1,11 +1,9 @@
 import type { ReactNode } from 'react'
-import type { CommandResult } from '../../../shared/contract/protocol.ts'
+import type { ResolvedProfile } from '../../../shared/contract/schemas/setup.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { Note } from '../../ui/basics.tsx'
 
-type Resolved = CommandResult<'profile/resolve'>
-
-const NETWORK: Readonly<Record<Resolved['network'], string>> = {
+const NETWORK: Readonly<Record<ResolvedProfile['network'], string>> = {
   gateway: 'Of the network it reaches its model, and nothing else.',
   allowlist: 'Of the network it reaches its model, the package registries of the project’s tools and the hosts that rules name; any other host is a question to you.',
   open: 'It reaches the whole network, and what it sends there is not seen.',
@@ -14,7 +12,7 @@ const NETWORK: Readonly<Record<Resolved['network'], string>> = {
 /** Rules drawn at once. */
 const MAX_RULES = 12
 
-const Rules = ({ said, rules }: { said: string; rules: Resolved['rules'] }) =>
+const Rules = ({ said, rules }: { said: string; rules: ResolvedProfile['rules'] }) =>
   rules.length === 0 ? null : (
     <li>
       {said}{' '}
@@ -36,9 +34,9 @@ const Part = ({ title, children }: { title: string; children: ReactNode }) => (
 )
 
 /** What this agent will be able to do, in plain words. */
-export const Outlook = ({ of, cwd }: { of: Resolved; cwd: string }) => {
+export const Outlook = ({ of, cwd }: { of: ResolvedProfile; cwd: string }) => {
   const { agent, adapter, envNames, network, spendUsd, modelKey, hasServers, rules, notices, sandbox } = of
-  const ruled = (effect: Resolved['rules'][number]['effect']) => rules.filter((rule) => rule.effect === effect)
+  const ruled = (effect: ResolvedProfile['rules'][number]['effect']) => rules.filter((rule) => rule.effect === effect)
   return (
     <section className="panel pad stack" aria-label="What it will be able to do">
       <h2>

@@ -1,62 +1,11 @@
-import { useState, type FormEvent } from 'react'
+import { useState } from 'react'
 import type { SecretInfo } from '../../../shared/contract/schemas/secret.ts'
 import { secretState, secretStateText } from '../../../shared/domain/secret-state.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useNow, useQuery } from '../../connection/hooks.ts'
-import { Ago, Button, Empty, Fault, Field, Note, Page } from '../../ui/basics.tsx'
+import { Ago, Button, Empty, Fault, Note, Page } from '../../ui/basics.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
-
-/** A value goes in here and never comes out: it is not kept in the page after it was sent. */
-const SecretDialog = ({ kept, onClose, onDone }: { kept: SecretInfo | null; onClose(): void; onDone(name: string): void }) => {
-  const given = kept?.name ?? null
-  const host = useHost()
-  const action = useAction()
-  const [name, setName] = useState(given ?? '')
-  const [value, setValue] = useState('')
-  const [until, setUntil] = useState('')
-  const [owner, setOwner] = useState(kept?.owner ?? '')
-  const [scope, setScope] = useState(kept?.scope ?? '')
-  const submit = (event: FormEvent): void => {
-    event.preventDefault()
-    action.run('Keeping…', async () => {
-      await host.call('secret/set', { name: name.trim(), value, details: { ...(until === '' ? {} : { expiresAt: new Date(`${until}T00:00`).getTime() }), ...(owner.trim() === '' ? {} : { owner: owner.trim() }), ...(scope.trim() === '' ? {} : { scope: scope.trim() }) } })
-      setValue('')
-      onDone(name.trim())
-    })
-  }
-  return (
-    <Dialog title={given === null ? 'Keep a secret' : `Rotate ${given}`} onClose={onClose}>
-      <form className="form" onSubmit={submit}>
-        {given === null && (
-          <Field label="Name" hint="Such as agent/github-pat. Profiles and servers refer to it by this name.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" required spellCheck={false} autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />}
-          </Field>
-        )}
-        <Field label={given === null ? 'Value' : 'New value'} hint="Goes to this system's keychain, and is never shown again.">
-          {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" type="password" required autoComplete="off" value={value} onChange={(event) => setValue(event.target.value)} />}
-        </Field>
-        <div className="pair">
-          <Field label="Opens the account of" hint="Best an account of the agent’s own.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input" maxLength={200} value={owner} placeholder="claude-bot" onChange={(event) => setOwner(event.target.value)} />}
-          </Field>
-          <Field label="Reaches" hint="How far it goes.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input" maxLength={200} value={scope} placeholder="acme/web, read" onChange={(event) => setScope(event.target.value)} />}
-          </Field>
-          <Field label="Expires" hint="From that day on nobody gets it.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input" type="date" value={until} onChange={(event) => setUntil(event.target.value)} />}
-          </Field>
-        </div>
-        <Fault text={action.fault} />
-        <div className="bar">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" disabled={action.busy !== null}>
-            {action.busy ?? 'Keep'}
-          </Button>
-        </div>
-      </form>
-    </Dialog>
-  )
-}
+import { SecretDialog } from './secret-dialog.tsx'
 
 const LOOK = { ok: 'quiet', rotate: 'accent', expired: 'danger' } as const
 

@@ -114,10 +114,10 @@ export const SessionsPage = () => {
         <div className="panel">
           <Empty title="No agent has run yet">
             <p>
-              Launch one here, or in a terminal: <code>holdfast run -- claude</code>
+              Make one for a project of yours, in a few minutes; or launch one as it is, here or in a terminal: <code>holdfast run -- claude</code>
             </p>
-            <ButtonLink kind="primary" href="#/launch">
-              Launch an agent
+            <ButtonLink kind="primary" href="#/setup">
+              Set up an agent
             </ButtonLink>
           </Empty>
         </div>

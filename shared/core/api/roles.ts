@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'dashboard/log-out': everyone,
   'profile/list': dashboard,
   'profile/resolve': dashboard,
+  'setup/propose': dashboard,
   'host/audit': dashboard,
   'folder/list': dashboard,
   'folder/find': dashboard,

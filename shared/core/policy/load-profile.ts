@@ -25,6 +25,8 @@ export interface LoadProfileParams {
   readonly command: readonly string[]
   /** Takes the place of the text of the named profile, to try it out. */
   readonly draft?: string | undefined
+  /** Takes the place of the text of the project's file. */
+  readonly projectDraft?: string | undefined
 }
 
 const DEFAULT_COMMAND = ['claude']
@@ -149,10 +151,11 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
  * two may only tighten. With none of them there is a built-in default. Throws HoldfastError `profile-invalid`, saying file, line, column,
  * field and what would be valid; nothing of a broken file is used.
  */
-export const loadProfile = async ({ cwd, configFolder, name, command, draft, organisationFile = ORGANISATION_FILE }: LoadProfileParams): Promise<AgentProfile> => {
+export const loadProfile = async ({ cwd, configFolder, name, command, draft, projectDraft, organisationFile = ORGANISATION_FILE }: LoadProfileParams): Promise<AgentProfile> => {
   const folder = join(configFolder, 'profiles')
   const user = draft === undefined ? await readNamed(folder, name) : parseProfileText(join(folder, `${name ?? 'draft'}.yaml`), 'user', draft)
-  const project = await readProfileFile(join(cwd, 'holdfast.yaml'), 'project')
+  const projectFile = join(cwd, 'holdfast.yaml')
+  const project = projectDraft === undefined ? await readProfileFile(projectFile, 'project') : parseProfileText(projectFile, 'project', projectDraft)
   const organisation = await readProfileFile(organisationFile, 'organisation')
   const mine = user?.profile ?? {}
   const tighter = [organisation?.profile ?? {}, project?.profile ?? {}]

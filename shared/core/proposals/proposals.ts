@@ -12,7 +12,8 @@ export type DescribedChange = Pick<Proposal, 'subject' | 'title' | 'texts' | 'wi
 export interface ChangeKind<Kind extends ProposedChange['kind']> {
   /** Throws HoldfastError where it cannot be carried out, or would change nothing. */
   describe(change: Extract<ProposedChange, { kind: Kind }>): Promise<DescribedChange> | DescribedChange
-  apply(change: Extract<ProposedChange, { kind: Kind }>, via: string): Promise<void> | void
+  /** `shown` is what the person confirmed, made again just now. */
+  apply(change: Extract<ProposedChange, { kind: Kind }>, via: string, shown: DescribedChange): Promise<void> | void
 }
 
 export type ChangeKinds = { readonly [Kind in ProposedChange['kind']]: ChangeKind<Kind> }
@@ -90,8 +91,9 @@ export const createProposals = (deps: { clock: Clock; ids: Pick<IdSource, 'propo
       if (found.proposal.hash !== hash) throw new HoldfastError('illegal-state', 'This is not the change that waits. Look at it again.')
       if (!apply) return end(id, 'refused', null)
       try {
-        if (hashOf(found.change, await describe(found.change)) !== hash) throw new HoldfastError('illegal-state', 'What it would change has changed meanwhile. Ask for it again.')
-        await kinds[found.change.kind].apply(found.change as never, via)
+        const shown = await describe(found.change)
+        if (hashOf(found.change, shown) !== hash) throw new HoldfastError('illegal-state', 'What it would change has changed meanwhile. Ask for it again.')
+        await kinds[found.change.kind].apply(found.change as never, via, shown)
       } catch (error) {
         end(id, 'failed', error instanceof HoldfastError ? error.message : 'Something went wrong in the host.')
         throw error

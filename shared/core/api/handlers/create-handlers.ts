@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { SessionId } from '../../../contract/ids.ts'
 import type { CommandParams } from '../../../contract/protocol.ts'
+import type { ResolvedProfile } from '../../../contract/schemas/setup.ts'
 import { passesEnv } from '../../../domain/env-pass.ts'
 import type { AgentAdapter } from '../../agents/adapter.ts'
 import type { Approvals } from '../../approvals/approvals.ts'
@@ -10,6 +11,7 @@ import type { AgentIdentities } from '../../identity/agent-identities.ts'
 import { toPem } from '../../ledger/signing.ts'
 import type { SelfCheck } from '../../ledger/self-check.ts'
 import { examineAll } from '../../doctor/examine.ts'
+import type { ProposeSetup } from '../../onboarding/propose-setup.ts'
 import type { Paths } from '../../paths.ts'
 import { listProfiles } from '../../policy/list-profiles.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
@@ -47,6 +49,7 @@ export interface HandlerDeps extends DashboardHandlerDeps {
   /** Called once a secret has another value. */
   readonly secretChanged: (name: string) => void
   readonly adapters: readonly AgentAdapter[]
+  readonly proposeSetup: ProposeSetup
   readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
   readonly hub: EventHub
   readonly dashboard: DashboardServer
@@ -77,6 +80,24 @@ const noticesOf = (adapter: AgentAdapter): string[] =>
 /** One handler a command, each a few lines: the work is done behind the ports. */
 export const createHandlers = (deps: HandlerDeps): Handlers => {
   const { supervisor, sessionCheckpoints, ledger, approvals, secrets, viewers } = deps
+
+  const resolved = (profile: AgentProfile): ResolvedProfile => {
+    const adapter = adapterFor(deps.adapters, profile.command)
+    const rules = profile.policy.layers.filter(({ origin }) => origin !== 'built-in').flatMap((layer) => layer.rules.map(({ rule, effect, source }) => ({ rule: rule.text, effect, source })))
+    return {
+      agent: profile.agent,
+      adapter: adapter.id,
+      command: [...profile.command],
+      envNames: [...profile.envPass],
+      sandbox: profile.sandbox,
+      network: profile.network,
+      spendUsd: profile.limits.spendUsd,
+      modelKey: profile.modelKey,
+      hasServers: profile.servers !== null,
+      rules,
+      notices: [...profile.notices, ...noticesOf(adapter)],
+    }
+  }
 
   /** A page has no terminal of its own: it gets one that stays when the page goes. */
   const startDetached = async (params: CommandParams<'session/start'>) => {
@@ -129,23 +150,16 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       return done
     },
     'profile/list': async () => ({ profiles: await listProfiles(deps.paths.profiles) }),
-    'profile/resolve': async ({ cwd, command, profile: name }) => {
-      const folder = await resolveWorkingFolder(cwd, deps.paths)
-      const profile = await deps.resolveProfile({ cwd: folder, command, profile: name })
-      const adapter = adapterFor(deps.adapters, profile.command)
-      const rules = profile.policy.layers.filter(({ origin }) => origin !== 'built-in').flatMap((layer) => layer.rules.map(({ rule, effect, source }) => ({ rule: rule.text, effect, source })))
+    'profile/resolve': async ({ cwd, command, profile }) => resolved(await deps.resolveProfile({ cwd: await resolveWorkingFolder(cwd, deps.paths), command, profile })),
+    'setup/propose': async ({ cwd, name }) => {
+      const { agent, files, boundaries, secrets, notes, profile } = await deps.proposeSetup(cwd, name)
       return {
-        agent: profile.agent,
-        adapter: adapter.id,
-        command: [...profile.command],
-        envNames: [...profile.envPass],
-        sandbox: profile.sandbox,
-        network: profile.network,
-        spendUsd: profile.limits.spendUsd,
-        modelKey: profile.modelKey,
-        hasServers: profile.servers !== null,
-        rules,
-        notices: [...profile.notices, ...noticesOf(adapter)],
+        agent,
+        files: files.map(({ path, text, state }) => ({ path, text, state })),
+        boundaries: boundaries.map(({ calls, ...boundary }) => ({ ...boundary, calls: calls === null ? null : [...calls] })),
+        secrets: [...secrets],
+        notes: [...notes],
+        outlook: resolved(profile),
       }
     },
     'session/start': (params, connection) => {

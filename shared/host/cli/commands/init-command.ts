@@ -2,67 +2,31 @@ import { join, resolve } from 'node:path'
 import { homedir } from 'node:os'
 import type { Command } from 'commander'
 import { AgentName } from '../../../contract/schemas/profile.ts'
-import type { Policy } from '../../../contract/schemas/profile.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
 import { audit } from '../../../core/audit/audit.ts'
 import { examineAll } from '../../../core/doctor/examine.ts'
 import { systemClock } from '../../../core/identifiers.ts'
-import { readProject } from '../../../core/onboarding/read-project.ts'
-import { stateOfFile, writeNew } from '../../../core/onboarding/write-new.ts'
+import { proposeSetup, type JudgedBoundary, type SetupFile } from '../../../core/onboarding/propose-setup.ts'
+import { writeNew } from '../../../core/onboarding/write-new.ts'
 import { resolvePaths } from '../../../core/paths.ts'
-import { readProfileFile } from '../../../core/policy/read-profile-file.ts'
 import { createKeychain } from '../../../core/secrets/keychain.ts'
-import { parseProfileText } from '../../../domain/profile-text.ts'
-import { judgeCall } from '../../../domain/judge-call.ts'
 import type { SampleCall } from '../../../domain/onboarding/known-actions.ts'
-import { proposeProfile, type BoundaryProposal } from '../../../domain/onboarding/propose-profile.ts'
+import { boundaryHolds } from '../../../domain/onboarding/boundary-holds.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { doctorLines } from '../render.ts'
 import { confirm } from '../confirm.ts'
 import { examples, outputOf } from '../program-output.ts'
 
-interface ProposedFile {
-  readonly path: string
-  readonly text: string
-  readonly origin: 'user' | 'project'
-  /** `kept`: another file is there, and stays. */
-  state: 'proposed' | 'written' | 'same' | 'kept'
-}
-
-const propose = async (path: string, text: string, origin: 'user' | 'project'): Promise<ProposedFile> => {
-  const state = await stateOfFile(path, text)
-  return { path, text, origin, state: state === 'none' ? 'proposed' : state === 'same' ? 'same' : 'kept' }
-}
-
-/** The rules as they will be: of the file that is there, where one is kept. */
-const policyOf = async (files: readonly ProposedFile[]): Promise<Policy> => {
-  const layers = []
-  for (const { path, text, origin, state } of files) {
-    const read = state === 'kept' ? await readProfileFile(path, origin) : parseProfileText(path, origin, text)
-    if (read !== null) layers.push(read.layer)
-  }
-  return { layers }
-}
-
 const sampleText = ({ tool, input }: SampleCall): string => `${tool} ${visibleText(Object.values(input)[0] ?? '')}`
 
-const fileLines = ({ path, text, state }: ProposedFile): string[] =>
+const fileLines = ({ path, text, state }: SetupFile): string[] =>
   state === 'kept'
     ? [`${path} is there already and stays as it is.`, '']
     : [`${path}${state === 'same' ? ' (there already)' : ''}`, ...visibleText(text).trimEnd().split('\n').map((line) => `  ${line}`), '']
 
-const judged = ({ boundary, samples }: BoundaryProposal, policy: Policy, cwd: string) => ({
-  ...boundary,
-  calls: samples === null ? null : samples.map((call) => ({ ...call, effect: judgeCall({ policy, ...call, cwd, home: homedir() }).effect })),
-})
-
-type Judged = ReturnType<typeof judged>
-
-const holds = ({ kind, calls }: Judged): boolean => calls !== null && calls.every(({ effect }) => (kind === 'forbidden' ? effect !== 'allow' : effect === 'allow'))
-
-const boundaryLines = (boundary: Judged): string[] => {
+const boundaryLines = (boundary: JudgedBoundary): string[] => {
   const { kind, text, file, line, calls } = boundary
-  const state = calls === null ? '?   ' : holds(boundary) ? 'ok  ' : 'NO  '
+  const state = calls === null ? '?   ' : boundaryHolds(boundary) ? 'ok  ' : 'NO  '
   return [
     `  ${state}${kind === 'forbidden' ? 'asks   ' : 'passes '} ${visibleText(text)}  (${file}:${line})`,
     ...(calls === null ? ['          not understood: it is told to the agent, and held by nothing. Write a rule for it.'] : []),
@@ -108,16 +72,11 @@ export const addInitCommand = (program: Command): void => {
       if (options.profile !== undefined && !AgentName.safeParse(options.profile).success) {
         throw new HoldfastError('bad-params', `"${options.profile.slice(0, 100)}" cannot be an agent's name: small letters, digits, . _ and - only.`)
       }
-      const proposal = proposeProfile(await readProject(cwd, process.env['CLAUDE_CONFIG_DIR'] ?? join(homedir(), '.claude')), options.profile)
-      const files = [
-        await propose(join(cwd, 'holdfast.yaml'), proposal.projectText, 'project'),
-        await propose(join(resolvePaths(process.env).profiles, `${proposal.agent}.yaml`), proposal.userText, 'user'),
-      ]
-      const policy = await policyOf(files)
-      const boundaries = proposal.boundaries.map((each) => judged(each, policy, cwd))
+      const claudeFolder = process.env['CLAUDE_CONFIG_DIR'] ?? join(homedir(), '.claude')
+      const { agent, files, boundaries, secrets, notes } = await proposeSetup({ cwd, configFolder: resolvePaths(process.env).config, claudeFolder, home: homedir(), name: options.profile })
       const shown = [
         ...files.flatMap(fileLines),
-        ...proposal.notes.map((note) => `note: ${visibleText(note)}`),
+        ...notes.map((note) => `note: ${visibleText(note)}`),
         ...(boundaries.length === 0 ? ['No boundaries were found in CLAUDE.md or AGENTS.md: what is destructive is asked about, and the rest passes.'] : ['What this agent may do, as you wrote it:']),
         ...boundaries.flatMap(boundaryLines),
       ]
@@ -128,20 +87,16 @@ export const addInitCommand = (program: Command): void => {
         process.stdout.write(`${[...(await machineLines(cwd)), ...shown].join('\n')}\n\n`)
       }
       const agreed = options.yes === true || (asks && (await confirm(`Write ${fresh.map(({ path }) => path).join(' and ')}?`)))
-      if (agreed) {
-        for (const file of fresh) {
-          await writeNew(file.path, file.text, file.origin === 'user' ? 0o600 : 0o644)
-          file.state = 'written'
-        }
-      }
+      if (agreed) for (const { path, text, origin } of fresh) await writeNew(path, text, origin === 'user' ? 0o600 : 0o644)
+      const left = files.map(({ path, text, origin, state }) => ({ path, text, origin, state: agreed && state === 'proposed' ? 'written' : state }))
       const next = [
         '',
-        ...files.map(({ path, state }) => `${state.padEnd(8)}  ${path}`),
+        ...left.map(({ path, state }) => `${state.padEnd(8)}  ${path}`),
         ...(agreed || fresh.length === 0
-          ? [...proposal.secrets.map((name) => `Keep its key:   holdfast secret set ${name}`), `Start it:       holdfast run --profile ${proposal.agent} -- claude`]
+          ? [...secrets.map((name) => `Keep its key:   holdfast secret set ${name}`), `Start it:       holdfast run --profile ${agent} -- claude`]
           : ['Nothing was written. Write both with: holdfast init --yes']),
       ]
-      output.result({ agent: proposal.agent, files, boundaries, secrets: proposal.secrets, notes: proposal.notes }, [...(asks ? [] : shown), ...next])
-      if (asks && agreed && (await confirm('Start the agent here now?'))) await program.parseAsync(['run', '--cwd', cwd, '--profile', proposal.agent, '--', 'claude'], { from: 'user' })
+      output.result({ agent, files: left, boundaries, secrets, notes }, [...(asks ? [] : shown), ...next])
+      if (asks && agreed && (await confirm('Start the agent here now?'))) await program.parseAsync(['run', '--cwd', cwd, '--profile', agent, '--', 'claude'], { from: 'user' })
     })
 }
