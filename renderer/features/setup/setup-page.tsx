@@ -34,13 +34,13 @@ const Machine = () => {
           {lacking.length === 0 ? 'It has all that Holdfast needs.' : lacking.length === 1 ? 'One thing is missing or fails:' : `${lacking.length} things are missing or fail:`} <a href="#/doctor">{data.findings.length} things were tried</a>
         </p>
       )}
-      <ul className="dots">
+      {lacking.length > 0 && <ul className="dots">
         {lacking.map(({ name, state, message, todo }) => (
           <li key={name}>
             {state === 'fail' && <span className="badge danger">fails</span>} <strong>{name}</strong>: {visibleText(message)} {todo !== null && <span className="muted">{visibleText(todo)}</span>}
           </li>
         ))}
-      </ul>
+      </ul>}
     </>
   )
 }
@@ -54,14 +54,14 @@ const Audit = ({ cwd }: { cwd: string }) => {
       <p>
         {data.findings.length === 0 ? 'Nothing is wrong with how agents are set up here.' : `${data.findings.length} findings, ${worst.length} of them high.`} <a href={`#/doctor/setup/${encodeURIComponent(cwd)}`}>What agents reach today, and what to mend</a>
       </p>
-      <ul className="dots">
+      {worst.length > 0 && <ul className="dots">
         {worst.slice(0, MAX_SAID).map(({ what, file, line }, index) => (
           <li key={index}>
             <span className="badge danger">high</span> {visibleText(what)}{' '}
             {file !== null && <span className="muted mono" style={{ overflowWrap: 'anywhere' }}>{visibleText(file)}{line === null ? '' : `:${line}`}</span>}
           </li>
         ))}
-      </ul>
+      </ul>}
     </>
   )
 }

@@ -21,7 +21,7 @@ export const createSetupChange = (deps: { folder: string; ledger: Ledger; propos
       title: `Set up the agent ${name} in ${cwd}`,
       texts: fresh.map(({ path, text }) => ({ name: path, before: null, after: text })),
       wider: effects.flatMap(({ origin, wider }) => (origin === 'user' ? wider : [])),
-      narrower: effects.flatMap(({ narrower }) => narrower),
+      narrower: [...new Set(effects.flatMap(({ narrower }) => narrower))],
     }
   },
   apply: async (_change, via, { texts, wider }) => {

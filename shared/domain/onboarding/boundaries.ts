@@ -15,6 +15,7 @@ const ALLOWED = /allowed|autonom|permitted|without (asking|approval)|free to|may
 const STARTS_FORBIDDEN = /^(never|do not|don['’]t|must not)\b/i
 
 const kindOf = (heading: string): Boundary['kind'] | null => {
+  if (STARTS_FORBIDDEN.test(heading)) return 'forbidden'
   if (/without (asking|approval)/i.test(heading)) return 'allowed'
   if (FORBIDDEN.test(heading)) return 'forbidden'
   return ALLOWED.test(heading) ? 'allowed' : null
