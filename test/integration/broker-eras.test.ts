@@ -100,13 +100,14 @@ test('an agent that cannot elicit is not asked to, and the server knows it befor
 })
 
 describe('a server over HTTP', () => {
-  test('gets its secret in a header, and who calls it; neither reaches the agent', async () => {
+  test('gets its secret in a header, and who calls it, signed; neither reaches the agent', async () => {
     const { url, seen } = await serveHttp('reject')
     harness = await openHarness({ s: { url, headers: { Authorization_SECRET: 'agent/remote' } } }, { secrets: { 'agent/remote': 'a-remote-token' } })
     const { client } = await harness.agent()
     expect(await textOf(client, 's__era')).toBe('modern')
     expect(seen.headers.authorization).toBe('Bearer a-remote-token')
     expect(seen.headers['holdfast-agent']).toBe('claude-test')
+    expect(seen.headers['holdfast-token']).toBe('a.signed.token')
   })
 
   test('that cannot be reached is an error of its own, and is tried again', async () => {

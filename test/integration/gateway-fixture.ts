@@ -97,6 +97,7 @@ export const startGateway = async (params: {
     agent: 'claude-test',
     project: '/project',
     agentId: AgentId.parse('agt_222222222222'),
+    proof: () => Promise.resolve('a.signed.token'),
     upstreamBaseUrl: params.upstreamBaseUrl,
     meter,
     resolveKey: params.resolveKey ?? (async () => 'sk-ant-api03-canary'),

@@ -73,7 +73,7 @@ test('the request body reaches the provider byte for byte, odd spacing and unkno
   expect(seen[0]?.body.toString()).toBe(body)
 })
 
-test('the provider gets the key, and neither the agent’s credential, its cookies nor its hop-by-hop headers', async () => {
+test('the provider gets the key and who asks, signed, and neither the agent’s credential, its cookies nor its hop-by-hop headers', async () => {
   const { model, gateway } = await startBoth()
   const headers = {
     authorization: 'Bearer session-token',
@@ -82,6 +82,7 @@ test('the provider gets the key, and neither the agent’s credential, its cooki
     'x-forwarded-for': '10.0.0.1',
     'accept-encoding': 'gzip, br',
     'anthropic-beta': 'one,two',
+    'x-holdfast-token': 'a.forged.token',
   }
   await (await postMessages(gateway.baseUrl, messagesBody(), { headers })).text()
   const [got] = model.requests
@@ -90,6 +91,7 @@ test('the provider gets the key, and neither the agent’s credential, its cooki
     'accept-encoding': 'identity',
     'anthropic-beta': 'one,two',
     'x-holdfast-agent': 'agt_222222222222',
+    'x-holdfast-token': 'a.signed.token',
   })
   expect(Object.keys(got?.headers ?? {})).not.toEqual(expect.arrayContaining(['authorization']))
   for (const name of ['authorization', 'cookie', 'x-forwarded-for'])

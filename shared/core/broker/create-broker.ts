@@ -189,7 +189,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
               throw error
             })
             if (launch.expiresAt !== null) renewIn(renewalDelay(launch.expiresAt - deps.clock.now()), name)
-            if (launch.kind === 'http') return attachHttpServer(launch, { agent, sessionId })
+            if (launch.kind === 'http') return attachHttpServer(launch, { agent, sessionId, proof })
             const identity = serverIdentity(name, config)
             const packages = { pins: deps.toolPins, folder: deps.containers.homes, home: deps.environment['HOME'], compared }
             const exact = await pinLaunch(packages, sessionId, identity, launch)

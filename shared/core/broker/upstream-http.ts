@@ -9,7 +9,7 @@ const NOTHING_RAN = { killed: 0, survivors: [], durationMs: 0 }
  * Speaks to a server over Streamable HTTP. A server that cannot be reached, or has forgotten its session, counts as
  * ended, so that it is taken up anew. Redirects to another origin are not followed: the headers hold secrets.
  */
-export const attachHttpServer = (launch: HttpLaunch, who: { readonly agent: string; readonly sessionId: SessionId }): UpstreamProcess => {
+export const attachHttpServer = (launch: HttpLaunch, who: { readonly agent: string; readonly sessionId: SessionId; readonly proof: () => Promise<string | null> }): UpstreamProcess => {
   const { promise: ended, resolve } = Promise.withResolvers<string>()
   const end = (why: string): void => {
     resolve(why)
@@ -19,7 +19,11 @@ export const attachHttpServer = (launch: HttpLaunch, who: { readonly agent: stri
     requestInit: { headers: { ...launch.headers, 'Holdfast-Agent': who.agent, 'Holdfast-Session': who.sessionId } },
     fetch: async (url, init) => {
       try {
-        const response = await fetch(url, init)
+        // Signed anew every few minutes, and a connection lasts longer.
+        const token = await who.proof()
+        const headers = new Headers(init?.headers)
+        if (token !== null) headers.set('Holdfast-Token', token)
+        const response = await fetch(url, { ...init, headers })
         if (init?.method === 'POST' && (response.status === 401 || response.status === 404)) end(`answered with status ${response.status}`)
         return response
       } catch (error) {

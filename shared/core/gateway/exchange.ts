@@ -107,12 +107,13 @@ export const runExchange = async (
   const progress: Progress = { status: null, usage: null, cost: null, answerBytes: 0, end: { kind: 'free' } }
 
   const send = async (): Promise<IncomingMessage> => {
+    const token = await session.proof()
     try {
       return await upstream.send({
         baseUrl: session.upstreamBaseUrl,
         path,
         method: request.method ?? 'GET',
-        headers: { ...upstreamHeaders(request.headers, { key, bearer }, body.length), 'x-holdfast-agent': session.agentId },
+        headers: { ...upstreamHeaders(request.headers, { key, bearer }, body.length), 'x-holdfast-agent': session.agentId, ...(token === null ? {} : { 'x-holdfast-token': token }) },
         body,
         signal: gone,
       })

@@ -34,7 +34,7 @@ const without = (headers: IncomingHttpHeaders, dropped: readonly string[]): Outg
   const all = new Set([...HOP_BY_HOP, ...dropped, ...named])
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name, value]) => value !== undefined && !all.has(name) && !name.startsWith('x-forwarded-'),
+      ([name, value]) => value !== undefined && !all.has(name) && !name.startsWith('x-forwarded-') && !name.startsWith('x-holdfast-'),
     ),
   )
 }

@@ -27,6 +27,8 @@ export interface GatewaySession {
   /** Its folder. */
   readonly project: string
   readonly agentId: AgentId
+  /** A signed statement of who the session is, good for some minutes; null without a key. */
+  proof(): Promise<string | null>
   /** Where the model is: `https://api.anthropic.com`, or a compatible one. */
   readonly upstreamBaseUrl: string
   readonly meter: BudgetMeter

@@ -320,7 +320,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         onMissed: () => void deps.onTampering(id, 'A tool call of the model was not reported by the agent’s hooks: they are switched off, or something posed as the agent. Every call is now asked about before the agent has it.'),
       })
       over.signal.addEventListener('abort', window.close, { once: true })
-      await admit(adapter, identity.signer, { sessionId: id, agent: profile.agent, agentId: identity.agentId, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
+      await admit(adapter, identity.signer, { sessionId: id, agent: profile.agent, agentId: identity.agentId, proof: identity.proof, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
       stopIfOver()
       live.launching = true
       const container = await provider.launch({
