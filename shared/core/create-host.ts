@@ -66,7 +66,7 @@ export interface HostOptions {
   /** The host's own environment: MCP servers get PATH, HOME and LANG of it. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** What of ours runs elsewhere, absolute: programs in other processes, and the folder of the pages in a browser. */
-  readonly programs: { readonly shim: string; readonly plainInit: string; readonly networkRelay: string; readonly repositoryWatcher: string; readonly gitSigner: string; readonly pages: string }
+  readonly programs: { readonly shim: string; readonly plainInit: string; readonly repositoryWatcher: string; readonly gitSigner: string; readonly pages: string }
   /** Adapters beside those that every host has. */
   readonly adapters?: readonly AgentAdapter[]
   /** Tells the host's own log about a fault. */
@@ -280,7 +280,6 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     raiseAlarm: alarms.raise,
     takeMessage: messages.take,
     shimFile: options.programs.shim,
-    relayFile: options.programs.networkRelay,
     repositoryWatcherFile: options.programs.repositoryWatcher,
     gitSignerFile: options.programs.gitSigner,
     identities,

@@ -168,15 +168,13 @@ export interface TerminalSize {
   readonly rows: number
 }
 
-/**
- * No network but one loopback port, which a program of ours inside passes on to a unix socket of the host. The program
- * gets port and socket as its last arguments, and says that it listens by writing a line to its standard output.
- */
+/** Has a server listen on a socket that is open already, which it then owns, or at a path. */
+export type Listen = (where: { readonly fd: number } | { readonly path: string }) => Promise<void>
+
+/** No network but one loopback port, which is the host's own: `listen` gets the socket before the command starts. */
 export interface ClosedNetwork {
-  readonly relay: { readonly file: string; readonly program: string }
   readonly port: number
-  /** Must be shown to the container. */
-  readonly socketPath: string
+  readonly listen: Listen
 }
 
 /** What to run, and what it may see. All paths absolute and resolved. */

@@ -6,12 +6,11 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { descendantsOf } from '../../shared/core/containers/proc-parse.ts'
 import { readProcesses, sendSignal } from '../../shared/core/containers/processes.ts'
+import type { Listen } from '../../shared/core/ports.ts'
 import { aliveWith, makeScene, printed, PROVIDERS } from '../fixtures/containers.ts'
 
 const PROCESSES = 200
@@ -123,18 +122,16 @@ for (const { name, provider, missing } of PROVIDERS) {
 }
 const linux = PROVIDERS.find(({ name, missing }) => name === 'linux' && missing === null)
 if (linux !== undefined) {
-  // As in a session: the relay is the bundled one where there is a bundle.
-  const bundled = fileURLToPath(new URL('../../build/out/host/network-relay.mjs', import.meta.url))
-  const program = existsSync(bundled) ? bundled : fileURLToPath(new URL('../../shared/host/network-relay.ts', import.meta.url))
-  const socketPath = path.join(scene.folder, 'host.sock')
-  const host = createServer().listen(socketPath)
-  const network = { relay: { file: process.execPath, program }, port: 41_999, socketPath }
   await measureStart('holdfast, linux, closed network', async () => {
-    const container = await linux.provider.launch(scene.spec('echo up; exec sleep 60', { network, readable: [process.execPath, program, socketPath] }))
+    const host = createServer()
+    const listen: Listen = (where) => new Promise((resolve) => host.listen(where, resolve))
+    const container = await linux.provider.launch(scene.spec('echo up; exec sleep 60', { network: { port: 41_999, listen } }))
     await printed(container, 'up')
-    return () => container.kill()
+    return async () => {
+      await container.kill()
+      host.close()
+    }
   })
-  host.close()
 }
 print('Start, until the first output. Target: <= 30 ms over a bare spawn', startRows)
 rmSync(scene.folder, { recursive: true })

@@ -16,11 +16,9 @@ import type { ServerNetworks } from '../../shared/core/broker/server-container.t
 import { createEgress, type NetworkInput } from '../../shared/core/egress/egress.ts'
 import type { Ledger, ToolCallAsk } from '../../shared/core/ports.ts'
 import { planServerNetworks } from '../../shared/core/supervisor/server-network.ts'
-import type { NetworkPlan } from '../../shared/core/supervisor/session-network.ts'
 import type { Harness } from '../fixtures/servers/broker-session.ts'
 
 const PROBE = fileURLToPath(new URL('../fixtures/servers/probe-server.ts', import.meta.url))
-const RELAY = fileURLToPath(new URL('../../shared/host/network-relay.ts', import.meta.url))
 const linux = createLinuxProvider()
 const missing = await linux.unavailable()
 
@@ -45,8 +43,7 @@ const networkFor = (mode: NetworkMode, asked: unknown[] = []): ServerNetworks =>
   const gate = { request: (ask: ToolCallAsk) => (asked.push(ask.input), Promise.resolve({ allowed: false, toolCallId: CALL_ID, reason: 'no' } as const)), finish: () => undefined }
   const judge = (_: unknown, __: string, input: NetworkInput) => ({ effect: input.listed === undefined ? 'ask' : 'allow' }) as PolicyDecision
   const egress = createEgress({ clock: { now: () => 0 }, gate, ledger: { append: () => ({}) } as unknown as Ledger, judge })
-  const way: NetworkPlan = { mode, network: mode === 'open' ? 'open' : 'none', socketPath: undefined, env: {} }
-  return planServerNetworks({ egress, relayFile: RELAY, sessionId: SESSION_ID, folder, way, signal: new AbortController().signal })
+  return planServerNetworks({ egress, sessionId: SESSION_ID, way: { mode }, signal: new AbortController().signal })
 }
 const open = async (servers: Record<string, unknown>, secrets: Record<string, string> = {}, network: ServerNetworks = networkFor('open')): Promise<Client> => {
   harness = await openHarness(servers, {

@@ -47,7 +47,7 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
   toClose.push(() => model.close(), () => server.close())
   const hooks = claudeCode.createHookHandler()
   const asked: string[] = []
-  await server.admit(TOKEN, {
+  server.admit(TOKEN, {
     proxy: null,
     sign: () => Promise.reject(new Error('not here')),
     hook: (path, body, signal) => {

@@ -24,7 +24,7 @@ beforeEach(async () => {
     proxy: null,
     onFlood: () => (floods += 1),
   }
-  await server.admit(TOKEN, routes, join(folder, 'own.sock'))
+  await server.admitApart(TOKEN, routes)({ path: join(folder, 'own.sock') })
 })
 afterEach(async () => {
   server.revoke(TOKEN)

@@ -169,8 +169,8 @@ describe('a session’s own socket', () => {
     const server = await listenForAgents()
     const routes = (name: string): AgentRoutes => ({ sign: () => Promise.reject(new Error('not here')), hook: async () => ({}), model: async (_request, response) => void response.end(name), proxy: null })
     const [own, other] = ['own-token-own-token-own', 'other-token-other-token']
-    await server.admit(own, routes('own'), join(folder, 'own.sock'))
-    await server.admit(other, routes('other'), join(folder, 'other.sock'))
+    await server.admitApart(own, routes('own'))({ path: join(folder, 'own.sock') })
+    await server.admitApart(other, routes('other'))({ path: join(folder, 'other.sock') })
     const ask = (token: string): Promise<string> =>
       new Promise((resolve) => {
         const { pathname } = new URL(server.baseUrlFor(token))

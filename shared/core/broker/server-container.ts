@@ -10,26 +10,24 @@ import type { StdioLaunch } from './server-launch.ts'
 /** How one server reaches others. */
 export interface ServerNetwork {
   readonly network: ContainerSpec['network']
-  /** What has to be shown to it for that. */
-  readonly readable: readonly string[]
   readonly env: Readonly<Record<string, string>>
   /** When it has ended. */
   close(): void
 }
 
 /** `granted` is what the user gives this server beyond the session's network: hosts, or all. */
-export type ServerNetworks = (server: { name: string; command: string; granted: 'open' | readonly string[] | undefined }) => Promise<ServerNetwork>
+export type ServerNetworks = (server: { name: string; command: string; granted: 'open' | readonly string[] | undefined }) => ServerNetwork
 
-const OPEN: ServerNetwork = { network: 'open', readable: [], env: {}, close: () => undefined }
+const OPEN: ServerNetwork = { network: 'open', env: {}, close: () => undefined }
 
 /** How a session's servers are held: as its agent is, each in a container of its own. */
 export interface ServerHold {
   readonly launch: (spec: ContainerSpec) => Promise<Container>
   /** Where a server finds its home: `null` where nothing can be shown elsewhere than where it is. */
   readonly homeAt: string | null
-  /** Files of the project that run something later by the user's hand: shown read-only. */
   /** Without it, as in a test, the machine's own. */
   readonly networkFor?: ServerNetworks
+  /** Files of the project that run something later by the user's hand: shown read-only. */
   readonly guarded: { readonly readable: readonly string[]; readonly writable: readonly string[] }
 }
 
@@ -115,7 +113,7 @@ export const startServerContainer = async (deps: ServerContainerDeps, launch: St
     if (isWithin(shown, homeAt) && homeAt !== home) await mkdir(join(home, dirname(relative(homeAt, shown))), { recursive: true, mode: 0o700 })
   }
   const id = deps.ids.session()
-  const { network, readable: forNetwork, env, close } = (await hold.networkFor?.({ name, command: launch.command, granted: place.granted })) ?? OPEN
+  const { network, env, close } = hold.networkFor?.({ name, command: launch.command, granted: place.granted }) ?? OPEN
   const launched = hold.launch({
     sessionId: id,
     file,
@@ -125,7 +123,7 @@ export const startServerContainer = async (deps: ServerContainerDeps, launch: St
     env: { ...launch.env, ...env, HOME: homeAt },
     terminal: null,
     writable: [cwd, ...named.filter(({ kind }) => kind === 'folder').map((one) => one.file), ...hold.guarded.writable],
-    readable: [...readable, ...forNetwork],
+    readable,
     hidden: deps.hidden,
     network,
     home,

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import koffi from 'koffi'
 
 /** The few calls of Linux's C library that Node does not offer. Numbers: include/uapi/linux and asm-generic. */
@@ -19,7 +20,9 @@ const PR_SET_NO_NEW_PRIVS = 38
 const TIOCSWINSZ = 0x5414
 const TIOCSPTLCK = 0x40045431
 const TIOCGPTPEER = 0x5441
+const SYS_PIDFD_OPEN = 434
 const SYS_CLOSE_RANGE = 436
+const SYS_PIDFD_GETFD = 438
 const CLOSE_RANGE_CLOEXEC = 4
 const WNOHANG = 1
 
@@ -45,6 +48,16 @@ export const forbidNewPrivileges = (): void => {
  */
 export const sealDescriptors = (): void => {
   libc().syscall(SYS_CLOSE_RANGE, 'uint', 3, 'uint', 0xffff_ffff, 'uint', CLOSE_RANGE_CLOEXEC)
+}
+
+/** A descriptor of this process for what is open in another, which it may trace; not for children. Linux 5.6, pidfd_getfd(2). */
+export const takeDescriptor = (pid: number, descriptor: number): number => {
+  const holder = check(Number(libc().syscall(SYS_PIDFD_OPEN, 'int', pid, 'uint', 0)), 'pidfd_open')
+  try {
+    return check(Number(libc().syscall(SYS_PIDFD_GETFD, 'int', holder, 'int', descriptor, 'uint', 0)), 'pidfd_getfd')
+  } finally {
+    closeSync(holder)
+  }
 }
 
 /** Buries a child that has ended. For adopted ones only: Node waits for those it spawned. */

@@ -14,6 +14,7 @@ import { viewArguments } from './linux-view.ts'
 import { identify, readBootId, readProcesses, sendSignal, type ProcessIdentity } from './processes.ts'
 import { openPty } from './terminal.ts'
 import { findTool, tryTool } from './tools.ts'
+import { descriptorSaid, openerArguments, openerVariables, serveWayOut } from './way-out.ts'
 
 /**
  * Runs before bubblewrap, never with the agent's data: joins the cgroup in $1, if there is one to join, puts itself first
@@ -27,19 +28,6 @@ shift
 echo ready >&4
 read -r word <&4 && test "$word" = go && exec "$@" 4<&-
 exit 125`
-
-/**
- * Runs first inside, where the network is closed: starts the relay as a child of nobody's, and goes on when the host has
- * heard that it listens.
- */
-const RELAY_GATE = `
-( { "$1" "$2" "$3" "$4" </dev/null 2>/dev/null >&6; echo ended >&6; } & )
-shift 4
-read -r word <&6 && test "$word" = go && exec "$@" 6<&-
-exit 125`
-
-/** How long the relay may take to listen, in ms. */
-const RELAY_TIMEOUT_MS = 20_000
 
 const NAMESPACES = ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try']
 
@@ -55,6 +43,7 @@ const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: To
   ...viewArguments(spec, canDisableUserNamespaces ? limits.memoryBytes : null),
   '--clearenv',
   ...Object.entries(spec.env).flatMap(([name, value]) => ['--setenv', name, value]),
+  ...openerVariables(spec.network),
   ...['--chdir', spec.cwd, '--info-fd', '5', '--block-fd', '7'],
 ]
 
@@ -62,6 +51,7 @@ interface Tools {
   readonly bwrap: string
   readonly setpriv: string
   readonly prlimit: string
+  readonly perl: string
   readonly nsenter: string | null
   readonly setsid: string
   readonly sh: string
@@ -71,11 +61,12 @@ interface Tools {
 
 /** What the container is made with, proven by making one; or, for a person, why it cannot be made. */
 const findTools = async (): Promise<Tools | string> => {
-  const [bwrap, setpriv, setsid, sh, prlimit] = ['bwrap', 'setpriv', 'setsid', 'sh', 'prlimit'].map((name) => findTool(name))
+  const [bwrap, setpriv, setsid, sh, prlimit, perl] = ['bwrap', 'setpriv', 'setsid', 'sh', 'prlimit', 'perl'].map((name) => findTool(name))
   if (!bwrap) return 'bubblewrap is not installed. Install it: apt-get install bubblewrap (or dnf, pacman, apk).'
   if (!setpriv || !setsid || !sh || !prlimit) return 'setpriv, setsid or prlimit is missing. Install them: apt-get install util-linux.'
+  if (!perl) return 'perl is missing: it opens the one way out of a closed network. Install it: apt-get install perl-base (or dnf install perl-interpreter, pacman -S perl).'
   const trial = [...NAMESPACES, '--die-with-parent', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']
-  const tools = { bwrap, setpriv, setsid, sh, prlimit, nsenter: findTool('nsenter') }
+  const tools = { bwrap, setpriv, setsid, sh, prlimit, perl, nsenter: findTool('nsenter') }
   const canDisableUserNamespaces = (await tryTool(bwrap, ['--disable-userns', ...trial])) === null
   const problem = canDisableUserNamespaces ? null : await tryTool(bwrap, trial)
   if (problem === null) return { ...tools, canDisableUserNamespaces }
@@ -107,7 +98,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
     const pty = spec.terminal === null ? null : openPty(spec.terminal)
     // Inside the user namespace, so that the processes in it are counted alone.
     const limited = [ready.prlimit, `--nproc=${limits.processes}`, '--']
-    const command = [...limited, ...relayArguments(spec, ready), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
+    const command = [...limited, ...openerArguments(spec.network, ready.perl), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
     const gated = [ready.bwrap, '--args', '3', '--', ...command]
     const end = pty?.agentEnd ?? 'pipe'
     sealDescriptors()
@@ -115,7 +106,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
       cwd: '/',
       env: {},
       detached: true,
-      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', isRelayed(spec) ? 'pipe' : 'ignore', 'pipe'],
+      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', typeof spec.network === 'string' ? 'ignore' : 'pipe', 'pipe'],
     })
     pty?.closeAgentEnd()
     const exited = new Promise<ContainerExit>((resolve) => {
@@ -157,10 +148,9 @@ const openGate = async (
   child: ChildProcess,
   { cgroup, options, limit }: { cgroup: string | null; options: readonly string[]; limit: (init: number) => Promise<void> },
 ): Promise<KillFile> => {
-  const [argumentsEnd, gate, info, relay, block] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null, Duplex]
-  for (const stream of [argumentsEnd, gate, info, relay, block]) stream?.on('error', () => undefined)
+  const [argumentsEnd, gate, info, opener, block] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null, Duplex]
+  for (const stream of [argumentsEnd, gate, info, opener, block]) stream?.on('error', () => undefined)
   const reported = text(info)
-  const relaying = relay === null ? Promise.resolve(true) : saysReady(relay)
   await new Promise((resolve) => gate.once('data', resolve).once('close', resolve))
   const root = child.pid === undefined ? null : identify(child.pid)
   if (root === null) throw await startFailure(child)
@@ -179,22 +169,13 @@ const openGate = async (
     await limit(init.pid)
   }
   block.end('go\n')
-  if (!(await relaying)) throw await startFailure(child)
-  relay?.end('go\n')
+  if (opener !== null && typeof spec.network === 'object') {
+    const descriptor = await descriptorSaid(opener)
+    if (descriptor === null || init === null) throw await startFailure(child)
+    await serveWayOut(spec.network, init.pid, descriptor)
+    opener.end('go\n')
+  }
   return handle
-}
-
-const isRelayed = ({ network }: ContainerSpec): boolean => typeof network === 'object'
-
-const relayArguments = ({ network }: ContainerSpec, { sh }: Tools): string[] =>
-  typeof network === 'string' ? [] : [sh, '-c', RELAY_GATE, 'sh', network.relay.file, network.relay.program, String(network.port), network.socketPath]
-
-const saysReady = async (relay: Duplex): Promise<boolean> => {
-  const late = AbortSignal.timeout(RELAY_TIMEOUT_MS)
-  return new Promise((resolve) => {
-    relay.once('data', (said: Buffer) => resolve(said.toString() === 'ready\n')).once('close', () => resolve(false))
-    late.addEventListener('abort', () => resolve(false))
-  })
 }
 
 const startFailure = async (child: ChildProcess): Promise<HoldfastError> => {

@@ -30,7 +30,7 @@ import type { CommitSigner } from '../identity/commit-signer.ts'
 import { openSessionIdentity, type SessionIdentityDeps } from '../identity/session-identity.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_MODEL_KEY, recordedProfile, type AgentProfile } from '../policy/agent-profile.ts'
-import type { CheckpointLimits, CheckpointStore, Clock, Container, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import type { CheckpointLimits, CheckpointStore, Clock, Container, ContainerSpec, IdSource, KillProof, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
 import { findGit, requireTrusted } from '../program-trust.ts'
 import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
 import type { Egress } from '../egress/egress.ts'
@@ -99,8 +99,6 @@ export interface SessionLauncherDeps extends SessionIdentityDeps {
   readonly onTampering: (sessionId: SessionId, message: string) => Promise<void>
   /** The program that relays MCP between the agent and the broker. */
   readonly shimFile: string
-  /** The program that relays the agent's one port to the host. */
-  readonly relayFile: string
   /** The program that watches for git repositories that the agent makes. */
   readonly repositoryWatcherFile: string
 }
@@ -182,7 +180,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       if (over.signal.aborted) throw new HoldfastError('illegal-state', `Session ${id} was killed while it started.`)
     }
 
-    const admit = async (adapter: AgentAdapter, signer: CommitSigner, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard; readonly window: HookWindow }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): Promise<void> => {
+    /** From now on the session is served; gives the network that leads there. */
+    const admit = (adapter: AgentAdapter, signer: CommitSigner, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard; readonly window: HookWindow }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): ContainerSpec['network'] => {
       const hooks = adapter.createHookHandler()
       const routes: AgentRoutes = {
         hook: (path, body, gone) => {
@@ -195,7 +194,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         proxy: way.proxy,
         onFlood: () => deps.raiseAlarm(id, 'The session sends more hooks than any agent does: calls beyond that are blocked.', 'hooks'),
       }
-      await deps.agentServer.admit(token, routes, way.socketPath)
+      if (way.mode !== 'open') return { port: deps.agentServer.port, listen: deps.agentServer.admitApart(token, routes) }
+      deps.agentServer.admit(token, routes)
+      return 'open'
     }
 
     const run = async (): Promise<Container> => {
@@ -214,7 +215,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       folder = await createSessionFolder(deps.paths, id)
       const brokerSocket = join(folder, 'broker.sock')
       const baseUrl = deps.agentServer.baseUrlFor(token)
-      const way = planNetwork(deps, profile.network, kind, folder)
+      const way = planNetwork(deps.agentServer.port, profile.network, kind)
       const identity = await openSessionIdentity(deps, { sessionId: id, agentName: agentNameIn(profile, cwd), profile, folder, baseUrl })
       const shimEnv = { HOLDFAST_BROKER_SOCKET: brokerSocket, HOLDFAST_SESSION_TOKEN: token }
       const prepared: AgentLaunch = await adapter.prepare({
@@ -298,7 +299,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       stopIfOver()
       guarded = guardFiles(writable, found)
       await repositories.guard(guarded.repositories)
-      const hold: ServerHold = { launch: (spec) => provider.launch({ ...spec, requireStart: stopIfOver }), homeAt: kind === 'off' ? null : homeAt, guarded, networkFor: planServerNetworks({ egress: deps.egress, relayFile: deps.relayFile, sessionId: id, folder, way, signal: over.signal }) }
+      const hold: ServerHold = { launch: (spec) => provider.launch({ ...spec, requireStart: stopIfOver }), homeAt: kind === 'off' ? null : homeAt, guarded, networkFor: planServerNetworks({ egress: deps.egress, sessionId: id, way, signal: over.signal }) }
       broker = await deps.broker.openSession({ sessionId: id, agent: profile.agent, proof: identity.proof, cwd, hold, token, servers: await loadServers(profile), socketPath: brokerSocket })
       void broker.started.then(() => {
         for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })
@@ -320,7 +321,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         onMissed: () => void deps.onTampering(id, 'A tool call of the model was not reported by the agent’s hooks: they are switched off, or something posed as the agent. Every call is now asked about before the agent has it.'),
       })
       over.signal.addEventListener('abort', window.close, { once: true })
-      await admit(adapter, identity.signer, { sessionId: id, agent: profile.agent, agentId: identity.agentId, proof: identity.proof, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
+      const network = admit(adapter, identity.signer, { sessionId: id, agent: profile.agent, agentId: identity.agentId, proof: identity.proof, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
       stopIfOver()
       live.launching = true
       const container = await provider.launch({
@@ -331,8 +332,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         env: { ...env, ...way.env, ...identity.env, ...prepared.env, HOME: homeAt },
         terminal: params.terminal,
         writable: [...writable, ...guarded.writable],
-        readable: [folder, process.execPath, deps.shimFile, deps.relayFile, deps.gitSignerFile, ...prepared.readable, ...guarded.readable],
-        network: way.network,
+        readable: [folder, process.execPath, deps.shimFile, deps.gitSignerFile, ...prepared.readable, ...guarded.readable],
+        network,
         hidden: [deps.paths.config, deps.paths.data, deps.paths.killFiles],
         home,
         homeAt,

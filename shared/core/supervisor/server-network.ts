@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import type { SessionId } from '../../contract/ids.ts'
 import { registriesOf } from '../../domain/network-host.ts'
 import type { ServerNetworks } from '../broker/server-container.ts'
 import type { Egress } from '../egress/egress.ts'
-import { listenAsProxy } from '../transports/proxy-socket.ts'
+import { serveProxy } from '../transports/proxy-socket.ts'
 import { proxyEnvironment, type NetworkPlan } from './session-network.ts'
 
 /** The port of its proxy in a server's own network, where nothing else is. */
@@ -15,11 +14,8 @@ const REGISTRY_FILES: Readonly<Record<string, string>> = { npx: 'package.json', 
 
 export interface ServerNetworkDeps {
   readonly egress: Egress
-  readonly relayFile: string
   readonly sessionId: SessionId
-  /** The session's own folder. */
-  readonly folder: string
-  readonly way: NetworkPlan
+  readonly way: Pick<NetworkPlan, 'mode'>
   readonly signal: AbortSignal
 }
 
@@ -27,10 +23,10 @@ export interface ServerNetworkDeps {
  * A server has the session's network and no more, unless the user's profile gives it hosts, or all of them, by name: in
  * `allowlist` any other host is a question, in `gateway` it is refused.
  */
-export const planServerNetworks = ({ egress, relayFile, sessionId, folder, way, signal }: ServerNetworkDeps): ServerNetworks => async ({ name, command, granted }) => {
-  if (way.network === 'open' || granted === 'open') return { network: 'open', readable: [], env: {}, close: () => undefined }
+export const planServerNetworks = ({ egress, sessionId, way, signal }: ServerNetworkDeps): ServerNetworks => ({ name, command, granted }) => {
+  if (way.mode === 'open' || granted === 'open') return { network: 'open', env: {}, close: () => undefined }
   const hosts = granted ?? []
-  if (way.mode === 'gateway' && hosts.length === 0) return { network: 'none', readable: [], env: {}, close: () => undefined }
+  if (way.mode === 'gateway' && hosts.length === 0) return { network: 'none', env: {}, close: () => undefined }
   const source = REGISTRY_FILES[basename(command)]
   const proxy = egress.openSession({
     sessionId,
@@ -43,12 +39,6 @@ export const planServerNetworks = ({ egress, relayFile, sessionId, folder, way, 
     refused: [],
     signal,
   })
-  const socketPath = join(folder, `proxy-${randomBytes(4).toString('hex')}.sock`)
-  const { close } = await listenAsProxy(socketPath, proxy)
-  return {
-    network: { relay: { file: process.execPath, program: relayFile }, port: PROXY_PORT, socketPath },
-    readable: [socketPath, process.execPath, relayFile],
-    env: proxyEnvironment(`http://127.0.0.1:${PROXY_PORT}`),
-    close,
-  }
+  const { listen, close } = serveProxy(proxy)
+  return { network: { port: PROXY_PORT, listen }, env: proxyEnvironment(`http://127.0.0.1:${PROXY_PORT}`), close }
 }

@@ -1,21 +1,15 @@
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { SessionId } from '../../contract/ids.ts'
 import type { NetworkMode } from '../../contract/schemas/profile.ts'
 import type { ContainerKind } from '../../contract/schemas/session.ts'
 import { registriesOf } from '../../domain/network-host.ts'
 import type { AgentLaunch } from '../agents/adapter.ts'
 import type { Egress, EgressProxy } from '../egress/egress.ts'
-import type { ContainerSpec } from '../ports.ts'
-import type { AgentServer } from '../transports/agent-server.ts'
 
 /** How a session's processes reach the host, and others. */
 export interface NetworkPlan {
   /** What holds, which is not what was asked for where no container can hold it. */
   readonly mode: NetworkMode
-  readonly network: ContainerSpec['network']
-  /** Where the session's own socket is to be; without one it uses the shared port. */
-  readonly socketPath: string | undefined
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -27,22 +21,10 @@ export const proxyEnvironment = (url: string): Record<string, string> => ({
   ...{ NO_PROXY: LOOPBACK, no_proxy: LOOPBACK, NODE_USE_ENV_PROXY: '1' },
 })
 
-/** `folder` is the session's own. Only a container with a network of its own can close it. */
-export const planNetwork = (
-  { agentServer, relayFile }: { readonly agentServer: AgentServer; readonly relayFile: string },
-  wanted: NetworkMode,
-  kind: ContainerKind,
-  folder: string,
-): NetworkPlan => {
-  if (wanted === 'open' || kind !== 'linux') return { mode: 'open', network: 'open', socketPath: undefined, env: {} }
-  const { port } = agentServer
-  const socketPath = join(folder, 'host.sock')
-  return {
-    mode: wanted,
-    network: { relay: { file: process.execPath, program: relayFile }, port, socketPath },
-    socketPath,
-    env: wanted === 'allowlist' ? proxyEnvironment(`http://127.0.0.1:${port}`) : {},
-  }
+/** `port` is where the agent finds the host. Only a container with a network of its own can close it. */
+export const planNetwork = (port: number, wanted: NetworkMode, kind: ContainerKind): NetworkPlan => {
+  if (wanted === 'open' || kind !== 'linux') return { mode: 'open', env: {} }
+  return { mode: wanted, env: wanted === 'allowlist' ? proxyEnvironment(`http://127.0.0.1:${port}`) : {} }
 }
 
 const hostAndPort = (address: string): string => {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { EgressProxy } from '../egress/egress.ts'
+import type { Listen } from '../ports.ts'
 
 /** Longest hook call that is read, in bytes: a file written whole is in it. */
 const MAX_HOOK_BYTES = 64 * 1024 * 1024
@@ -40,11 +40,10 @@ export interface AgentServer {
   baseUrlFor(token: string): string
   /** The loopback port that agents are told. */
   readonly port: number
-  /**
-   * From now on requests with this token are served: on the loopback port, or, with a path, on a unix socket made there
-   * and nowhere else, for a container whose network leads to that socket alone.
-   */
-  admit(token: string, routes: AgentRoutes, socketPath?: string): Promise<void>
+  /** From now on requests with this token are served, on the loopback port. */
+  admit(token: string, routes: AgentRoutes): void
+  /** They are served where the server is told to listen and nowhere else: for a container whose network leads there alone. */
+  admitApart(token: string, routes: AgentRoutes): Listen
   /** From now on they are not, and those that wait are ended. */
   revoke(token: string): void
   close(): Promise<void>
@@ -117,10 +116,10 @@ interface Admitted {
   readonly server: Server | null
 }
 
-const listening = (server: Server, ...where: [number, string] | [string]): Promise<void> =>
+/** Resolves when the server listens; rejects when it cannot. */
+export const listening = (server: Server, where: ListenOptions | { readonly fd: number }): Promise<void> =>
   new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(...(where as [string]), resolve)
+    server.once('error', reject).listen(where, resolve)
   })
 
 const closed = (server: Server): Promise<void> =>
@@ -213,22 +212,26 @@ export const listenForAgents = async (): Promise<AgentServer> => {
     serve(request, response, key, session?.server === null ? session : undefined).catch(() => response.destroy())
   })
   shared.maxConnections = MAX_SHARED_CONNECTIONS
-  await listening(shared, 0, '127.0.0.1')
+  await listening(shared, { port: 0, host: '127.0.0.1' })
   const { port } = shared.address() as AddressInfo
   host = `127.0.0.1:${port}`
+
+  const enter = (key: string, routes: AgentRoutes, server: Server | null): void => {
+    sessions.set(key, { routes, open: new Set(), load: { waiting: 0, bytes: 0, minuteBegan: performance.now(), inMinute: 0, isTold: false }, server })
+  }
 
   return {
     port,
     baseUrlFor: (token) => `http://${host}/session/${token}`,
-    admit: async (token, routes, socketPath) => {
+    admit: (token, routes) => enter(keyOf(token), routes, null),
+    admitApart: (token, routes) => {
       const key = keyOf(token)
-      const server = socketPath === undefined ? null : createOwnServer(key, routes.proxy)
-      if (server !== null && socketPath !== undefined) {
-        await rm(socketPath, { force: true })
-        await listening(server, socketPath)
-        await chmod(socketPath, 0o600)
+      const server = createOwnServer(key, routes.proxy)
+      enter(key, routes, server)
+      return async (where) => {
+        if (sessions.get(key)?.server !== server) throw new HoldfastError('illegal-state', 'This session has ended.')
+        await listening(server, where)
       }
-      sessions.set(key, { routes, open: new Set(), load: { waiting: 0, bytes: 0, minuteBegan: performance.now(), inMinute: 0, isTold: false }, server })
     },
     revoke: (token) => {
       const session = sessions.get(keyOf(token))

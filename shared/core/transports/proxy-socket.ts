@@ -1,12 +1,13 @@
-import { chmod, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import type { EgressProxy } from '../egress/egress.ts'
+import type { Listen } from '../ports.ts'
+import { listening } from './agent-server.ts'
 
 const MAX_CONNECTIONS = 256
 
-/** A proxy on a unix socket made at `socketPath`, for this user alone, and nothing else there. */
-export const listenAsProxy = async (socketPath: string, proxy: EgressProxy): Promise<{ close(): void }> => {
+/** Serves a proxy, and nothing else, where it is told to listen. */
+export const serveProxy = (proxy: EgressProxy): { readonly listen: Listen; close(): void } => {
   const server = createServer({ keepAlive: true, requestTimeout: 0 }, (request, response) => {
     proxy.forward(request, response).catch(() => response.destroy())
   })
@@ -15,10 +16,8 @@ export const listenAsProxy = async (socketPath: string, proxy: EgressProxy): Pro
     socket.on('error', () => socket.destroy())
     proxy.connect(request.url ?? '', socket, head).catch(() => socket.destroy())
   })
-  await rm(socketPath, { force: true })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socketPath, resolve))
-  await chmod(socketPath, 0o600)
   return {
+    listen: (where) => listening(server, where),
     close: () => {
       server.close()
       server.closeAllConnections()
