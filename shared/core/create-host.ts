@@ -19,6 +19,7 @@ import { createSharedTotals } from './budgets/shared-totals.ts'
 import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
 import { chooseContainer, containersFor } from './containers/choose.ts'
+import { readRunCounts } from './containers/run-counts.ts'
 import { createEgress } from './egress/egress.ts'
 import { createDecisionTrail } from './gateway/decision-trail.ts'
 import { createForesee } from './foresight/foresee.ts'
@@ -42,6 +43,7 @@ import { takeKillNote } from './supervisor/kill-note.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
 import { createPace } from './supervisor/pace.ts'
 import { createReviewPoint } from './supervisor/review-point.ts'
+import { createIdleTimes } from './supervisor/idle-times.ts'
 import { createSessionActivity } from './supervisor/session-activity.ts'
 import { createSessionChanges } from './supervisor/session-changes.ts'
 import { createSessionCheckpoints } from './supervisor/session-checkpoints.ts'
@@ -241,7 +243,8 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   })
   void configuration.look()
   const containers = containersFor(process.platform, options.programs.plainInit)
-  const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock, ids: randomIds })
+  const idle = createIdleTimes()
+  const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock, ids: randomIds, wasIdle: idle.wasIdle })
   const identities = createAgentIdentities({
     file: paths.identities,
     allowedSignersFile: paths.allowedSigners,
@@ -297,6 +300,8 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     changes: createSessionChanges({ checkpoints, ledger, recordOf: (sessionId) => supervisor.recordOf(sessionId), signedBy: (sessionId) => supervisor.signedBy(sessionId), raiseAlarm: alarms.raise, log }),
     whileStill: (sessionId, work) => supervisor.whileStill(sessionId, work),
     processesOf: (sessionId) => supervisor.processesOf(sessionId),
+    idle,
+    runCountsOf: (sessionId, own) => readRunCounts(() => supervisor.processesOf(sessionId), own),
   })
   const killedElsewhere = (sessionId: SessionId) => takeKillNote(paths.killFiles, sessionId)
   const supervisor = createSupervisor({

@@ -114,9 +114,9 @@ export type FolderChanges = Pick<LedgerBody<'file/changed'>, 'counts' | 'files' 
 export interface CheckpointStore {
   /**
    * Keeps the state of the working tree that `root` lies in, and of `extraRoots` outside it. Writes nothing inside them
-   * or their `.git`. `limits` are the project's from now on, until another session brings its own.
+   * or their `.git`. `limits` are the project's from now on, until another session brings its own. `reach` as for `mark`.
    */
-  create(params: { sessionId: SessionId; root: string; extraRoots?: readonly string[]; reason: CheckpointReason; limits?: CheckpointLimits }): Promise<Checkpoint>
+  create(params: { sessionId: SessionId; root: string; extraRoots?: readonly string[]; reason: CheckpointReason; limits?: CheckpointLimits; reach?: readonly string[] | null }): Promise<Checkpoint>
   /** The session's checkpoints, oldest first. */
   list(sessionId: SessionId): Promise<readonly Checkpoint[]>
   /** What changed from one checkpoint to another, or to the present (`to: null`): then also who changed it, and so what a revert would do. */
@@ -138,9 +138,10 @@ export interface CheckpointStore {
   /**
    * Says whether from now on the session can write to its folders: `active` from its first checkpoint on, `quiet` while
    * none of its processes can, `over` for good. What changes while it cannot is not its own, and no revert of it touches
-   * that. A look at the tree goes with each change of state: its result, null where there was none.
+   * that. A look at the tree goes with each change of state: its result, null where there was none. `reach` names all that
+   * it can change while it is active, absolute; null for everything.
    */
-  mark(params: { sessionId: SessionId; state: 'active' | 'quiet' | 'over' }): Promise<FolderState | null>
+  mark(params: { sessionId: SessionId; state: 'active' | 'quiet' | 'over'; reach?: readonly string[] | null }): Promise<FolderState | null>
   /** How the session's folders are now; null for one without a checkpoint. */
   look(params: { sessionId: SessionId }): Promise<FolderState | null>
   /** What changed between two states; null for nothing. The text of it is kept, to be read by its hash while the session has checkpoints. */

@@ -2,14 +2,18 @@
  * Who changed a path: told from looks at the tree, each with the sessions that could write since the look before.
  *
  * A path is the session's when it changed only between looks where that session alone could write; someone else's when it
- * changed only where the session could not; and of both in any other case. Two sessions that could write at once are told
+ * changed only where the session could not; and of both in any other case, as when its last change came while nothing of
+ * the session ran. Two sessions that could write at once are told
  * apart by the folders each can reach, and by what is a working tree's own: its branch, its HEAD, its index.
  */
 
-/** A session that could write, and the folders on disk that it could write to. */
+/** A session that could write, the folders on disk that it could write to, and, where that is known, all in them that it could change. */
 export interface Writer<Session extends string = string> {
   readonly sessionId: Session
   readonly folders: readonly string[]
+  readonly reach?: readonly string[] | null | undefined
+  /** Stored paths that changed last at a moment when nothing of the session ran. */
+  readonly idleAt?: readonly string[] | undefined
 }
 
 /** The time between two looks. */
@@ -30,6 +34,11 @@ export interface WhoChanged {
 
 export const isBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
 
+const isIn = (folders: readonly string[], path: string): boolean => folders.some((folder) => isBelow(path, folder))
+
+/** With a file the folders above it, which may hold nothing else. */
+const reaches = ({ reach }: Writer, path: string): boolean => reach == null || reach.some((one) => isBelow(path, one) || isBelow(one, path))
+
 export const whoChanged = <Session extends string>(params: {
   sessionId: Session
   intervals: readonly Interval<Session>[]
@@ -40,12 +49,14 @@ export const whoChanged = <Session extends string>(params: {
   const mine = new Set<string>()
   const theirs = new Set<string>()
   for (const { writers, others, changed } of params.intervals) {
-    const isWriter = writers.some((writer) => writer.sessionId === params.sessionId)
+    const own = writers.find((writer) => writer.sessionId === params.sessionId)
     const rivals = writers.filter((writer) => writer.sessionId !== params.sessionId)
+    const idleAt = new Set(own?.idleAt)
     for (const path of changed) {
-      const isRivals = rivals.length > 0 && !params.isOwn(path) && rivals.some(({ folders }) => folders.some((folder) => isBelow(params.realPath(path), folder)))
-      if (isWriter) mine.add(path)
-      if (!isWriter || others || isRivals) theirs.add(path)
+      const isMine = own !== undefined && reaches(own, params.realPath(path))
+      const isRivals = rivals.length > 0 && !params.isOwn(path) && rivals.some((rival) => isIn(rival.folders, params.realPath(path)) && reaches(rival, params.realPath(path)))
+      if (isMine) mine.add(path)
+      if (!isMine || others || isRivals || idleAt.has(path)) theirs.add(path)
     }
   }
   return {

@@ -16,12 +16,13 @@ export const createScratch = (on = tmpdir()) => {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-export const openStore = (folder: string, limits?: Limits) =>
+export const openStore = (folder: string, limits?: Limits, wasIdle?: (sessionId: SessionId, changedAt: number) => boolean) =>
   createCheckpointStore({
     folder,
     clock: { now: () => 1_700_000_000_000 },
     ids: { checkpoint: () => CheckpointId.parse(formatId('chk', randomBytes(12))) },
     ...(limits === undefined ? {} : { limits }),
+    ...(wasIdle === undefined ? {} : { wasIdle }),
   })
 
 const identity = { name: 'Test', email: 'test@example.invalid' }

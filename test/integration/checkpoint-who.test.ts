@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createProject, createRepository, filesBelow, gitIn, openStore, OTHER_SESSION, SESSION, stateOf } from './checkpoint-fixture.ts'
@@ -224,4 +224,50 @@ test('what a restore or an undo sets while the session goes on is nobody\'s chan
   const report = await store.revert({ sessionId: SESSION, target: checkpoint.id })
   expect(report).toMatchObject({ written: ['agent.txt'], deleted: ['agent-made/file.txt'], leftAlone: ['user.txt'], conflicts: [] })
   expect([text('agent.txt'), text('user.txt'), existsSync(file('agent-made'))]).toEqual(['start\n', 'user\n', false])
+})
+
+test('a call that names its one file leaves what changed besides it to whoever did that, the folders it made are its own', async () => {
+  const checkpoint = await start()
+  await mark('quiet')
+  mkdirSync(file('linked'))
+  symlinkSync('linked', file('link'))
+  await store.mark({ sessionId: SESSION, state: 'active', reach: [file('made/new.txt'), file('link/agent.txt')] })
+  write('made/new.txt', 'agent\n')
+  write('linked/agent.txt', 'agent\n')
+  write('tracked.txt', 'user\n')
+  await mark('quiet')
+  expect(await store.revert({ sessionId: SESSION, target: checkpoint.id })).toMatchObject({ deleted: ['linked/agent.txt', 'made/new.txt'], leftAlone: ['link', 'tracked.txt'], conflicts: [] })
+  expect([text('tracked.txt'), existsSync(file('made'))]).toEqual(['user\n', false])
+})
+
+test('a call that may change anything, beside one that names its file, widens what is the session\'s', async () => {
+  const checkpoint = await start()
+  await mark('quiet')
+  await store.mark({ sessionId: SESSION, state: 'active', reach: [file('a.txt')] })
+  write('a.txt', 'agent\n')
+  await store.mark({ sessionId: SESSION, state: 'active', reach: null })
+  write('tracked.txt', 'agent\n')
+  expect(await store.revert({ sessionId: SESSION, target: checkpoint.id })).toMatchObject({ deleted: ['a.txt'], written: ['tracked.txt'], leftAlone: [] })
+})
+
+test('the reach of a call before which a checkpoint is kept holds from there on', async () => {
+  await start()
+  await mark('quiet')
+  const checkpoint = await store.create({ sessionId: SESSION, root, reason: 'before-destructive', reach: [file('a.txt')] })
+  write('a.txt', 'agent\n')
+  write('tracked.txt', 'user\n')
+  expect(await store.revert({ sessionId: SESSION, target: checkpoint.id })).toMatchObject({ deleted: ['a.txt'], leftAlone: ['tracked.txt'] })
+})
+
+test('what changed last while nothing of the session ran is kept, with the start beside it, and undone as it was', async () => {
+  const at: number[] = []
+  const watching = openStore(join(scratch.folder, 'watching'), undefined, (_session, changedAt) => at.includes(changedAt))
+  const checkpoint = await watching.create({ sessionId: SESSION, root, reason: 'start' })
+  write('src/deep/code.ts', 'agent\n')
+  do write('tracked.txt', 'user\n')
+  while (statSync(file('tracked.txt')).ctimeMs === statSync(file('src/deep/code.ts')).ctimeMs)
+  at.push(statSync(file('tracked.txt')).ctimeMs)
+  const report = await watching.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(report).toMatchObject({ written: ['src/deep/code.ts'], leftAlone: [], conflicts: [{ path: 'tracked.txt' }] })
+  expect([text('tracked.txt'), text(report.conflicts[0]?.recoveredAs ?? '')]).toEqual(['user\n', 'tracked\n'])
 })

@@ -29,6 +29,17 @@ test('of two sessions at work at once, only a path that both could write is of b
   expect(judge([{ writers: [me, you], others: false, changed }], ['/shared/refs/heads/mine'])).toEqual({ alone: [], shared: ['work/sub/b', '/shared/refs/heads/new'] })
 })
 
+test('a path that the session could not change by the call that ran is someone else\'s, but for the folders above one that it could', () => {
+  const writers: Writer[] = [{ ...me, reach: ['/p/made/file'] }]
+  expect(judge([{ writers, others: false, changed: ['work/made/file', 'work/made', 'work/made/other', 'work/b'] }])).toEqual({ alone: ['work/made/other', 'work/b'], shared: [] })
+  const rival: Writer = { ...you, reach: ['/p/sub/a'] }
+  expect(judge([{ writers: [me, rival], others: false, changed: ['work/sub/a', 'work/sub/b'] }])).toEqual({ alone: [], shared: ['work/sub/a'] })
+})
+
+test('a path that changed last while nothing of the session ran is of both: it may have been changed before', () => {
+  expect(judge([{ writers: [{ ...me, idleAt: ['work/a'] }], others: false, changed: ['work/a', 'work/b'] }])).toEqual({ alone: [], shared: ['work/a'] })
+})
+
 test('whatever the intervals, a path that changed in a time that was not the session\'s alone is never restored unasked', () => {
   const writers = fc.constantFrom<Writer[]>([me], [you], [me, you], [])
   const interval = fc.record({ writers, others: fc.boolean(), changed: fc.subarray(['work/a', 'work/sub/b', 'work/c']) })

@@ -11,10 +11,14 @@ let hasCheckpoint: boolean
 let recorded: string[]
 let lookFails: boolean
 let activity: ReturnType<typeof createSessionActivity>
+let reaches: unknown[]
+let sample: (() => Promise<string | null>) | null
 
 beforeEach(() => {
   told = []
   recorded = []
+  reaches = []
+  sample = null
   lookFails = false
   let states = 0
   const state = () => ({ tree: `${(states += 1)}`, extras: '' })
@@ -23,7 +27,7 @@ beforeEach(() => {
   hasCheckpoint = true
   activity = createSessionActivity({
     checkpoints: {
-      mark: async ({ state: to }: { state: string }) => (told.push(to), state()),
+      mark: async ({ state: to, reach }: { state: string; reach?: unknown }) => (told.push(to), to === 'active' && reaches.push(reach), state()),
       look: async () => {
         if (lookFails) throw new Error('no look')
         return state()
@@ -35,7 +39,8 @@ beforeEach(() => {
     },
     sessionCheckpoints: {
       has: async () => hasCheckpoint,
-      create: async (_session: SessionId, reason: string) => {
+      create: async (_session: SessionId, reason: string, reach: unknown) => {
+        reaches.push(reach)
         if (checkpointFails) throw new Error('no checkpoint')
         told.push(reason)
         return { id: 'chk_222222222222' }
@@ -47,11 +52,14 @@ beforeEach(() => {
       told.push('thaw')
     },
     processesOf: async () => processes,
+    idle: { watch: (_session, take) => void (sample = take), cut: () => undefined, stop: () => (sample = null) },
+    runCountsOf: async (_session, own) => `without ${[...own].join()}`,
   })
 })
 
 const call = (letter: string, actionClass: ActionClass): ToolCall =>
   ({ id: ToolCallId.parse(`call_${letter.repeat(12)}`), sessionId, decision: { effect: 'allow', rules: [], classification: { class: actionClass, reasons: [] } } }) as unknown as ToolCall
+const named = (letter: string, actionClass: ActionClass, tool: string, input: unknown): ToolCall => ({ ...call(letter, actionClass), tool, input })
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 test('a checkpoint is kept before a destructive call, with everything frozen, and the call does not run without', async () => {
@@ -128,4 +136,38 @@ test('a call runs though the look that its record needs fails', async () => {
   activity.after(call('b', 'write'))
   await settled()
   expect({ told, recorded }).toEqual({ told: ['quiet'], recorded: [] })
+})
+
+test('a call that names the one file it changes can change no other, and one beside it of another kind anything', async () => {
+  await activity.before(call('b', 'write'))
+  activity.after(call('b', 'write'))
+  await settled()
+  await activity.before(named('c', 'write', 'Write', { file_path: '/p/a', content: '' }))
+  await activity.before(named('d', 'destructive', 'Edit', { file_path: '/p/b' }))
+  await activity.before(named('f', 'write', 'Bash', { command: 'true' }))
+  await activity.before(named('g', 'write', 'NotebookEdit', { notebook_path: '/p/c' }))
+  expect(reaches).toEqual([['/p/a'], ['/p/a', '/p/b'], ['/p/a', '/p/b'], null])
+})
+
+test('a process that is left when such a call ends may have changed anything', async () => {
+  await activity.before(call('b', 'write'))
+  activity.after(call('b', 'write'))
+  await settled()
+  await activity.before(named('c', 'write', 'Write', { file_path: '/p/a', content: '' }))
+  processes = [10, 11, 12]
+  activity.after(call('c', 'write'))
+  await settled()
+  expect(reaches).toEqual([['/p/a'], null])
+})
+
+test('while a command runs it is told when nothing does, and not while the agent or a server may work itself', async () => {
+  await activity.before(named('b', 'write', 'Bash', { command: 'true' }))
+  expect(await sample?.()).toBe('without 10,11')
+  await activity.before(named('c', 'write', 'mcp__files__write', {}))
+  expect(await sample?.()).toBeNull()
+  activity.after(call('c', 'write'))
+  expect(await sample?.()).toBe('without 10,11')
+  activity.after(call('b', 'write'))
+  await settled()
+  expect(sample).toBeNull()
 })

@@ -5,22 +5,25 @@ import { isBelow, type Writer } from '../../domain/who-changed.ts'
 import { readIfThere, writeWhole } from '../whole-file.ts'
 import { areaFolders, SHARED_IN_COMMON, type Areas } from './layout.ts'
 
-const WriterFile = z.object({ sessionId: SessionId, folders: z.array(z.string()) })
+/** Paths, as bytes, of all that a session can change; null for everything in its folders. */
+const Reach = z.array(z.string()).nullable().default(null)
+const WriterFile = z.object({ sessionId: SessionId, folders: z.array(z.string()), reach: Reach })
 const Open = z.object({ writers: z.array(WriterFile), others: z.boolean() })
 /** Who could write to a tree since it was last looked at. */
 export type Open = z.infer<typeof Open>
 
 const ActivityFile = z.object({
   /** Sessions that run, and whether each can write just now. */
-  sessions: z.record(z.string(), z.object({ folders: z.array(z.string()), active: z.boolean() })),
+  sessions: z.record(z.string(), z.object({ folders: z.array(z.string()), active: z.boolean(), reach: Reach })),
   /** By project: the time since its last look. */
   open: z.record(z.string(), Open.extend({ folders: z.array(z.string()) })),
 })
 
 /** A session begins to write, or stops. */
-interface Change {
+export interface Change {
   readonly sessionId: SessionId
   readonly active: boolean
+  readonly reach?: readonly string[] | null
 }
 
 /** The folders a session in these areas can write to; of a git folder shared with other worktrees, what belongs to all. */
@@ -48,14 +51,23 @@ export const createActivity = (folder: string) => {
 
   const activeIn = (folders: readonly string[]): Writer<SessionId>[] =>
     Object.entries(read().sessions).flatMap(([id, session]) =>
-      session.active && overlap(session.folders, folders) ? [{ sessionId: id as SessionId, folders: session.folders }] : [],
+      session.active && overlap(session.folders, folders) ? [{ sessionId: id as SessionId, folders: session.folders, reach: session.reach }] : [],
     )
 
-  const apply = (folders: string[], { sessionId, active }: Change): void => {
-    read().sessions[sessionId] = { folders, active }
+  /** What it can change since the last look, with what it could before. */
+  const widen = (open: Open, sessionId: SessionId, reach: readonly string[] | null): void => {
+    for (const writer of open.writers) {
+      if (writer.sessionId === sessionId) writer.reach = reach === null || writer.reach === null ? null : [...new Set([...writer.reach, ...reach])]
+    }
+  }
+
+  const apply = (folders: string[], { sessionId, active, reach = null }: Change): void => {
+    read().sessions[sessionId] = { folders, active, reach: reach === null ? null : [...reach] }
     for (const open of Object.values(read().open)) {
       if (!overlap(open.folders, folders)) continue
-      if (active && !open.writers.some((writer) => writer.sessionId === sessionId)) open.writers.push({ sessionId, folders })
+      const isKnown = open.writers.some((writer) => writer.sessionId === sessionId)
+      if (active && isKnown) widen(open, sessionId, reach)
+      else if (active) open.writers.push({ sessionId, folders, reach: reach === null ? null : [...reach] })
       if (activeIn(open.folders).length === 0) open.others = true
     }
   }
@@ -77,8 +89,15 @@ export const createActivity = (folder: string) => {
     startInterval(projectKey: string, areas: Areas, change: Change | null): void {
       const folders = foldersOf(areas)
       if (change !== null) apply(folders, change)
-      const writers = activeIn(folders).map((writer) => ({ ...writer, folders: [...writer.folders] }))
+      const writers = activeIn(folders).map(({ sessionId, ...writer }) => ({ sessionId, folders: [...writer.folders], reach: writer.reach == null ? null : [...writer.reach] }))
       read().open[projectKey] = { folders, writers, others: writers.length === 0 }
+      save()
+    },
+
+    /** A session that can write may change more, or other things, than so far. */
+    setReach(change: Change): void {
+      const session = read().sessions[change.sessionId]
+      if (session !== undefined) apply(session.folders, change)
       save()
     },
 

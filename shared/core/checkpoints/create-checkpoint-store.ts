@@ -1,19 +1,18 @@
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { CheckpointId, SessionId } from '../../contract/ids.ts'
 import type { CheckpointReason, RestoreReport } from '../../contract/schemas/checkpoint.ts'
-import type { CheckpointLimits, CheckpointStore, Clock, IdSource } from '../ports.ts'
+import type { CheckpointStore, Clock, IdSource } from '../ports.ts'
 import { createProcessLock } from '../storage/process-lock.ts'
-import { createActivity, foldersOf } from './activity.ts'
+import { createActivity, foldersOf, type Change } from './activity.ts'
 import { toText } from './byte-path.ts'
 import { readDiff, recordChanges } from './changes.ts'
 import { describeDifference, type KeptState } from './differences.ts'
 import { measureUse } from './disk-use.ts'
-import { keptText, presentText } from './file-text.ts'
+import { bothTexts } from './file-text.ts'
 import { explain } from './git.ts'
-import { findAllAreas, gitHomes, isForeignGit, shownPath, storedPath, type Areas } from './layout.ts'
+import { findAllAreas, gitHomes, isForeignGit, namesOf, shownPath, storedPath, type Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
 import { createProject, projectFolder, projectKey, type Project } from './project.ts'
 import { readAuthors } from './refs.ts'
@@ -21,7 +20,7 @@ import { createRecords, type CheckpointRecord, type Journal } from './records.ts
 import { restore } from './restore.ts'
 import { overLimits, prune } from './retention.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
-import { addLook, attribute } from './timeline.ts'
+import { addLook, attribute, withIdleTimes } from './timeline.ts'
 import { createTurns, EVERYWHERE } from './turns.ts'
 import { DEFAULT_LIMITS, type Limits } from './walk.ts'
 
@@ -38,8 +37,10 @@ export const createCheckpointStore = (deps: {
   clock: Clock
   ids: Pick<IdSource, 'checkpoint'>
   limits?: Limits
+  /** Whether nothing of a session ran when a file got this time of change, as far as that is known. */
+  wasIdle?: (sessionId: SessionId, changedAt: number) => boolean
 }): CheckpointStore => {
-  const { clock, ids, limits = DEFAULT_LIMITS } = deps
+  const { clock, ids, limits = DEFAULT_LIMITS, wasIdle = () => false } = deps
   const records = createRecords(deps.folder)
   const activity = createActivity(deps.folder)
   const projects = new Map<string, Project>()
@@ -82,18 +83,20 @@ export const createCheckpointStore = (deps: {
   }
 
   /** Looks at a tree, and writes down who could have changed it since the look before. */
-  const look = async (areas: Areas, wanted: string | null, change: { sessionId: SessionId; active: boolean } | null = null, restored?: readonly string[]): Promise<Snapshot & { areas: Areas; moment: number }> => {
+  const look = async (areas: Areas, wanted: string | null, change: Change | null = null, restored?: readonly string[]): Promise<Snapshot & { areas: Areas; moment: number }> => {
     const project = await projectOf(areas)
     const ownFolder = realpathSync.native(deps.folder, 'buffer').toString('latin1')
     const snapshot = await takeSnapshot({ project, areas, limits, ownFolder, wanted })
-    const moment = addLook(project, { ...snapshot, areas }, { ...activity.openInterval(projectKey(areas)), ...(restored === undefined ? {} : { restored: [...restored] }) })
+    const open = activity.openInterval(projectKey(areas))
+    const writers = withIdleTimes(open.writers, snapshot.touched, wasIdle)
+    const moment = addLook(project, { ...snapshot, areas }, { ...open, writers, ...(restored === undefined ? {} : { restored: [...restored] }) })
     activity.startInterval(projectKey(areas), areas, change)
     return { ...snapshot, areas, moment }
   }
 
-  const keep = async (sessionId: SessionId, areas: Areas, reason: CheckpointReason, wanted: string | null, ownLimits?: CheckpointLimits): Promise<CheckpointRecord> => {
+  const keep = async (sessionId: SessionId, areas: Areas, reason: CheckpointReason, wanted: string | null, own: OfOne = {}): Promise<CheckpointRecord> => {
     // A session can write from its first checkpoint on, until someone says otherwise, and from one before a call on.
-    const begins = reason === 'before-destructive' || records.list(sessionId).length === 0 ? { sessionId, active: true } : null
+    const begins = reason === 'before-destructive' || records.list(sessionId).length === 0 ? { sessionId, active: true, reach: namesOf(own.reach ?? null) } : null
     const { tree, extras, objects, moment, leftOut, fileCount } = await look(areas, wanted, begins)
     const project = await projectOf(areas)
     const hasGit = gitHomes(areas, Object.keys(project.manifest<ObjectLists>(objects))) !== null
@@ -118,7 +121,7 @@ export const createCheckpointStore = (deps: {
       extras,
       objects,
       leftOut: leftOut.map(({ path }) => path),
-      ...(ownLimits === undefined ? {} : { limits: ownLimits }),
+      ...(own.limits === undefined ? {} : { limits: own.limits }),
     }
     records.add(record)
     return record
@@ -162,8 +165,8 @@ export const createCheckpointStore = (deps: {
   }
 
   return {
-    create: ({ sessionId, root, extraRoots = [], reason, limits: ownLimits }) =>
-      inTurnAt(() => findAllAreas(root, extraRoots), `keeping a checkpoint of ${root}`, async (areas) => (await keep(sessionId, areas, reason, null, ownLimits)).shown),
+    create: ({ sessionId, root, extraRoots = [], reason, ...own }) =>
+      inTurnAt(() => findAllAreas(root, extraRoots), `keeping a checkpoint of ${root}`, async (areas) => (await keep(sessionId, areas, reason, null, own)).shown),
 
     list: async (sessionId) => records.list(sessionId).map((record) => record.shown),
 
@@ -180,13 +183,7 @@ export const createCheckpointStore = (deps: {
     file: ({ sessionId, from, to, path }) =>
       inTurnOf(sessionId, `reading ${path}`, async () => {
         const first = records.get(sessionId, from)
-        const project = await projectOf(first.areas)
-        const stored = storedPath(first.areas, path)
-        const before = await keptText(project, first.tree, stored)
-        const after = to === null ? presentText(first.areas, stored) : await keptText(project, records.get(sessionId, to).tree, stored)
-        // What did not change is none of a page's business.
-        if (isDeepStrictEqual(before, after) && before !== null && 'text' in before) throw new HoldfastError('not-found', `${path} has not changed.`)
-        return { before, after }
+        return bothTexts(await projectOf(first.areas), first, to === null ? null : records.get(sessionId, to), path)
       }),
 
     revert: ({ sessionId, target, paths, goesOn }) =>
@@ -220,12 +217,12 @@ export const createCheckpointStore = (deps: {
         return finish(project, journal, goesOn)
       }),
 
-    mark: ({ sessionId, state }) =>
+    mark: ({ sessionId, state, reach = null }) =>
       inTurnOf(sessionId, `looking at the folder of ${sessionId}`, async () => {
         const known = records.list(sessionId).at(-1)
         if (known === undefined) return null
         const active = state === 'active'
-        const change = { sessionId, active }
+        const change: Change = { sessionId, active, reach: namesOf(reach) }
         let seen: KeptState | null = null
         if (activity.isActive(sessionId) !== active) {
           seen = await look(known.areas, null, change).catch((error: unknown) => {
@@ -233,7 +230,7 @@ export const createCheckpointStore = (deps: {
             activity.startUnseen(known.areas, change)
             return null
           })
-        }
+        } else if (active) activity.setReach(change)
         if (state === 'over') activity.forget(sessionId)
         return seen
       }),
@@ -295,6 +292,9 @@ export const createCheckpointStore = (deps: {
     },
   }
 }
+
+/** What one asks for with a checkpoint, of its own. */
+type OfOne = Pick<Parameters<CheckpointStore['create']>[0], 'limits' | 'reach'>
 
 const nothingToUndo = (sessionId: SessionId): HoldfastError =>
   new HoldfastError('nothing-to-undo', `Session ${sessionId} has nothing to undo.`)

@@ -1,10 +1,13 @@
 import { lstatSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import { HoldfastError } from '../../contract/errors.ts'
 import type { FileSide } from '../../contract/schemas/checkpoint.ts'
 import { toNative } from './byte-path.ts'
-import { areaOf, realPath, type Areas } from './layout.ts'
+import { areaOf, realPath, storedPath, type Areas } from './layout.ts'
 import { createReach } from './place.ts'
 import type { Project } from './project.ts'
 import { readPlain } from './read-plain.ts'
+import type { CheckpointRecord } from './records.ts'
 
 /** Longest text that is shown, in bytes. */
 const MAX_TEXT_BYTES = 512 * 1024
@@ -19,7 +22,7 @@ const sideOf = (bytes: Buffer): FileSide => {
 }
 
 /** The text of a stored path in a kept tree; null when it is not there. */
-export const keptText = async (project: Project, tree: string, stored: string): Promise<FileSide> => {
+const keptText = async (project: Project, tree: string, stored: string): Promise<FileSide> => {
   const [listed = ''] = (await project.run({ args: ['ls-tree', '-z', '-l', tree, '--', stored], env: project.withMirror() })).split('\0')
   const [mode, type, oid = '', size] = (listed.split('\t')[0] ?? '').split(/\s+/)
   if (listed === '') return null
@@ -30,7 +33,7 @@ export const keptText = async (project: Project, tree: string, stored: string): 
 }
 
 /** The text of a stored path as it is now; never what lies behind a link, on the way or at its end. */
-export const presentText = (areas: Areas, stored: string): FileSide => {
+const presentText = (areas: Areas, stored: string): FileSide => {
   const reaches = createReach((path) => areaOf(areas, path))
   const real = realPath(areas, stored)
   const stat = lstatSync(toNative(real), { throwIfNoEntry: false })
@@ -40,4 +43,16 @@ export const presentText = (areas: Areas, stored: string): FileSide => {
   if (stat.size > MAX_TEXT_BYTES) return { hidden: 'too long' }
   const bytes = readPlain(real, MAX_TEXT_BYTES)
   return bytes === null ? { hidden: 'not a file' } : sideOf(Buffer.from(bytes, 'latin1'))
+}
+
+/**
+ * A file's text in one checkpoint and in a later one, or now (null). Throws HoldfastError `not-found` for a text that did not
+ * change: that is none of a page's business.
+ */
+export const bothTexts = async (project: Project, from: CheckpointRecord, to: CheckpointRecord | null, path: string): Promise<{ before: FileSide; after: FileSide }> => {
+  const stored = storedPath(from.areas, path)
+  const before = await keptText(project, from.tree, stored)
+  const after = to === null ? presentText(from.areas, stored) : await keptText(project, to.tree, stored)
+  if (isDeepStrictEqual(before, after) && before !== null && 'text' in before) throw new HoldfastError('not-found', `${path} has not changed.`)
+  return { before, after }
 }

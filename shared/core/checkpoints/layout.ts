@@ -119,6 +119,20 @@ const pointer = (file: string, relativeTo: string, pattern: RegExp): string | nu
   }
 }
 
+/** Paths that need not exist, as bytes: each as it is named, and with every link on the way followed. Null stays null. */
+export const namesOf = (paths: readonly string[] | null): string[] | null => paths?.flatMap(bothNames) ?? null
+
+const bothNames = (named: string): string[] => {
+  const path = posix.normalize(fromText(named))
+  for (let [above, rest] = [path, '']; ; [above, rest] = [posix.dirname(above), posix.join(posix.basename(above), rest)]) {
+    try {
+      return [...new Set([path, posix.join(realpathSync.native(toNative(above), 'buffer').toString('latin1'), rest)])]
+    } catch {
+      if (above === posix.dirname(above)) return [path]
+    }
+  }
+}
+
 /** Where a stored path lies on disk. */
 export const realPath = (areas: Areas, stored: string): string => {
   const cut = stored.indexOf('/')

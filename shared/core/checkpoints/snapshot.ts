@@ -18,6 +18,8 @@ export interface Snapshot {
   readonly leftOut: Walk['leftOut']
   /** Kept files of the working tree, without those git itself keeps there. */
   readonly fileCount: number
+  /** Files that were not as they were known: stored path, and when it last changed by the file system's clock, in milliseconds. */
+  readonly touched: readonly (readonly [path: string, changedAt: number])[]
 }
 
 const ATTEMPTS = 5
@@ -55,7 +57,7 @@ const lookOnce = async ({ project, areas, limits, ownFolder, wanted }: Parameter
   const memory: Memory = { lookedAt, folders: knowledge.folders(), isUntouched: quietFolders(project, areas) }
   const found = await walk({ areas, limits, ownFolder, memory, settle: settleBy(project, areas, limits, wanted) })
   const objects: ObjectLists = project.mirror.keep(found.gitFolders)
-  const tree = await writeTree(project, found, lookedAt)
+  const { tree, touched } = await writeTree(project, found, lookedAt)
   const permissions: Record<string, number> = {}
   for (const file of found.files) if (file.permissions !== defaultPermissions(file.mode)) permissions[file.path] = file.permissions
   for (const { path } of found.untouched) Object.assign(permissions, quiet.get(path)?.permissions)
@@ -66,6 +68,7 @@ const lookOnce = async ({ project, areas, limits, ownFolder, wanted }: Parameter
     objects: project.keepManifest(objects),
     leftOut: found.leftOut,
     fileCount: countOf(found) + found.files.reduce((count, file) => count + (isGitPath(file.path) ? 0 : 1), 0),
+    touched,
   }
 }
 
@@ -94,7 +97,7 @@ const quietFolders = async (project: Project, areas: Areas): Promise<Awaited<Mem
 }
 
 /** Writes the tree of the files found, reading only those that may have changed since the last time. */
-const writeTree = async (project: Project, found: Walk, lookedAt: number): Promise<string> => {
+const writeTree = async (project: Project, found: Walk, lookedAt: number): Promise<Pick<Snapshot, 'tree' | 'touched'>> => {
   const { knowledge } = project
   const [known, before] = [knowledge.files(), knowledge.tree()]
   const unsure = found.files.filter((file) => {
@@ -104,7 +107,7 @@ const writeTree = async (project: Project, found: Walk, lookedAt: number): Promi
   const present = found.files.length + countOf(found)
   const isNew = unsure.reduce((count, { path }) => count + (known.has(path) ? 0 : 1), 0)
   const gone = present - isNew === known.size ? [] : goneFrom(known, found)
-  if (before !== null && unsure.length === 0 && gone.length === 0 && found.read.size === 0) return before
+  if (before !== null && unsure.length === 0 && gone.length === 0 && found.read.size === 0) return { tree: before, touched: [] }
 
   const oids = await project.keep(unsure, (file) => known.get(file.path)?.oid)
   const learned: [string, Known | null][] = gone.map((path) => [path, null])
@@ -116,10 +119,11 @@ const writeTree = async (project: Project, found: Walk, lookedAt: number): Promi
     if (last?.signature !== signature || last.settled !== next.settled || last.oid !== next.oid) learned.push([path, next])
   })
   const tree = before !== null && edits.length === 0 ? before : await editTree(project, before, edits)
-  if (learned.length === 0 && found.read.size === 0 && tree === before) return tree
+  const touched = unsure.flatMap(({ path, signature, changedAt }) => (known.get(path)?.signature === signature ? [] : [[path, changedAt] as const]))
+  if (learned.length === 0 && found.read.size === 0 && tree === before) return { tree, touched }
   knowledge.learn({ tree, files: learned, folders: [...found.read] })
   for (const [path] of learned) project.quiet.delete(path.slice(0, path.lastIndexOf('/')))
-  return tree
+  return { tree, touched }
 }
 
 const goneFrom = (known: ReadonlyMap<string, Known>, found: Walk): string[] => {

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { SessionId } from '../../contract/ids.ts'
 import { isGitPath, permissionChanges, type Extras } from '../../domain/checkpoint-plan.ts'
 import { whoChanged, type Interval, type WhoChanged } from '../../domain/who-changed.ts'
+import type { Open } from './activity.ts'
 import { differencesOfPairs, type KeptState } from './differences.ts'
 import { writeWhole } from '../whole-file.ts'
 import { areaFolders, gitHomes, realPath, type Areas } from './layout.ts'
@@ -11,6 +12,7 @@ import type { ObjectLists } from './object-mirror.ts'
 import type { Project } from './project.ts'
 import { isSameIndex, readRefs } from './refs.ts'
 import type { CheckpointRecord } from './records.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** A look at a tree that found it other than the look before. */
 const Look = z.object({
@@ -19,7 +21,9 @@ const Look = z.object({
   extras: z.string(),
   /** Names of the areas looked at. */
   areas: z.array(z.string()),
-  writers: z.array(z.object({ sessionId: SessionId, folders: z.array(z.string()) })),
+  writers: z.array(
+    z.object({ sessionId: SessionId, folders: z.array(z.string()), reach: z.array(z.string()).nullable().optional(), idleAt: z.array(z.string()).optional() }),
+  ),
   others: z.boolean(),
   /** Stored paths that differ from the look before: written down once the trees may go. */
   changed: z.array(z.string()).optional(),
@@ -47,6 +51,13 @@ export const readLooks = (project: Project): Look[] => {
     }
   })
 }
+
+/** The writers, each with the files that changed at a moment when nothing of it ran. */
+export const withIdleTimes = (writers: Open['writers'], touched: Snapshot['touched'], wasIdle: (sessionId: SessionId, changedAt: number) => boolean): Look['writers'] =>
+  writers.map((writer) => {
+    const idleAt = touched.flatMap(([path, changedAt]) => (wasIdle(writer.sessionId, changedAt) ? [path] : []))
+    return idleAt.length === 0 ? writer : { ...writer, idleAt }
+  })
 
 /** Writes a look down, and returns its moment. One that found nothing new has the moment of the look before. */
 export const addLook = (project: Project, state: KeptState, open: Pick<Look, 'writers' | 'others' | 'restored'>): number => {
@@ -92,7 +103,7 @@ const withChanges = async (project: Project, looks: readonly Look[]): Promise<(L
 export const attribute = async (project: Project, since: CheckpointRecord, until: { moment: number } & KeptState): Promise<WhoChanged> => {
   const { sessionId } = since.shown
   const looks = readLooks(project).filter(({ moment }) => moment >= since.moment && moment <= until.moment)
-  const isMineAlone = ({ writers, others }: Look): boolean => !others && writers.every((writer) => writer.sessionId === sessionId)
+  const isMineAlone = ({ writers, others }: Look): boolean => !others && writers.every((writer) => writer.sessionId === sessionId && writer.reach == null && writer.idleAt === undefined)
   if (looks.slice(1).every(isMineAlone)) return { alone: new Set(), shared: new Set() }
   const own = await ownBranches(project, since, until)
   const intervals = (await withChanges(project, looks)).slice(1)

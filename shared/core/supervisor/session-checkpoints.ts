@@ -12,8 +12,8 @@ const MAX_IRREVERSIBLE = 1_000
 
 /** The checkpoints of a session, with the ledger told of each. */
 export interface SessionCheckpoints {
-  /** Keeps the folders that the session's first checkpoint is of. Throws HoldfastError `not-found` when it has none. */
-  create(sessionId: SessionId, reason: CheckpointReason): Promise<Checkpoint>
+  /** Keeps the folders that the session's first checkpoint is of; `reach` as for `mark`. Throws HoldfastError `not-found` when it has none. */
+  create(sessionId: SessionId, reason: CheckpointReason, reach?: readonly string[] | null): Promise<Checkpoint>
   /** False for a session that was started without. */
   has(sessionId: SessionId): Promise<boolean>
   diff(sessionId: SessionId, from: CheckpointId, to: CheckpointId | null): Promise<{ diff: CheckpointDiff; irreversible: Irreversible[] }>
@@ -21,10 +21,10 @@ export interface SessionCheckpoints {
 }
 
 export const createSessionCheckpoints = ({ checkpoints, ledger }: { checkpoints: CheckpointStore; ledger: Ledger }): SessionCheckpoints => ({
-  create: async (sessionId, reason) => {
+  create: async (sessionId, reason, reach = null) => {
     const [first] = await checkpoints.list(sessionId)
     if (first === undefined) throw new HoldfastError('not-found', `Session ${sessionId} has no checkpoint to go by. "sessions" lists those there are.`)
-    const made = await checkpoints.create({ sessionId, root: first.root, extraRoots: first.extraRoots, reason })
+    const made = await checkpoints.create({ sessionId, root: first.root, extraRoots: first.extraRoots, reason, reach })
     ledger.append('checkpoint/created', sessionId, { checkpointId: made.id, reason, files: made.fileCount, leftOut: made.leftOut.length })
     return made
   },

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { CheckpointDiff } from '../../shared/contract/schemas/checkpoint.ts'
+import type { KillReport } from '../../shared/contract/schemas/session.ts'
+import { bash, createScriptedWorld } from '../support/script.ts'
+import { missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
+
+const missing = missingForEndToEnd()
+
+let world: World | null = null
+afterEach(async () => {
+  await world?.end()
+  world = null
+})
+
+describe.skipIf(missing !== null)(`whose a change is while a command runs, with the real Claude Code${missing === null ? '' : ` (missing: ${missing})`}`, () => {
+  it('keeps what the user edits meanwhile, the file that the command wrote before among it, and takes back the rest', async () => {
+    const command = 'mkfifo gate; echo agent > agent.txt; echo agent > README.md; echo agent > both.txt; cat gate > /dev/null; echo more >> agent.txt; sleep 500'
+    world = await createScriptedWorld(() => [bash(command)])
+    const here = world
+    const file = (name: string): string => join(here.project, name)
+    for (const name of ['user.txt', 'both.txt']) writeFileSync(file(name), 'start\n')
+    await here.holdfast(['up'])
+    const client = await here.client()
+    client.on('approval/changed', ({ id, state, bindingHash }) => {
+      if (state === 'waiting') void client.call('approval/decide', { approvalId: id, bindingHash, answer: 'approve' })
+    })
+    const running = nextEvent(client, 'tool-call/changed', ({ state }) => state === 'running')
+    const session = here.start(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.'])
+    session.child.stdin?.end()
+    const { sessionId } = await running
+    await expect.poll(() => existsSync(file('both.txt')) && readFileSync(file('both.txt'), 'utf8'), { timeout: 20_000 }).toBe('agent\n')
+
+    // Until the host has seen for some moments that nothing of the session runs.
+    await expect
+      .poll(
+        async () => {
+          writeFileSync(file('user.txt'), 'user\n')
+          writeFileSync(file('both.txt'), 'user\n')
+          const { stdout } = await here.holdfast(['checkpoint', 'diff', sessionId, '--json'])
+          return (JSON.parse(stdout) as { diff: CheckpointDiff }).diff.changes.map(({ path, by }) => `${path} ${by}`)
+        },
+        { timeout: 30_000, interval: 200 },
+      )
+      .toEqual(['README.md session', 'agent.txt session', 'both.txt both', 'user.txt both'])
+    writeFileSync(file('gate'), 'go\n')
+    await expect.poll(() => readFileSync(file('agent.txt'), 'utf8')).toBe('agent\nmore\n')
+
+    const kill = await here.holdfast(['kill', sessionId, '--json'])
+    const [report] = (JSON.parse(kill.stdout) as { reports: KillReport[] }).reports
+    expect(report?.restore).toMatchObject({ written: ['README.md'], deleted: ['agent.txt'], conflicts: [{ path: 'both.txt' }, { path: 'user.txt' }] })
+    expect([readFileSync(file('user.txt'), 'utf8'), readFileSync(file('both.txt'), 'utf8'), existsSync(file('agent.txt'))]).toEqual(['user\n', 'user\n', false])
+    for (const { recoveredAs } of report?.restore?.conflicts ?? []) expect(readFileSync(file(recoveredAs ?? ''), 'utf8')).toBe('start\n')
+    await session.finished
+    client.close()
+  })
+})
