@@ -77,13 +77,21 @@ const programFolders = async (file: string): Promise<string[]> => {
 const programsIn = (folders: readonly string[]): string[] =>
   folders.filter((folder) => folder !== '/').flatMap((folder) => [folder, join(dirname(folder), 'lib', 'node_modules')])
 
+/** A server before it is started. */
+export interface PlannedServer {
+  readonly spec: ContainerSpec
+  /** All that its process is given and held by: equal for two sessions that could use one process. null where its network asks a session. */
+  readonly wholeOf: Readonly<Record<string, unknown>> | null
+  /** Throws HoldfastError `container-unavailable`. */
+  start(): Promise<Container>
+}
+
 /**
- * Starts a server in a container of its own, at a home that it keeps: it sees the project, programs, and what its own
+ * Plans a container of a server's own, at a home that it keeps: it sees the project, programs, and what its own
  * arguments name; not the user's home, not Holdfast's folders, not another server's process.
- * Throws HoldfastError `agent-refused` for a server with secrets whose program the agent can change, `agent-not-found`,
- * `container-unavailable`.
+ * Throws HoldfastError `agent-refused` for a server with secrets whose program the agent can change, `agent-not-found`.
  */
-export const startServerContainer = async (deps: ServerContainerDeps, launch: StdioLaunch, place: ServerPlace): Promise<Container> => {
+export const planServerContainer = async (deps: ServerContainerDeps, launch: StdioLaunch, place: ServerPlace): Promise<PlannedServer> => {
   const { name, cwd, hold } = place
   const folders = await foldersToSearch(launch.env['PATH'] ?? '', [cwd])
   const file = await findExecutable(launch.command, folders, cwd)
@@ -114,8 +122,7 @@ export const startServerContainer = async (deps: ServerContainerDeps, launch: St
   }
   const id = deps.ids.session()
   const { network, env, close } = hold.networkFor?.({ name, command: launch.command, granted: place.granted }) ?? OPEN
-  const launched = hold.launch({
-    sessionId: id,
+  const held = {
     file,
     args,
     // A project's .npmrc, .env or node_modules would say where to send secrets, and what is run in a server's name.
@@ -128,8 +135,15 @@ export const startServerContainer = async (deps: ServerContainerDeps, launch: St
     network,
     home,
     homeAt,
-    killFile: join(deps.killFiles, `${place.sessionId}.${id}.json`),
-  })
-  launched.then((container) => container.exited).then(close, close)
-  return launched
+  }
+  const spec = { ...held, sessionId: id, killFile: join(deps.killFiles, `${place.sessionId}.${id}.json`) }
+  return {
+    spec,
+    wholeOf: typeof network === 'string' ? { ...held, isShownElsewhere: hold.homeAt !== null } : null,
+    start: () => {
+      const launched = hold.launch(spec)
+      launched.then((container) => container.exited).then(close, close)
+      return launched
+    },
+  }
 }
