@@ -1,6 +1,8 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, startPostgres, type Postgres } from '../fixtures/postgres/start.ts'
 import { createScriptedWorld } from '../support/script.ts'
@@ -63,6 +65,33 @@ describe.skipIf(missing !== null)(`an account for an agent at a provider${missin
     expect(refused.stderr + refused.stdout).not.toContain('wrong-canary')
     expect(await kept('agent/wrong')).toBeUndefined()
     expect((await add(TOKEN, 'github', '--api', 'http://github.example', '--try')).stdout).toContain('is not an https address.')
+  })
+
+  it('at AWS: a credential is issued as servers get it, one read call says whose it is, and no credential is kept', async () => {
+    const [bin, policy] = [join(world.folder, 'bin'), join(world.folder, 'policy.json')]
+    const issued = { Credentials: { AccessKeyId: 'ASIA-canary', SecretAccessKey: 'secret-canary', SessionToken: 'token-canary', Expiration: '2037-01-01T00:00:00Z' } }
+    writeFileSync(join(bin, 'aws'), `#!/bin/sh
+printf '%s\\n' "$2 $AWS_ACCESS_KEY_ID $AWS_SHARED_CREDENTIALS_FILE $*" >> ${bin}/aws.log
+case "$2" in
+  assume-role) echo '${JSON.stringify(issued)}' ;;
+  get-caller-identity) echo '{"UserId":"AROA:holdfast","Account":"123456789012","Arn":"arn:aws:sts::123456789012:assumed-role/agent/holdfast"}' ;;
+esac
+`, { mode: 0o700 })
+    writeFileSync(policy, '{"Statement":[{"Effect":"Allow","Action":"logs:Get*","Resource":"*"}]}')
+    const role = ['aws', '--role', 'arn:aws:iam::123456789012:role/agent', '--region', 'eu-central-1', '--policy', policy]
+    const { code, stdout } = await add('', ...role, '--try')
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, {
+      name: 'agent/aws', tried: true, warnings: [],
+      details: { owner: 'arn:aws:sts::123456789012:assumed-role/agent/holdfast', scope: 'eu-central-1: logs:Get*', expiresAt: expect.any(Number) },
+      env: { AWS_REGION: 'eu-central-1', AWS_SESSION_TOKEN_SECRET: expect.stringMatching(/^exec\[Credentials\.SessionToken\]: aws sts assume-role /) },
+    }])
+    expect(stdout).not.toContain('canary')
+    expect(await kept('agent/aws')).toMatchObject({ scope: 'eu-central-1: logs:Get*', state: 'ok' })
+    const calls = readFileSync(join(bin, 'aws.log'), 'utf8').trimEnd().split('\n')
+    expect(calls.map((call) => call.split(' ').slice(0, 3).join(' '))).toEqual(['assume-role  ', 'get-caller-identity ASIA-canary /dev/null'])
+
+    const other = await add('', ...role.with(2, 'arn:aws:iam::123456789012:role/admin'), '--name', 'agent/other', '--try')
+    expect([other.code === 0, other.stdout.includes('and not arn:aws:iam::123456789012:role/admin'), await kept('agent/other')]).toEqual([false, true, undefined])
   })
 
   describe.skipIf(!hasPostgres)(`at a real PostgreSQL${hasPostgres ? '' : ' (missing: postgresql)'}`, () => {
