@@ -1,6 +1,6 @@
 import { build } from 'esbuild'
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Trouble } from './say.mjs'
 
@@ -9,8 +9,8 @@ const MAX_DASHBOARD_KB = 400
 
 /** Each page: its own folder and origin. */
 const PAGES = [
-  { name: 'dashboard', entry: 'renderer/main.tsx', html: 'renderer/index.html' },
-  { name: 'approval', entry: 'renderer/approval/main.ts', html: 'renderer/approval.html' },
+  { name: 'dashboard', entries: { main: 'renderer/main.tsx', theme: 'renderer/theme/apply-theme.ts' }, html: 'renderer/index.html' },
+  { name: 'approval', entries: { main: 'renderer/approval/main.ts' }, html: 'renderer/approval.html' },
 ]
 
 /** The pages' policy forbids making code of text; zod would try. */
@@ -23,6 +23,17 @@ const NO_EVAL = 'globalThis.__zod_globalConfig ??= { jitless: true }'
 const ONE_LANGUAGE = {
   name: 'one-language',
   setup: (pages) => pages.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({ contents: "export { default as en } from './en.js'" })),
+}
+
+/**
+ * The page with a hint for each part that its main script begins by asking for: they come at once, not one after another.
+ * @param {string} html
+ * @param {import('esbuild').Metafile} metafile
+ */
+const withPreloads = (html, { outputs }) => {
+  const [, main] = Object.entries(outputs).find(([path]) => basename(path) === 'main.js') ?? []
+  const first = (main?.imports ?? []).filter(({ kind }) => kind === 'import-statement').map(({ path }) => `    <link rel="modulepreload" fetchpriority="low" href="/${basename(path)}">\n`)
+  return html.replace(/ *<script type="module" src="\/main\.js">/, (script) => `${first.join('')}${script}`)
 }
 
 /** @param {string} file */
@@ -38,10 +49,10 @@ export async function bundlePages(root) {
   const aside = join(root, `build/out/renderer-${process.pid}`)
   const sizes = []
   try {
-    for (const { name, entry, html } of PAGES) {
+    for (const { name, entries, html } of PAGES) {
       const result = await build({
         absWorkingDir: root,
-        entryPoints: { main: entry },
+        entryPoints: entries,
         outdir: join(aside, name),
         bundle: true,
         splitting: true,
@@ -60,7 +71,7 @@ export async function bundlePages(root) {
       })
       const foreign = Object.keys(result.metafile.inputs).find((path) => path.includes('node_modules/'))
       if (name === 'approval' && foreign !== undefined) throw new Trouble(`The approvals page must hold our own code alone, but it imports ${foreign}.`)
-      copyFileSync(join(root, html), join(aside, name, 'index.html'))
+      writeFileSync(join(aside, name, 'index.html'), withPreloads(readFileSync(join(root, html), 'utf8'), result.metafile))
       let size = 0
       let terminal = 0
       for (const [path, { inputs }] of Object.entries(result.metafile.outputs)) {

@@ -7,9 +7,7 @@ import { App, Welcome } from './app.tsx'
 import { StoreContext } from './connection/hooks.ts'
 import { logIn } from './connection/login.ts'
 import { createStore } from './connection/store.ts'
-import { readTheme, setTheme } from './features/settings/theme.ts'
 
-setTheme(readTheme())
 const element = document.getElementById('app')
 if (element === null) throw new Error('index.html has no place for the page')
 const root = createRoot(element)

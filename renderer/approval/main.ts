@@ -5,6 +5,7 @@ import type { Session } from '../../shared/contract/schemas/session.ts'
 import { formatDuration } from '../../shared/domain/format.ts'
 import { visibleText } from '../../shared/domain/visible-text.ts'
 import { isInApp } from '../login/ask-for-proof.ts'
+import '../theme/apply-theme.ts'
 import '../theme/theme.css'
 import './approval.css'
 import { createChanges } from './changes.ts'
@@ -176,8 +177,6 @@ const start = (token: string): void => {
   })
 }
 
-const theme = localStorage.getItem('theme')
-if (theme === 'light' || theme === 'dark') document.documentElement.dataset['theme'] = theme
 app.replaceWith(main)
 const token = await logIn()
 if (token === null) showLogin()

@@ -77,17 +77,22 @@ export const createStore = (token: string): Store => {
   const host = createHostLink(token, {
     onState: (link) => update({ link }),
     onConnected: async (client) => {
-      const info = await client.call('host/info', {})
-      // Each list is taken in before the next event can come: an event is never overwritten by something older.
-      const list = await client.call('session/list', {})
-      sessions.clear()
-      for (const session of list.sessions) putSession(session)
-      const waiting = await client.call('approval/list', {})
-      approvals.clear()
-      for (const request of waiting.requests) putApproval(request)
-      const changes = await client.call('proposal/list', {})
-      proposals.clear()
-      for (const proposal of changes.proposals) putProposal(proposal)
+      // Asked at once. Each list is taken in before the next event can come: an event is never overwritten by something older.
+      const [info] = await Promise.all([
+        client.call('host/info', {}),
+        client.call('session/list', {}).then((list) => {
+          sessions.clear()
+          for (const session of list.sessions) putSession(session)
+        }),
+        client.call('approval/list', {}).then((waiting) => {
+          approvals.clear()
+          for (const request of waiting.requests) putApproval(request)
+        }),
+        client.call('proposal/list', {}).then((changes) => {
+          proposals.clear()
+          for (const proposal of changes.proposals) putProposal(proposal)
+        }),
+      ])
       changed.approvals = changed.sessions = true
       update({ info, connection: (pending.connection ?? current.connection) + 1 })
     },

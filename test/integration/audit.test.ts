@@ -119,3 +119,16 @@ it('names and passes over what is huge, broken, a loop, a pipe, no text, or nest
   })
   expect(findings.map(({ rule }) => rule)).toEqual(['bypass-mode'])
 })
+
+it.skipIf(process.platform === 'win32')('names and passes over what may not be read', async () => {
+  const path = put({ name: '', home: '.zshrc', text: 'export A=1\n', mode: 0, faults: [] })
+  chmodSync(folder, 0o755)
+  const isRoot = process.getuid?.() === 0
+  // Root reads everything: for a moment this is somebody else.
+  if (isRoot) process.seteuid?.(65_534)
+  try {
+    expect((await look()).skipped).toEqual([{ file: path, why: 'may not be read' }])
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+  }
+})
