@@ -1,97 +1,33 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
-import type { AddressInfo } from 'node:net'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { SessionId, ToolCallId } from '../../shared/contract/ids.ts'
-import { openLedger } from '../../shared/core/ledger/ledger.ts'
+import * as conventions from '@opentelemetry/semantic-conventions/incubating'
+import { expect, test } from 'vitest'
 import { createOtlpSender, type OtlpSenderDeps } from '../../shared/core/ledger/otlp-sender.ts'
-import type { Ledger } from '../../shared/core/ports.ts'
-import { createClock } from '../support/fakes.ts'
+import { type Collector, startCollector as startOne } from '../support/otlp-collector.ts'
+import { CALL, SESSION, useOutbox } from '../support/outbox.ts'
 
-interface ProtoType {
-  fromObject(value: object): object
-  encode(message: object): { finish(): Uint8Array }
-  decode(bytes: Uint8Array): object
-  toObject(message: object, options: object): Record<string, unknown>
-}
-type Package = { [name: string]: Package } & { [name: string]: ProtoType }
+const { clock, closers, ledger, folder, fill, deps } = useOutbox()
 
-/** Compiled by the OpenTelemetry project from its own .proto files; later releases no longer carry it. */
-const root = createRequire(import.meta.url)('@opentelemetry/otlp-transformer/build/src/generated/root.js') as Package
-const collector = root['opentelemetry']?.['proto']?.['collector'] as unknown as Record<string, Record<string, Record<string, ProtoType>>>
-const TYPES: Record<string, ProtoType | undefined> = {
-  '/v1/logs': collector['logs']?.['v1']?.['ExportLogsServiceRequest'],
-  '/v1/traces': collector['trace']?.['v1']?.['ExportTraceServiceRequest'],
-  '/v1/metrics': collector['metrics']?.['v1']?.['ExportMetricsServiceRequest'],
+const startCollector = async (port = 0): Promise<Collector> => {
+  const collector = await startOne(port)
+  closers.push(collector.close)
+  return collector
 }
 
-/** Through protobuf and back, by the official schema: a field it does not know is lost, a value of another type differs. */
-const throughSchema = (path: string, body: object): object => {
-  const type = TYPES[path]
-  if (type === undefined) throw new Error(`no such signal: ${path}`)
-  return type.toObject(type.decode(type.encode(type.fromObject(body)).finish()), { longs: String, bytes: String, arrays: false })
-}
+/** One request a try: the exporter's own retries begin after a second. */
+const senderTo = (port: number, own: Partial<OtlpSenderDeps> = {}) => createOtlpSender({ ...deps(), baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 500, ...own })
 
-const SESSION = SessionId.parse('ses_222222222222')
-const CALL = ToolCallId.parse('call_222222222222')
-let folder = ''
-let ledger: Ledger
-const clock = createClock(1_763_900_000_000)
-const closers: (() => unknown)[] = []
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'holdfast-otlp-'))
-  ledger = openLedger({ file: join(folder, 'ledger.db'), clock })
-})
-afterEach(async () => {
-  ledger.close()
-  for (const close of closers.splice(0)) await close()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-/** A collector that records what it takes; `status` says how it answers. */
-const startCollector = async (port = 0) => {
-  const taken: { path: string; body: Record<string, never> }[] = []
-  const state = { status: 200 }
-  const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk as Buffer)
-    if (state.status === 200) taken.push({ path: request.url ?? '', body: JSON.parse(Buffer.concat(chunks).toString()) as Record<string, never> })
-    response.writeHead(state.status, { 'content-type': 'application/json' }).end('{}')
-  })
-  server.listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  const close = () => new Promise((resolve) => server.close(resolve).closeAllConnections())
-  closers.push(close)
-  return { taken, state, close, port: (server.address() as AddressInfo).port }
-}
-type Collector = Awaited<ReturnType<typeof startCollector>>
-
-const senderTo = (port: number, deps: Partial<OtlpSenderDeps> = {}) =>
-  createOtlpSender({
-    baseUrl: `http://127.0.0.1:${port}`,
-    headers: {},
-    cursorFile: join(folder, 'cursor.json'),
-    read: (after) => Promise.resolve(ledger.read({ after, limit: 100 })),
-    wait: () => Promise.resolve(),
-    tries: 3,
-    say: () => undefined,
-    ...deps,
-  })
-
-const sequences = ({ taken }: Collector): number[] =>
-  taken
+const sequences = ({ taken, problems }: Collector): number[] => {
+  expect(problems).toEqual([])
+  return taken
     .filter(({ path }) => path === '/v1/logs')
-    .flatMap(({ body }) => (JSON.stringify(body).match(/"holdfast\.ledger\.sequence","value":\{"intValue":"\d+"/g) ?? []).map((text) => Number(/(\d+)"$/.exec(text)?.[1])))
+    .flatMap(({ body }) => [...JSON.stringify(body).matchAll(/"holdfast\.ledger\.sequence","value":\{"intValue":"(\d+)"/g)].map(([, digits]) => Number(digits)))
+}
 
-test('what a collector gets fits the official schema, value by value, and follows the conventions', async () => {
-  ledger.append('session/started', SESSION, { agent: 'tester', adapter: 'none', command: ['a'], cwd: '/p', container: 'off', profile: {}, profileHash: 'a'.repeat(64), modelKey: null })
-  ledger.append('tool-call/outcome', SESSION, { toolCallId: CALL, tool: 'mcp__github__create_pr', ok: false, summary: 'no such repository', durationMs: 250 })
-  ledger.append('model-request/outcome', SESSION, {
+test('a collector gets logs, traces and metrics that fit the official schema, and the conventions for gen_ai and mcp', async () => {
+  ledger().append('session/started', SESSION, { agent: 'tester', adapter: 'none', command: ['a'], cwd: '/p', container: 'off', profile: {}, profileHash: 'a'.repeat(64), modelKey: null })
+  ledger().append('tool-call/outcome', SESSION, { toolCallId: CALL, tool: 'mcp__github__create_pr', ok: false, summary: 'no such repository', durationMs: 250 })
+  ledger().append('model-request/outcome', SESSION, {
     intent: 4,
     latencyMs: 812,
     httpStatus: 200,
@@ -101,42 +37,63 @@ test('what a collector gets fits the official schema, value by value, and follow
     stopReason: 'tool_use',
     tokens: { input: 12, output: 34, cacheRead: 100, cacheWrite5m: 7, cacheWrite1h: 0 },
     costMicroUsd: 560,
+    provider: 'anthropic',
   })
-  ledger.append('alarm/raised', null, { message: 'é \ud800 odd' })
-  ledger.append('session/ended', SESSION, { exitCode: 0, agent: 'tester', startedAt: clock.now() - 5_000 })
+  ledger().append('alarm/raised', null, { message: 'é \ud800 odd' })
+  ledger().append('session/ended', SESSION, { exitCode: 0, agent: 'tester', startedAt: clock.now() - 5_000 })
   const collector = await startCollector()
   expect(await senderTo(collector.port)()).toBe(5)
+  expect(collector.problems).toEqual([])
   expect(collector.taken.map(({ path }) => path)).toEqual(['/v1/logs', '/v1/traces', '/v1/metrics'])
-  for (const { path, body } of collector.taken) expect(throughSchema(path, body)).toEqual(body)
-  const [logs, traces, metrics] = collector.taken.map(({ body }) => JSON.stringify(body))
-  expect(logs).toContain('"severityNumber":13')
+  const [logs = '', traces = '', metrics = ''] = collector.taken.map(({ body }) => JSON.stringify(body))
+  expect(logs).toContain('"severityNumber":"SEVERITY_NUMBER_WARN"')
   expect(logs).toContain('"eventName":"holdfast.tool-call.outcome"')
+  expect(logs).toContain('"timeUnixNano":"1763900000000000000"')
   expect(traces).toContain('{"key":"gen_ai.usage.input_tokens","value":{"intValue":"119"}}')
+  expect(traces).toContain('{"key":"gen_ai.provider.name","value":{"stringValue":"anthropic"}}')
   expect(traces).toContain('{"key":"mcp.method.name","value":{"stringValue":"tools/call"}}')
-  expect([...(traces?.matchAll(/"name":"([^"]+)","kind"/g) ?? [])].map(([, name]) => name)).toEqual([
-    'execute_tool mcp__github__create_pr',
-    'chat claude-sonnet-4-5',
-    'invoke_agent tester',
+  expect(traces).toContain('"startTimeUnixNano":"1763899999188000000","endTimeUnixNano":"1763900000000000000"')
+  expect([...traces.matchAll(/"name":"([^"]+)","kind":"([^"]+)"/g)].map(([, name, kind]) => [name, kind])).toEqual([
+    ['execute_tool mcp__github__create_pr', 'SPAN_KIND_CLIENT'],
+    ['chat claude-sonnet-4-5', 'SPAN_KIND_CLIENT'],
+    ['invoke_agent tester', 'SPAN_KIND_INTERNAL'],
   ])
-  expect(new Set([...(traces?.matchAll(/"traceId":"(\w{32})"/g) ?? [])].map(([, id]) => id)).size).toBe(1)
-  expect([...(metrics?.matchAll(/"name":"([^"]+)","unit"/g) ?? [])].map(([, name]) => name)).toEqual([
+  // One trace, in which the call and the request stand under the session.
+  const ids = [...traces.matchAll(/"traceId":"(\w{32})","spanId":"(\w{16})"/g)].map(([, trace, span]) => ({ trace, span }))
+  expect(new Set(ids.map(({ trace }) => trace)).size).toBe(1)
+  expect([...traces.matchAll(/"parentSpanId":"(\w{16})"/g)].map(([, parent]) => parent)).toEqual([ids[2]?.span, ids[2]?.span])
+  expect(logs).toContain(`"traceId":"${ids[0]?.trace}"`)
+  expect([...metrics.matchAll(/"name":"([^"]+)",(?:"description":"",)?"unit"/g)].map(([, name]) => name)).toEqual([
     'gen_ai.client.token.usage',
     'gen_ai.client.operation.duration',
+    'mcp.client.operation.duration',
     'holdfast.cost',
     'holdfast.tool_calls',
   ])
+  expect(metrics).toContain('"startTimeUnixNano":"1763900000000000000"')
+  expect(metrics).not.toContain('CUMULATIVE')
+  const known = new Set<unknown>(Object.values(conventions))
+  const used = new Set([...`${logs}${traces}${metrics}`.matchAll(/"((?:gen_ai|mcp)\.[\w.]+)"/g)].map(([, name]) => name))
+  expect(used.size).toBeGreaterThan(15)
+  expect([...used].filter((name) => !known.has(name))).toEqual([])
+})
+
+test('what is sent twice is the same twice, metrics included: ids and times are those of the entries', async () => {
+  fill(3)
+  const [first, second] = [await startCollector(), await startCollector()]
+  await senderTo(first.port)()
+  await senderTo(second.port)()
+  expect(first.taken.map(({ body }) => body)).toEqual(second.taken.map(({ body }) => body))
+  expect(first.taken).toHaveLength(3)
 })
 
 test('a collector that is down and comes back has missed nothing and gets nothing twice, across a restart of the sender too', async () => {
-  const fill = (count: number) => {
-    for (let n = 0; n < count; n += 1) ledger.append('tool-call/outcome', SESSION, { toolCallId: CALL, ok: true, summary: 'done', durationMs: 1 })
-  }
   const collector = await startCollector()
   fill(250)
   await senderTo(collector.port)()
   await collector.close()
   fill(250)
-  await expect(senderTo(collector.port)()).rejects.toThrow('Nothing is lost')
+  await expect(senderTo(collector.port)()).rejects.toThrow('(ECONNREFUSED). Nothing is lost')
   fill(50)
   const again = await startCollector(collector.port)
   again.state.status = 503
@@ -149,16 +106,43 @@ test('a collector that is down and comes back has missed nothing and gets nothin
   const said: string[] = []
   expect(await senderTo(collector.port, { tries: Infinity, wait, say: (line) => said.push(line) })()).toBe(300)
   expect(waits).toEqual([1_000, 2_000, 4_000, 8_000])
-  expect(said).toEqual([expect.stringContaining('answers 503'), 'The collector takes entries again.'])
+  expect(said).toEqual([expect.stringContaining('retryable status'), 'The collector takes entries again.'])
   expect([...sequences(collector), ...sequences(again)]).toEqual(Array.from({ length: 550 }, (_, n) => n + 1))
   expect(await senderTo(collector.port)()).toBe(0)
 })
 
 test('a collector that refuses for good is not asked again', async () => {
-  ledger.append('host/stopped', null, {})
+  fill(1)
   const collector = await startCollector()
   collector.state.status = 400
   await expect(senderTo(collector.port, { wait: () => Promise.reject(new Error('waited')) })()).rejects.toThrow('it answers 400')
+})
+
+test('it is told when a collector takes a part alone, and when retention emptied entries before it had them', async () => {
+  fill(2)
+  clock.move(1)
+  await ledger().prune(clock.now())
+  fill(1)
+  const collector = await startCollector()
+  // ExportLogsServiceResponse with partial_success: rejected_log_records 2, error_message "too old".
+  collector.state.answer = Buffer.from([0x0a, 0x0b, 0x08, 0x02, 0x12, 0x07, ...Buffer.from('too old')])
+  const said: string[] = []
+  expect(await senderTo(collector.port, { say: (line) => said.push(line) })()).toBe(4)
+  expect(said[0]).toBe('2 of the next 4 entries were pruned before the collector had them: they come without content.')
+  expect(said[1]).toMatch(/Partial Success.*too old/)
+  expect(JSON.stringify(collector.taken[0]?.body).match(/"holdfast\.ledger\.pruned","value":\{"boolValue":true\}/g)).toHaveLength(2)
+})
+
+test('OpenTelemetry’s own variables hold: headers with a secret are in no argument', async () => {
+  fill(1)
+  const collector = await startCollector()
+  process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'api-key=key%20one'
+  try {
+    await senderTo(collector.port)()
+  } finally {
+    delete process.env['OTEL_EXPORTER_OTLP_HEADERS']
+  }
+  expect(collector.taken.map(({ headers }) => headers['api-key'])).toEqual(['key one', 'key one', 'key one'])
 })
 
 test('a collector that is down for an hour gets all that was written meanwhile, in order and once; nothing waits but in the ledger', async () => {
@@ -168,16 +152,16 @@ test('a collector that is down for an hour gets all that was written meanwhile, 
   let written = 0
   const wait = async (ms: number): Promise<void> => {
     clock.move(ms)
-    ledger.append('tool-call/outcome', SESSION, { toolCallId: CALL, ok: true, summary: 'done', durationMs: 1 })
+    fill(1)
     written += 1
     if (clock.now() >= until) back ??= await startCollector(collector.port)
   }
   let back: Collector | null = null
-  ledger.append('tool-call/outcome', SESSION, { toolCallId: CALL, ok: true, summary: 'done', durationMs: 1 })
+  fill(1)
   const send = senderTo(collector.port, { tries: Infinity, wait })
   expect([await send(), await send(), await send()]).toEqual([1, 65, 0])
   expect(written).toBe(65)
   expect(sequences(back as unknown as Collector)).toEqual(Array.from({ length: 66 }, (_, n) => n + 1))
-  expect(readdirSync(folder).filter((name) => !name.startsWith('ledger.db'))).toEqual(['cursor.json'])
-  expect(statSync(join(folder, 'cursor.json')).size).toBeLessThan(200)
+  expect(readdirSync(folder()).filter((name) => !name.startsWith('ledger.db'))).toEqual(['cursor.json'])
+  expect(statSync(join(folder(), 'cursor.json')).size).toBeLessThan(200)
 })

@@ -1,52 +1,18 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { SessionId, ToolCallId } from '../../shared/contract/ids.ts'
-import { openLedger } from '../../shared/core/ledger/ledger.ts'
+import { expect, test } from 'vitest'
 import { createSyslogSender, parseSyslogTarget, type SyslogSenderDeps } from '../../shared/core/ledger/syslog-sender.ts'
-import type { Ledger } from '../../shared/core/ports.ts'
 import { canonicalJson } from '../../shared/domain/ledger-chain.ts'
-import { createClock } from '../support/fakes.ts'
+import { CALL, SESSION, useOutbox } from '../support/outbox.ts'
 
-const SESSION = SessionId.parse('ses_222222222222')
-const CALL = ToolCallId.parse('call_222222222222')
 /** The grammar of RFC 5424 section 6, as far as it says what each field may hold. */
 const RFC5424 = /^<(\d{1,3})>([1-9]\d{0,2}) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6}Z) ([\x21-\x7e]{1,255}) ([\x21-\x7e]{1,48}) ([\x21-\x7e]{1,128}) ([\x21-\x7e]{1,32}) (\[[\x21-\x7e]+ sequenceId="\d+"\]) ([\x20-\x7e]*)$/
 
-let folder = ''
-let ledger: Ledger
-const clock = createClock(1_763_900_000_000)
-const closers: (() => unknown)[] = []
+const { closers, ledger, folder, fill, deps } = useOutbox()
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'holdfast-syslog-'))
-  ledger = openLedger({ file: join(folder, 'ledger.db'), clock })
-})
-afterEach(async () => {
-  ledger.close()
-  for (const close of closers.splice(0)) await close()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-const fill = (count: number): void => {
-  for (let n = 0; n < count; n += 1) ledger.append('tool-call/outcome', SESSION, { toolCallId: CALL, ok: true, summary: 'done', durationMs: 1 })
-}
-
-const senderTo = (to: string, deps: Partial<SyslogSenderDeps> = {}) =>
-  createSyslogSender({
-    to,
-    hostname: 'ada machine',
-    cursorFile: join(folder, 'cursor.json'),
-    read: (after) => Promise.resolve(ledger.read({ after, limit: 100 })),
-    wait: () => Promise.resolve(),
-    tries: 3,
-    say: () => undefined,
-    ...deps,
-  })
+const senderTo = (to: string, own: Partial<SyslogSenderDeps> = {}) => createSyslogSender({ ...deps(), to, hostname: 'ada machine', ...own })
 
 /** Reads what stream connections bring, framed by octet counting, and throws on any other framing. */
 const startServer = async (where: number | string) => {
@@ -75,9 +41,9 @@ const sequences = (taken: readonly string[]): number[] => taken.map((message) =>
 
 test('each entry is a message of RFC 5424 that holds it whole, over UDP too', async () => {
   const entries = [
-    ledger.append('host/stopped', null, {}),
-    ledger.append('tool-call/outcome', SESSION, { toolCallId: CALL, ok: false, summary: 'é \ud800 "odd"\n<1>1 forged', durationMs: 1 }),
-    ledger.append('alarm/raised', SESSION, { message: 'look' }),
+    ledger().append('host/stopped', null, {}),
+    ledger().append('tool-call/outcome', SESSION, { toolCallId: CALL, ok: false, summary: 'é \ud800 "odd"\n<1>1 forged', durationMs: 1 }),
+    ledger().append('alarm/raised', SESSION, { message: 'look' }),
   ]
   const socket = createSocket('udp4')
   socket.bind(0, '127.0.0.1')
@@ -97,7 +63,7 @@ test('each entry is a message of RFC 5424 that holds it whole, over UDP too', as
 })
 
 test('an entry too long for a message comes without its body, which its hash stands for', async () => {
-  const { bodyHash } = ledger.append('alarm/raised', SESSION, { message: 'é'.repeat(9_000) })
+  const { bodyHash } = ledger().append('alarm/raised', SESSION, { message: 'é'.repeat(9_000) })
   const server = await startServer(0)
   await senderTo(`tcp://127.0.0.1:${server.port}`)()
   const message = RFC5424.exec(server.taken[0] ?? '')?.[9] ?? ''
@@ -123,7 +89,7 @@ test('a collector over TCP that is down and comes back has missed nothing and ge
 })
 
 test('a unix stream socket gets them too', async () => {
-  const path = join(folder, 'log.sock')
+  const path = join(folder(), 'log.sock')
   const server = await startServer(path)
   fill(3)
   expect(await senderTo(`unix://${path}`)()).toBe(3)

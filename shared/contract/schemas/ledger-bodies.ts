@@ -154,6 +154,8 @@ export const LEDGER_BODIES = {
     /** null: the model's price is not known. */
     costMicroUsd: count.nullable().optional(),
     priceSource: text.nullable().optional(),
+    /** Whose API it is, as OpenTelemetry's conventions for gen_ai name it. */
+    provider: text.optional(),
     /** Whose it was, and what was charged to caps for it: never less than what it cost. */
     agent: text.optional(),
     project: text.optional(),

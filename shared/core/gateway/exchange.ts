@@ -71,7 +71,7 @@ const describeIntent = ({
       }),
 })
 
-const describeOutcome = (intent: number, latencyMs: number, progress: Progress, priceTable: PriceTable, charged: { agent: string; project: string; charged: Amount } | null): LedgerBody<'model-request/outcome'> => ({
+const describeOutcome = (intent: number, latencyMs: number, progress: Progress, provider: string, priceTable: PriceTable, charged: { agent: string; project: string; charged: Amount } | null): LedgerBody<'model-request/outcome'> => ({
   intent,
   latencyMs,
   httpStatus: progress.status,
@@ -86,6 +86,7 @@ const describeOutcome = (intent: number, latencyMs: number, progress: Progress, 
         tokens: progress.cost?.tokens ?? NO_TOKENS,
         costMicroUsd: progress.cost?.microUsd ?? null,
         priceSource: priceSource(priceTable, progress.usage.model),
+        provider,
       }),
 })
 
@@ -177,7 +178,7 @@ export const runExchange = async (
   } finally {
     const latencyMs = deps.clock.now() - startedAt
     const charged = metered === null ? null : { agent: session.agent, project: session.project, charged: metered.reservation.settle(progress.end, latencyMs) }
-    const outcome = describeOutcome(intent.sequence, latencyMs, progress, deps.priceTable, charged)
+    const outcome = describeOutcome(intent.sequence, latencyMs, progress, dialect.provider, deps.priceTable, charged)
     deps.ledger.append('model-request/outcome', session.sessionId, outcome)
     if (charged !== null) deps.onCharged(session.sessionId, charged.charged)
     for (const warning of session.meter.warnings()) deps.onCapNear(session.sessionId, warning)

@@ -1,46 +1,55 @@
-import { hash } from 'node:crypto'
-import { createOtlpMapper } from '../../domain/otlp.ts'
+import { diag, DiagLogLevel } from '@opentelemetry/api'
+import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto'
+import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
+import { AggregationTemporality } from '@opentelemetry/sdk-metrics'
 import { VERSION } from '../version.ts'
+import { createOtlpRecords } from './otlp-records.ts'
 import { createOutbox, type Failure, type OutboxDeps } from './outbox.ts'
-
-const TIMEOUT_MS = 30_000
-/** By the specification these mean: later. Everything else that is not 2xx means: never. */
-const RETRYABLE = new Set([429, 502, 503, 504])
 
 export interface OtlpSenderDeps extends Omit<OutboxDeps, 'to' | 'deliver'> {
   /** `http://127.0.0.1:4318`; the signals' paths are appended. */
   readonly baseUrl: string
-  readonly headers: Readonly<Record<string, string>>
+  /** For one request with the exporter's own quick retries; else as OTEL_EXPORTER_OTLP_TIMEOUT says, or 10 s. */
+  readonly timeoutMs?: number
 }
 
-/** Sends to an OpenTelemetry collector what it has not got yet: see Outbox. */
-export const createOtlpSender = ({ baseUrl, headers, ...outbox }: OtlpSenderDeps): (() => Promise<number>) => {
-  const toRequests = createOtlpMapper({ sha256: (text) => hash('sha256', text), version: VERSION })
+type Exporter<Records> = { export(records: Records, done: (result: { error?: Error }) => void): void }
 
-  const post = async (path: string, body: object): Promise<Failure | null> => {
-    try {
-      const response = await fetch(new URL(path.slice(1), baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`), {
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      })
-      await response.arrayBuffer()
-      if (response.ok) return null
-      const after = Number(response.headers.get('retry-after'))
-      return { problem: `it answers ${response.status}`, retry: RETRYABLE.has(response.status), afterMs: Number.isFinite(after) ? after * 1_000 : 0 }
-    } catch (error) {
-      const cause = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : String(error)
-      return { problem: cause, retry: true, afterMs: 0 }
-    }
-  }
+/** An error of the exporters has the status of an answer that means: never. What may be tried again has none, or a network error's name. */
+const failureOf = (error: Error): Failure => {
+  const code = 'code' in error ? error.code : undefined
+  if (typeof code === 'number') return { problem: `it answers ${code}`, retry: false }
+  return { problem: code === undefined ? error.message : String(code), retry: true }
+}
+
+/**
+ * Sends to an OpenTelemetry collector what it has not got yet (see Outbox), with OpenTelemetry's own exporters, whose
+ * variables hold: OTEL_EXPORTER_OTLP_HEADERS, _CERTIFICATE, _CLIENT_KEY, _COMPRESSION and so on.
+ */
+export const createOtlpSender = ({ baseUrl, timeoutMs, ...outbox }: OtlpSenderDeps): (() => Promise<number>) => {
+  const tell = (...said: unknown[]): void => outbox.say(`About the collector at ${baseUrl}: ${said.join(' ')}`)
+  const quiet = (): void => undefined
+  // Tells of settings that cannot be used, and when a collector took a part of a request alone.
+  diag.setLogger({ error: quiet, warn: tell, info: quiet, debug: quiet, verbose: quiet }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
+  const toRecords = createOtlpRecords(VERSION)
+  const configured = (path: string) => ({ url: `${baseUrl.replace(/\/$/, '')}/${path}`, ...(timeoutMs === undefined ? {} : { timeoutMillis: timeoutMs }) })
+  const logs = new OTLPLogExporter(configured('v1/logs'))
+  const traces = new OTLPTraceExporter(configured('v1/traces'))
+  const metrics = new OTLPMetricExporter({ ...configured('v1/metrics'), temporalityPreference: AggregationTemporality.DELTA })
+
+  const send = <Records>(exporter: Exporter<Records>, records: Records): Promise<Failure | null> =>
+    new Promise((resolve) => exporter.export(records, ({ error }) => resolve(error === undefined ? null : failureOf(error))))
 
   return createOutbox({
     ...outbox,
     to: baseUrl,
     deliver: async (entries, persist) => {
-      for (const [path, body] of Object.entries(toRequests(entries))) if (body !== null) await persist(() => post(path, body as object))
+      const records = await toRecords(entries)
+      await persist(() => send(logs, records.logs))
+      if (records.spans.length > 0) await persist(() => send(traces, records.spans))
+      const measured = records.metrics
+      if (measured !== null) await persist(() => send(metrics, measured))
     },
   })
 }

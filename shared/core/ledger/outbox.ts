@@ -9,11 +9,10 @@ const LONGEST_WAIT_MS = 60_000
 
 const Cursor = z.object({ url: z.string(), sequence: z.number().int().nonnegative() })
 
-/** Why a delivery failed, for a person; whether to try again, and not before which wait. */
+/** Why a delivery failed, for a person, and whether to try again. */
 export interface Failure {
   readonly problem: string
   readonly retry: boolean
-  readonly afterMs: number
 }
 
 /** Does what `attempt` does until that gives null. Throws HoldfastError `internal` when it is given up. */
@@ -36,8 +35,9 @@ export interface OutboxDeps {
 
 /**
  * Delivers what has not been delivered yet, oldest first, and resolves with how many entries that was. The place is kept
- * on disk after each batch, so that a receiver that is down, or an end of this process, loses nothing; a batch that was
- * cut off is delivered again as it was. Throws HoldfastError `internal` when it gives up.
+ * on disk after each batch, so that a receiver that is down, or an end of this process, loses nothing: what waits is in the
+ * ledger, which its own retention bounds, and it is told when that emptied something first. A batch that was cut off is
+ * delivered again as it was. Throws HoldfastError `internal` when it gives up.
  */
 export const createOutbox = ({ to, cursorFile, read, deliver, wait, tries, say }: OutboxDeps): (() => Promise<number>) => {
   const readCursor = (): number => {
@@ -64,7 +64,7 @@ export const createOutbox = ({ to, cursorFile, read, deliver, wait, tries, say }
         throw new HoldfastError('internal', `The collector at ${to} did not take entries (${failure.problem}). Nothing is lost: what it has not got is sent the next time.`)
       }
       if (tried === 1) say(`The collector at ${to} does not take entries (${failure.problem}); trying again.`)
-      await wait(Math.min(LONGEST_WAIT_MS, Math.max(failure.afterMs, FIRST_WAIT_MS * 2 ** (tried - 1))))
+      await wait(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tried - 1)))
     }
   }
 
@@ -74,6 +74,8 @@ export const createOutbox = ({ to, cursorFile, read, deliver, wait, tries, say }
       const page: { entries: readonly LedgerEntry[]; next: number | null } = await read(after)
       const last = page.entries.at(-1)
       if (last !== undefined) {
+        const emptied = page.entries.filter(({ pruned }) => pruned).length
+        if (emptied > 0) say(`${emptied} of the next ${page.entries.length} entries were pruned before the collector had them: they come without content.`)
         await deliver(page.entries, persist)
         await keepCursor(last.sequence)
         sent += page.entries.length

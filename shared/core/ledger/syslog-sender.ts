@@ -69,7 +69,7 @@ export const createSyslogSender = ({ hostname, ...outbox }: SyslogSenderDeps): (
       else await sendStream(target.kind === 'unix' ? connect(target.path) : connect(target.port, target.host), messages)
       return null
     } catch (error) {
-      return { problem: error instanceof Error && 'code' in error ? String(error.code) : String(error), retry: true, afterMs: 0 }
+      return { problem: error instanceof Error && 'code' in error ? String(error.code) : String(error), retry: true }
     }
   }
   return createOutbox({

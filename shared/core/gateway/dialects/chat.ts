@@ -74,6 +74,7 @@ const chatStream: StreamRules = {
 
 /** OpenAI's Chat Completions, as many other providers speak it too. */
 export const chat: Dialect = {
+  provider: 'openai',
   stream: chatStream,
   ping: Buffer.from(': held by Holdfast\n\n'),
   readRequest: (json, bodyBytes, table) => {

@@ -16,6 +16,8 @@ export interface AskedOfModel {
 
 /** One of the providers' APIs, as far as the gateway looks into it. */
 export interface Dialect {
+  /** Whose API it is, as OpenTelemetry's conventions for gen_ai name it. */
+  readonly provider: 'anthropic' | 'openai'
   readonly stream: StreamRules
   /** An event that means nothing, and keeps a silent stream alive. */
   readonly ping: Buffer

@@ -13,6 +13,7 @@ const contentOf = (answer: Fields): readonly unknown[] => (Array.isArray(answer[
 
 /** Anthropic's Messages API. */
 export const messages: Dialect = {
+  provider: 'anthropic',
   stream: messagesStream,
   ping: Buffer.from('event: ping\ndata: {"type": "ping"}\n\n'),
   readRequest: (json, bodyBytes, table) => {

@@ -85,6 +85,7 @@ const textsIn = (parts: unknown): string => fieldsIn(parts).map(({ text }) => te
 
 /** OpenAI's Responses, as Codex speaks it. */
 export const responses: Dialect = {
+  provider: 'openai',
   stream: responsesStream,
   ping: Buffer.from(': held by Holdfast\n\n'),
   readRequest: (json, bodyBytes, table) => {

@@ -11,7 +11,7 @@ import { bodyOf } from '../../../contract/schemas/ledger-bodies.ts'
 import { type LedgerEntry, type LedgerFilter, LedgerKind, type LedgerVerification } from '../../../contract/schemas/ledger.ts'
 import { systemClock } from '../../../core/identifiers.ts'
 import { beginAnew } from '../../../core/ledger/begin-anew.ts'
-import { createOtlpSender } from '../../../core/ledger/otlp-sender.ts'
+import type { OtlpSenderDeps } from '../../../core/ledger/otlp-sender.ts'
 import { createSyslogSender, parseSyslogTarget } from '../../../core/ledger/syslog-sender.ts'
 import { fromPem } from '../../../core/ledger/signing.ts'
 import { verifyExport } from '../../../core/ledger/verify-export.ts'
@@ -73,14 +73,8 @@ const readKey = async (file: string): Promise<string> => {
   }
 }
 
-/** `name=value,…`, percent-encoded, as OpenTelemetry lays it down for OTEL_EXPORTER_OTLP_HEADERS: no secret in arguments. */
-const collectorHeaders = (): Record<string, string> =>
-  Object.fromEntries(
-    (process.env['OTEL_EXPORTER_OTLP_HEADERS'] ?? '').split(',').flatMap((pair) => {
-      const at = pair.indexOf('=')
-      return at < 1 ? [] : [[pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())]]
-    }),
-  )
+/** OpenTelemetry's packages take a while to load, and few need them. */
+const otlpSender = async (deps: OtlpSenderDeps): Promise<() => Promise<number>> => (await import('../../../core/ledger/otlp-sender.ts')).createOtlpSender(deps)
 
 const sendToCollector = async (format: 'otlp' | 'syslog', to: string, follow: boolean, output: Output): Promise<void> => {
   const paths = resolvePaths(process.env)
@@ -89,10 +83,10 @@ const sendToCollector = async (format: 'otlp' | 'syslog', to: string, follow: bo
       cursorFile: join(paths.data, `${format}-${createHash('sha256').update(to).digest('hex').slice(0, 16)}.json`),
       read: (after: number) => client.call('ledger/read', { after }),
       wait: (ms: number) => delay(ms),
-      tries: follow ? Infinity : 5,
+      tries: follow ? Infinity : 3,
       say: output.note,
     }
-    const send = format === 'otlp' ? createOtlpSender({ ...outbox, baseUrl: to, headers: collectorHeaders() }) : createSyslogSender({ ...outbox, to, hostname: hostname() })
+    const send = format === 'syslog' ? createSyslogSender({ ...outbox, to, hostname: hostname() }) : await otlpSender({ ...outbox, baseUrl: to })
     let tellNew = (): void => undefined
     client.on('ledger/appended', () => tellNew())
     if (follow) await client.call('event/subscribe', {})
