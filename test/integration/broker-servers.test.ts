@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -195,6 +195,40 @@ describe('the session’s socket', () => {
     await harness.session.close('gently')
     await gone
     expect(lines.join('')).toBe(ENDED)
+  })
+
+  test('comes back after a restart of the host: the agent keeps its connection, and is told what became of its calls', async () => {
+    harness = await openHarness({ fixture: fixture({}) })
+    const { client } = await harness.agent()
+    await client.listTools()
+    const begun = Promise.withResolvers<void>()
+    const under = client.callTool({ name: 'fixture__hang' }, { onprogress: () => begun.resolve() }).catch((error: Error) => error.message)
+    await begun.promise
+    const changes = Promise.withResolvers<void>()
+    client.setNotificationHandler('notifications/tools/list_changed', () => changes.resolve())
+
+    // A host that is killed leaves its socket behind.
+    renameSync(harness.socketPath, `${harness.socketPath}.kept`)
+    await harness.session.close('at-once')
+    renameSync(`${harness.socketPath}.kept`, harness.socketPath)
+    expect(await under).toContain('It may or may not have taken effect; it is not repeated')
+    await expect(client.callTool({ name: 'fixture__pid' })).rejects.toThrow('Holdfast cannot be reached at the moment, so this did not run')
+
+    await harness.another({ socketPath: harness.socketPath })
+    await changes.promise
+    expect((await client.listTools()).tools.map(({ name }) => name)).toContain('fixture__pid')
+    expect((await client.callTool({ name: 'fixture__pid' })).content).toMatchObject([{ text: expect.stringMatching(/^\d+$/) }])
+  })
+
+  test('takes an agent again whose message was too long for it; only what was under way is lost', async () => {
+    harness = await openHarness({ fixture: fixture({}) })
+    const { client } = await harness.agent()
+    await client.listTools()
+    const changes = Promise.withResolvers<void>()
+    client.setNotificationHandler('notifications/tools/list_changed', () => changes.resolve())
+    await expect(client.callTool({ name: 'fixture__reveal', arguments: { name: 'x'.repeat(17_000_000) } })).rejects.toThrow('The connection to Holdfast was lost while this ran')
+    await changes.promise
+    expect((await client.callTool({ name: 'fixture__pid' })).isError).toBeUndefined()
   })
 
   test('that does not exist makes the shim fail with one line', async () => {
