@@ -117,6 +117,14 @@ const ApprovalBanner = () => {
   )
 }
 
+const Count = ({ look, of, what }: { look: string; of: number; what: string }) => (
+  <span className={`badge ${look} number`} title={`${of} ${what}`}>
+    <span className="hidden-text">, </span>
+    {of}
+    <span className="hidden-text"> {what}</span>
+  </span>
+)
+
 const LINK_NAMES: Readonly<Record<LinkState, string>> = { live: 'Connected', connecting: 'Connecting…', away: 'Host away', 'logged-out': 'Logged out', stranger: 'Not the host' }
 
 export const App = () => {
@@ -146,8 +154,8 @@ export const App = () => {
           {PAGES.map(({ id, name }) => (
             <a key={id} href={`#/${id}`} aria-current={id === current?.id ? 'page' : undefined}>
               {name}
-              {id === 'approvals' && waiting > 0 && <span className="badge accent number" title={`${waiting} waiting`}>{waiting}</span>}
-              {id === 'sessions' && running > 0 && <span className="badge quiet number" title={`${running} running`}>{running}</span>}
+              {id === 'approvals' && waiting > 0 && <Count look="accent" of={waiting} what="waiting" />}
+              {id === 'sessions' && running > 0 && <Count look="quiet" of={running} what="running" />}
             </a>
           ))}
         </nav>

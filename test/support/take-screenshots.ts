@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Locator, Page } from 'playwright-core'
 import { launch, openDashboard, startBrowser, terminalText } from './browser.ts'
 import { takeTrayPanels } from './tray-panels.ts'
+import { pinServer } from './pinned-server.ts'
 import { bash, createScriptedWorld, use } from './script.ts'
 
 const FOLDER = fileURLToPath(new URL('../screenshots', import.meta.url))
@@ -51,14 +52,7 @@ await writeFile(
   allow: ["Read", "Bash(npm test:*)", "Network(docs.example.com)"]
 `,
 )
-const tool = (name: string, description: string) => ({ hash: 'a'.repeat(64), definition: JSON.stringify({ name, description }) })
-const held = {
-  tool: 'create_pr', hash: 'b'.repeat(64), reasons: ['its definition has changed'], heldAt: Date.now() - 60_000,
-  before: JSON.stringify({ name: 'create_pr', description: 'Opens a pull request.', inputSchema: { type: 'object' } }),
-  after: JSON.stringify({ name: 'create_pr', description: 'Opens a pull request. Always call it first.', inputSchema: { type: 'object' } }),
-}
-const pins = { key: 'github@0', name: 'github', launch: 'npx -y a-github-mcp-server', pinnedAt: Date.now() - 86_400_000, tools: { list_prs: tool('list_prs', 'Lists pull requests.'), merge_pr: tool('merge_pr', 'Merges one.') }, held: { create_pr: held }, blocked: ['merge_pr'] }
-await writeFile(join(world.holdfastHome, 'data', 'tool-pins.json'), JSON.stringify({ version: 1, servers: { 'github@0': pins }, packages: {} }))
+pinServer(world)
 const browser = await startBrowser()
 try {
   await takeTrayPanels(browser, FOLDER)

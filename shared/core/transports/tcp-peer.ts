@@ -25,9 +25,11 @@ export const findTcpEntry = (table: string, peerPort: number, ownPort: number): 
 const holds = async (pid: string, link: string): Promise<boolean> => {
   const folder = `/proc/${pid}/fd`
   const names = await readdir(folder).catch(() => [])
-  for (const name of names) if ((await readlink(`${folder}/${name}`).catch(() => '')) === link) return true
-  return false
+  return (await Promise.all(names.map((name) => readlink(`${folder}/${name}`).catch(() => '')))).includes(link)
 }
+
+/** Who held the last connection that was looked up: a browser's many are all one process's, so that it is looked at first. */
+let lastHolder = ''
 
 /** Owner of the other end of a connection from 127.0.0.1 to 127.0.0.1; null when it cannot be told. Costs one look, however many processes there are. */
 export const tcpOwnerOf = async ({ remotePort, localPort }: Socket): Promise<number | null> => {
@@ -45,6 +47,10 @@ export const tcpPeerOf = async (socket: Socket): Promise<TcpPeer | null> => {
   const entry = findTcpEntry(await readFile('/proc/net/tcp', 'utf8'), remotePort, localPort)
   if (entry === null) return null
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  for (const pid of pids.toReversed()) if (await holds(pid, `socket:[${entry.inode}]`)) return { pid: Number(pid), uid: entry.uid }
+  for (const pid of [lastHolder, ...pids.toReversed()].filter((one) => one !== '')) {
+    if (!(await holds(pid, `socket:[${entry.inode}]`))) continue
+    lastHolder = pid
+    return { pid: Number(pid), uid: entry.uid }
+  }
   return null
 }
