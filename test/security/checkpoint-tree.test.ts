@@ -1,7 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { holdFolders } from '../../shared/core/checkpoints/held-folders.ts'
+import { createPlacer, removeFile, removeFolder, setPermissions } from '../../shared/core/checkpoints/place.ts'
 import { createProject as createProjectStore } from '../../shared/core/checkpoints/project.ts'
 import { foundFile } from '../../shared/core/checkpoints/walk.ts'
 import { createProject, createRepository, createScratch, filesBelow, gitIn, openStore, OTHER_SESSION, SESSION } from '../integration/checkpoint-fixture.ts'
@@ -163,3 +166,62 @@ test('what stands where an object should be, a pipe or a link to a file of other
     if (otherDisk !== scratch) otherDisk.remove()
   }
 }, 60_000)
+
+/** Puts a link to `elsewhere` in the place of a folder, and the folder back, over and over, until it is killed. */
+const SWAP = `
+  const fs = require('node:fs')
+  const [folder, elsewhere] = process.argv.slice(1)
+  const tried = (work) => { try { work() } catch {} }
+  process.stdout.write('begun')
+  for (let turn = 0; ; turn += 1) {
+    tried(() => fs.renameSync(folder, folder + turn))
+    tried(() => fs.symlinkSync(elsewhere, folder))
+    tried(() => fs.unlinkSync(folder))
+    tried(() => fs.renameSync(folder + turn, folder))
+  }
+`
+
+test('nothing is written, changed or removed outside the folder, though another session swaps folders for links while it is put back', async () => {
+  const canary = join(scratch.folder, 'canary')
+  for (const name of ['kept', 'gone', 'mode', 'objects/x/y']) write(`a/b/${name}`, name)
+  cpSync(file('a'), canary, { recursive: true })
+  mkdirSync(join(canary, 'b/empty'))
+  const look = () => ({ files: filesBelow(canary), times: readdirSync(canary, { recursive: true, encoding: 'utf8' }).map((name) => lstatSync(join(canary, name)).mtimeMs) })
+  const before = look()
+  const swap = spawn(process.execPath, ['-e', SWAP, file('a'), canary], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(swap.stdout, 'data')
+  const held = holdFolders()
+  let [done, refused] = [0, 0]
+  try {
+    for (let round = 0; round < 600; round += 1) {
+      const placer = createPlacer(held, 'tag')
+      const works = [
+        () => {
+          const sink = placer.receive(root, file('a/b/kept'), { mode: '100644', oid: '', permissions: 0o640 }, round, 1_000, () => undefined)
+          sink.write(Buffer.from('written'))
+          sink.end()
+        },
+        () => placer.receive(root, file('a/b/link'), { mode: '120000', oid: '', permissions: 0 }, round, undefined, () => undefined).end(),
+        () => void placer.makeFolder(root, file('a/b/made')),
+        () => removeFile(held, file('a/b/gone')),
+        () => void removeFolder(held, file('a/b/empty')),
+        () => setPermissions(held, file('a/b/mode'), 0o644, 0o777),
+        () => held.clear(file('a/b/objects')),
+      ]
+      for (const work of works) {
+        try {
+          work()
+          done += 1
+        } catch {
+          refused += 1
+        }
+      }
+    }
+  } finally {
+    held.close()
+    swap.kill('SIGKILL')
+    await once(swap, 'close')
+  }
+  expect(look()).toEqual(before)
+  expect({ done: done > 100, refused: refused > 100 }).toEqual({ done: true, refused: true })
+}, 120_000)

@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { FileSide } from '../../contract/schemas/checkpoint.ts'
 import { toNative } from './byte-path.ts'
-import { areaOf, realPath, storedPath, type Areas } from './layout.ts'
-import { createReach } from './place.ts'
+import { holdFolders } from './held-folders.ts'
+import { realPath, storedPath, type Areas } from './layout.ts'
 import type { Project } from './project.ts'
 import { readPlain } from './read-plain.ts'
 import type { CheckpointRecord } from './records.ts'
@@ -34,14 +34,22 @@ const keptText = async (project: Project, tree: string, stored: string): Promise
 
 /** The text of a stored path as it is now; never what lies behind a link, on the way or at its end. */
 const presentText = (areas: Areas, stored: string): FileSide => {
-  const reaches = createReach((path) => areaOf(areas, path))
-  const real = realPath(areas, stored)
-  const stat = lstatSync(toNative(real), { throwIfNoEntry: false })
-  if (stat === undefined || !reaches(stored, real)) return null
+  const held = holdFolders()
+  try {
+    const path = held.find(realPath(areas, stored))
+    return path === null ? null : textAt(path)
+  } finally {
+    held.close()
+  }
+}
+
+const textAt = (path: string): FileSide => {
+  const stat = lstatSync(toNative(path), { throwIfNoEntry: false })
+  if (stat === undefined) return null
   if (stat.isSymbolicLink()) return { hidden: 'a link' }
   if (!stat.isFile()) return { hidden: 'not a file' }
   if (stat.size > MAX_TEXT_BYTES) return { hidden: 'too long' }
-  const bytes = readPlain(real, MAX_TEXT_BYTES)
+  const bytes = readPlain(path, MAX_TEXT_BYTES)
   return bytes === null ? { hidden: 'not a file' } : sideOf(Buffer.from(bytes, 'latin1'))
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join, posix } from 'node:path'
+import { join, posix } from 'node:path'
 import { toNative } from './byte-path.ts'
+import type { HeldFolders } from './held-folders.ts'
 import { openPlain } from './open-seen.ts'
 import { readPlain } from './read-plain.ts'
 
@@ -68,16 +69,14 @@ export const createObjectMirror = (folder: string) => {
     },
 
     /** Puts back the listed files that are missing in a git folder; without its `objects`, empty or not, git sees no repository. */
-    giveBack(stored: string, real: string, files: readonly string[]): void {
-      // Through a link that took its place, the objects would land elsewhere.
-      if (lstatSync(toNative(`${real}/objects`), { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(toNative(`${real}/objects`))
-      mkdirSync(toNative(`${real}/objects`), { recursive: true })
+    giveBack(held: HeldFolders, stored: string, real: string, files: readonly string[]): void {
+      for (const folder of new Set([`${real}/objects`, ...files.map((file) => posix.dirname(`${real}/${file}`))])) makeFolders(held, real, folder)
       for (const file of files) {
-        const there = lstatSync(toNative(`${real}/${file}`), { throwIfNoEntry: false })
+        const at = held.at(`${real}/${file}`)
+        const there = lstatSync(toNative(at), { throwIfNoEntry: false })
         if (there?.isFile() === true) continue
-        if (there !== undefined) rmSync(toNative(`${real}/${file}`), { recursive: true })
-        mkdirSync(toNative(posix.dirname(`${real}/${file}`)), { recursive: true })
-        linkOrCopy(join(homeOf(stored, real), file), `${real}/${file}`)
+        if (there !== undefined) held.clear(`${real}/${file}`)
+        linkOrCopy(join(homeOf(stored, real), file), at)
       }
     },
 
@@ -105,13 +104,22 @@ export const createObjectMirror = (folder: string) => {
     },
 
     /** Removes the objects of a git folder that is to vanish, once every one of them is known to be in the mirror. */
-    clear(stored: string, real: string): void {
+    clear(held: HeldFolders, stored: string, real: string): void {
       this.keep(new Map([[stored, real]]))
-      for (const name of ['objects', 'lfs']) rmSync(toNative(`${real}/${name}`), { recursive: true, force: true })
+      for (const name of ['objects', 'lfs']) held.clear(`${real}/${name}`)
     },
   }
 }
 export type ObjectMirror = ReturnType<typeof createObjectMirror>
+
+/** Makes the folders below `real` down to `folder`; what took the place of one, a link above all, is taken away. */
+const makeFolders = (held: HeldFolders, real: string, folder: string): void => {
+  if (folder === real) return held.make(real)
+  makeFolders(held, real, posix.dirname(folder))
+  const stat = lstatSync(toNative(held.at(folder)), { throwIfNoEntry: false })
+  if (stat !== undefined && !stat.isDirectory()) held.clear(folder)
+  held.make(folder)
+}
 
 /**
  * Puts a file at `to` too, where there is none, and says whether it is one: whoever controls a git folder can put a pipe,
@@ -135,8 +143,8 @@ const copy = (from: string, to: string): boolean => {
   if (handle === null) return false
   try {
     const aside = `${to}.part`
-    mkdirSync(toNative(dirname(to)), { recursive: true })
-    copyFileSync(process.platform === 'linux' ? `/proc/self/fd/${handle}` : toNative(from), toNative(aside), constants.COPYFILE_FICLONE)
+    rmSync(toNative(aside), { force: true })
+    copyFileSync(process.platform === 'linux' ? `/proc/self/fd/${handle}` : toNative(from), toNative(aside), constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL)
     renameSync(toNative(aside), toNative(to))
     return true
   } finally {

@@ -1,25 +1,12 @@
-import { chmodSync, closeSync, fchmodSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, rmdirSync, symlinkSync, unlinkSync, utimesSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, fchmodSync, futimesSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, symlinkSync, unlinkSync, writeSync } from 'node:fs'
 import { posix } from 'node:path'
 import { recoveryPath, type Entry } from '../../domain/checkpoint-plan.ts'
 import type { BlobSink } from './blob-stream.ts'
 import { toNative } from './byte-path.ts'
-
-/** Tells whether a path lies in its area without a symbolic link on the way: what lies beyond one is not the area's. */
-export const createReach = (top: (path: string) => string) => {
-  const sound = new Map<string, boolean>()
-  const isSound = (folder: string, area: string): boolean => {
-    if (folder === area) return true
-    const known = sound.get(folder)
-    if (known !== undefined) return known
-    const is = folder.length > area.length && isSound(posix.dirname(folder), area) && lstatSync(toNative(folder), { throwIfNoEntry: false })?.isDirectory() === true
-    sound.set(folder, is)
-    return is
-  }
-  return (stored: string, real: string): boolean => real === top(stored) || isSound(posix.dirname(real), top(stored))
-}
+import type { HeldFolders } from './held-folders.ts'
 
 /** Puts files into place below one top folder, each aside first and then by a rename, never through a symbolic link. */
-export const createPlacer = (tag: string) => {
+export const createPlacer = (held: HeldFolders, tag: string) => {
   const sound = new Set<string>()
 
   /**
@@ -28,22 +15,23 @@ export const createPlacer = (tag: string) => {
    */
   const makeFolder = (top: string, folder: string): string => {
     if (folder === top || sound.has(folder)) {
-      if (folder === top) mkdirSync(toNative(top), { recursive: true })
+      if (folder === top) held.make(top)
       return folder
     }
     const parent = makeFolder(top, posix.dirname(folder))
     if (parent !== posix.dirname(folder)) {
       const elsewhere = posix.join(parent, posix.basename(folder))
-      mkdirSync(toNative(elsewhere), { recursive: true })
+      held.make(elsewhere)
       return elsewhere
     }
-    const stat = lstatSync(toNative(folder), { throwIfNoEntry: false })
+    const at = held.at(folder)
+    const stat = lstatSync(toNative(at), { throwIfNoEntry: false })
     if (stat !== undefined && !stat.isDirectory()) {
       const beside = recoveryPath(folder, tag)
-      mkdirSync(toNative(beside), { recursive: true })
+      held.make(beside)
       return beside
     }
-    if (stat === undefined) mkdirSync(toNative(folder))
+    if (stat === undefined) mkdirSync(toNative(at))
     sound.add(folder)
     return folder
   }
@@ -56,27 +44,27 @@ export const createPlacer = (tag: string) => {
       const folder = makeFolder(top, posix.dirname(real))
       const aside = posix.join(folder, `.holdfast-${tag}-${number}`)
       const target = posix.join(folder, posix.basename(real))
-      rmSync(toNative(aside), { force: true })
-      const finish = (): void => done(moveInto(aside, target, tag))
+      removeFile(held, aside)
+      const finish = (): void => done(moveInto(held, aside, target, tag))
       if (entry.mode === '120000') {
         const parts: Buffer[] = []
         return {
           write: (chunk) => void parts.push(Buffer.from(chunk)),
           end() {
-            symlinkSync(Buffer.concat(parts), toNative(aside))
+            symlinkSync(Buffer.concat(parts), toNative(held.at(aside)))
             finish()
           },
         }
       }
-      const handle = openSync(toNative(aside), 'wx', 0o600)
+      const handle = openSync(toNative(held.at(aside)), 'wx', 0o600)
       return {
         write(chunk) {
           for (let at = 0; at < chunk.length; ) at += writeSync(handle, chunk, at)
         },
         end() {
           fchmodSync(handle, entry.permissions)
+          if (modifiedAt !== undefined) futimesSync(handle, modifiedAt / 1000, modifiedAt / 1000)
           closeSync(handle)
-          if (modifiedAt !== undefined) utimesSync(toNative(aside), modifiedAt / 1000, modifiedAt / 1000)
           finish()
         },
       }
@@ -84,27 +72,24 @@ export const createPlacer = (tag: string) => {
 
     /** Clears what an interrupted run left aside. */
     sweep(real: string, number: number): void {
-      rmSync(toNative(posix.join(posix.dirname(real), `.holdfast-${tag}-${number}`)), { force: true })
+      removeFile(held, posix.join(posix.dirname(real), `.holdfast-${tag}-${number}`))
     },
   }
 }
 export type Placer = ReturnType<typeof createPlacer>
 
-const moveInto = (aside: string, target: string, tag: string): string => {
-  const stat = lstatSync(toNative(target), { throwIfNoEntry: false })
-  if (stat?.isDirectory() === true && !removeFolder(target)) {
-    const beside = recoveryPath(target, tag)
-    renameSync(toNative(aside), toNative(beside))
-    return beside
-  }
-  renameSync(toNative(aside), toNative(target))
-  return target
+const moveInto = (held: HeldFolders, aside: string, target: string, tag: string): string => {
+  const stat = lstatSync(toNative(held.at(target)), { throwIfNoEntry: false })
+  const goal = stat?.isDirectory() === true && !removeFolder(held, target) ? recoveryPath(target, tag) : target
+  renameSync(toNative(held.at(aside)), toNative(held.at(goal)))
+  return goal
 }
 
 /** True when the folder is gone; false when it holds something, or is none. */
-export const removeFolder = (real: string): boolean => {
+export const removeFolder = (held: HeldFolders, real: string): boolean => {
+  const path = held.find(real)
   try {
-    rmdirSync(toNative(real))
+    if (path !== null) rmdirSync(toNative(path))
     return true
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -114,9 +99,10 @@ export const removeFolder = (real: string): boolean => {
   }
 }
 
-export const removeFile = (real: string): void => {
+export const removeFile = (held: HeldFolders, real: string): void => {
+  const path = held.find(real)
   try {
-    unlinkSync(toNative(real))
+    if (path !== null) unlinkSync(toNative(path))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
@@ -124,7 +110,7 @@ export const removeFile = (real: string): void => {
 }
 
 /** Changes permissions from one value to another, and leaves alone what is neither. */
-export const setPermissions = (real: string, from: number, to: number): void => {
-  const stat = lstatSync(toNative(real), { throwIfNoEntry: false })
-  if (stat !== undefined && !stat.isSymbolicLink() && (stat.mode & 0o7777) === from) chmodSync(toNative(real), to)
-}
+export const setPermissions = (held: HeldFolders, real: string, from: number, to: number): void =>
+  held.visit(real, (path, stat) => {
+    if (!stat.isSymbolicLink() && (stat.mode & 0o7777) === from) chmodSync(path, to)
+  })

@@ -16,9 +16,10 @@ import {
 import { createBlobStream } from './blob-stream.ts'
 import { toNative, toText } from './byte-path.ts'
 import { differences, refsBetween } from './differences.ts'
+import { holdFolders, type HeldFolders } from './held-folders.ts'
 import { areaOf, gitHomes, realPath, shownPath } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
-import { createPlacer, createReach, removeFile, removeFolder, setPermissions } from './place.ts'
+import { createPlacer, removeFile, removeFolder, setPermissions } from './place.ts'
 import type { Project } from './project.ts'
 import type { CheckpointRecord } from './records.ts'
 import { isSameIndex, readBlobs } from './refs.ts'
@@ -39,9 +40,20 @@ export interface RestoreTask {
 /**
  * Brings the tree from the state `from` to the state `to`, path by path. A path that is in neither state now was changed
  * by someone else: it is kept, and the wanted version goes beside it; so is one that `others` say both changed. Run again
- * after an interruption it goes on to the same end.
+ * after an interruption it goes on to the same end. Nothing outside the areas is written to, whoever moves folders meanwhile.
  */
-export const restore = async (project: Project, { from, to, saved, chosen, others: changedByOthers }: RestoreTask): Promise<Restored> => {
+export const restore = async (project: Project, task: RestoreTask): Promise<Restored> => {
+  const held = holdFolders()
+  try {
+    return await restoreBy(held, project, task)
+  } catch (error) {
+    throw held.inWords(error)
+  } finally {
+    held.close()
+  }
+}
+
+const restoreBy = async (held: HeldFolders, project: Project, { from, to, saved, chosen, others: changedByOthers }: RestoreTask): Promise<Restored> => {
   const { areas } = to
   const wanted = project.manifest<Extras>(to.extras)
   const objects = { from: project.manifest<ObjectLists>(from.objects), to: project.manifest<ObjectLists>(to.objects) }
@@ -73,22 +85,22 @@ export const restore = async (project: Project, { from, to, saved, chosen, other
   const steps = [...plan.blocking, ...plan.writes, ...plan.removals]
   const [, verdicts] = await Promise.all([
     requireBlobs(project, plan.writes, to),
-    judge({ project, steps, real, isReached: createReach(top), refsHome: homes?.refs ?? null, shared: changedByOthers.shared }),
+    judge({ project, steps, real, held, refsHome: homes?.refs ?? null, shared: changedByOthers.shared }),
   ])
   const tag = saved.shown.id.slice('chk_'.length)
-  const placer = createPlacer(tag)
+  const placer = createPlacer(held, tag)
   const conflicts = new Map<string, string | null>(
     [...plan.blocking, ...plan.removals].flatMap((step) => (verdicts.get(step.path) === 'conflict' ? [[step.path, null]] : [])),
   )
 
   const remove = (step: FileStep): void => {
-    if (verdicts.get(step.path) === 'restore') removeFile(real(step.path))
+    if (verdicts.get(step.path) === 'restore') removeFile(held, real(step.path))
   }
   plan.blocking.forEach(remove)
-  plan.clearing.forEach((folder) => removeFolder(real(folder)))
-  if (homes !== null) unpackBranches(real(homes.refs), others.branches)
+  plan.clearing.forEach((folder) => removeFolder(held, real(folder)))
+  if (homes !== null) unpackBranches(held, real(homes.refs), others.branches)
   for (const [folder, files] of Object.entries(objects.to)) {
-    if (placer.makeFolder(top(`${folder}/`), real(folder)) === real(folder)) project.mirror.giveBack(folder, real(folder), files)
+    if (placer.makeFolder(top(`${folder}/`), real(folder)) === real(folder)) project.mirror.giveBack(held, folder, real(folder), files)
   }
 
   plan.writes.forEach((step, number) => placer.sweep(real(step.path), number))
@@ -111,11 +123,10 @@ export const restore = async (project: Project, { from, to, saved, chosen, other
   plan.removals.forEach(remove)
   for (const folder of plan.folders) placer.makeFolder(top(`${folder}/`), real(folder))
   for (const folder of await vanishing(project, to.tree, objects)) {
-    if (!existsSync(toNative(`${real(folder)}/HEAD`)) && existsSync(toNative(`${real(folder)}/objects`))) project.mirror.clear(folder, real(folder))
+    if (!existsSync(toNative(`${real(folder)}/HEAD`)) && existsSync(toNative(`${real(folder)}/objects`))) project.mirror.clear(held, folder, real(folder))
   }
-  const isReached = createReach(top)
-  for (const folder of plan.emptied) if (!isObject(folder) && isReached(folder, real(folder))) removeFolder(real(folder))
-  for (const step of plan.permissions) if (isReached(step.path, real(step.path))) setPermissions(real(step.path), step.from, step.to)
+  for (const folder of plan.emptied) if (!isObject(folder)) removeFolder(held, real(folder))
+  for (const step of plan.permissions) setPermissions(held, real(step.path), step.from, step.to)
 
   const done = (step: FileStep): boolean => verdicts.get(step.path) !== 'conflict' && !conflicts.has(step.path)
   const shown = (list: readonly FileStep[]): string[] => list.filter((step) => done(step) && !isGitPath(step.path)).map((step) => shownPath(areas, step.path))
@@ -178,7 +189,7 @@ const judge = async (params: {
   project: Project
   steps: readonly FileStep[]
   real: (path: string) => string
-  isReached: (path: string, real: string) => boolean
+  held: HeldFolders
   refsHome: string | null
   shared: ReadonlySet<string>
 }): Promise<Map<string, Verdict>> => {
@@ -202,10 +213,11 @@ const judge = async (params: {
   return verdicts
 }
 
-const presentEntries = async ({ project, steps, real, isReached }: Pick<Parameters<typeof judge>[0], 'project' | 'steps' | 'real' | 'isReached'>): Promise<Map<string, Entry>> => {
+const presentEntries = async ({ project, steps, real, held }: Pick<Parameters<typeof judge>[0], 'project' | 'steps' | 'real' | 'held'>): Promise<Map<string, Entry>> => {
   const files = steps.flatMap((step) => {
     const at = real(step.path)
-    const stat = isReached(step.path, at) ? statOf(at) : undefined
+    const path = held.find(at)
+    const stat = path === null ? undefined : statOf(path)
     return stat === undefined || !(stat.isFile() || stat.isSymbolicLink()) ? [] : [foundFile(step.path, at, stat)]
   })
   const oids = await project.identify(files)

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { parsePackedRefs } from '../../domain/checkpoint-plan.ts'
 import { toNative } from './byte-path.ts'
+import type { HeldFolders } from './held-folders.ts'
 import { realPath, type Areas } from './layout.ts'
 import { readPlain } from './read-plain.ts'
 
@@ -35,12 +36,13 @@ export const refValue = (home: string, name: string): string | null =>
   readPlain(`${home}/${name}`)?.trim() ?? parsePackedRefs(readPlain(`${home}/packed-refs`) ?? '').get(name) ?? null
 
 /** Gives branches that are only packed a file of their own, so that they keep their value when `packed-refs` is replaced. */
-export const unpackBranches = (home: string, names: readonly string[]): void => {
+export const unpackBranches = (held: HeldFolders, home: string, names: readonly string[]): void => {
   for (const name of names) {
-    const value = existsSync(toNative(`${home}/${name}`)) ? null : refValue(home, name)
+    const file = `${home}/${name}`
+    const value = lstatSync(toNative(file), { throwIfNoEntry: false }) === undefined ? refValue(home, name) : null
     if (value === null) continue
-    mkdirSync(toNative(posix.dirname(`${home}/${name}`)), { recursive: true })
-    writeFileSync(toNative(`${home}/${name}`), `${value}\n`)
+    held.make(posix.dirname(file))
+    writeFileSync(toNative(held.at(file)), `${value}\n`, { flag: 'wx' })
   }
 }
 
