@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { formatId, ToolCallId } from '../../shared/contract/ids.ts'
 import { type ScriptedAnswer, startStandInModel, type StandInRequest } from '../../shared/core/demo/stand-in-model.ts'
-import { createToolUseGuard } from '../../shared/core/gateway/tool-use-guard.ts'
+import { createToolUseGuard, type ToolUseGuard } from '../../shared/core/gateway/tool-use-guard.ts'
 import { CLAUDE, claudeEnv, createPlace, hasClaude, runClaude, type Place } from '../support/bare-claude.ts'
 import { bash } from '../support/script.ts'
 import { startInTerminal } from '../support/terminal.ts'
@@ -18,8 +18,8 @@ const hasTmux = spawnSync('tmux', ['-V']).error === undefined
 
 /** Policy denies what names a canary; whoever would be asked says yes to all else. */
 const isDenied = (input: unknown): boolean => JSON.stringify(input).includes('canary')
-const createGuard = () =>
-  createToolUseGuard({
+const createGuard = (): ToolUseGuard => {
+  const guard = createToolUseGuard({
     sessionId: SESSION,
     gate: {
       request: ({ input }) => Promise.resolve(isDenied(input) ? { allowed: false, toolCallId: CALL, reason: 'Denied by the test.' } : { allowed: true, toolCallId: CALL }),
@@ -31,6 +31,15 @@ const createGuard = () =>
     onTampering: () => undefined,
     raiseAlarm: () => undefined,
   })
+  return {
+    ...guard,
+    // As after hooks that reported until now: what is allowed is given to the agent, and its hooks are to ask.
+    judge: (call, conversation, gone) => {
+      if (conversation !== null) guard.heardFrom(conversation)
+      return guard.judge(call, conversation, gone)
+    },
+  }
+}
 
 const calls = (...commands: string[]): ScriptedAnswer => ({ content: commands.flatMap((command) => bash(command).content) })
 const isSub = ({ messages }: StandInRequest): boolean => JSON.stringify(messages[0]).includes('I am the subagent.')
@@ -93,7 +102,7 @@ describe.skipIf(!hasClaude)(`a denied call never runs in the real Claude Code, a
     if (way.startsWith('disableAllHooks')) expect(existsSync(join(place.cwd, '.claude', 'settings.local.json'))).toBe(true)
   })
 
-  test.skipIf(!hasTmux).each(['disableAllHooks written mid-session', 'the hook endpoint dead'])('with %s, in a terminal', { timeout: 120_000 }, async (way) => {
+  test.skipIf(!hasTmux).each(Object.keys(WAYS))('with %s, in a terminal', { timeout: 120_000 }, async (way) => {
     const { place, gateway, args, ran } = await startAll(way)
     const screen = startInTerminal(`hf-tamper-${process.pid}`, [CLAUDE, '--permission-mode', 'manual', '--model', 'claude-opus-5-5', ...args], { env: claudeEnv(gateway.baseUrl, place), cwd: place.cwd })
     closing({ close: screen.end })
