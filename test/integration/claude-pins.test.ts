@@ -59,7 +59,7 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
         },
         finish: () => undefined,
       }
-      return hooks!.handle(path, body, { sessionId: SESSION, gate, guard: trustingGuard, signal, raiseAlarm: () => undefined, takeMessage: () => null })
+      return hooks!.handle(path, body, { sessionId: SESSION, gate, guard: trustingGuard, signal, raiseAlarm: () => undefined, told: () => undefined, takeMessage: () => null })
     },
     model: (request, response, path) =>
       new Promise((resolve, reject) => {

@@ -93,6 +93,7 @@ export const startGateway = async (params: {
   const session: GatewaySession = {
     guard: params.guard ?? trustingGuard,
     isNetworkOpen: params.isNetworkOpen ?? true,
+    figures: { passed: () => undefined },
     sessionId: SESSION,
     agent: 'claude-test',
     project: '/project',

@@ -301,6 +301,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
     return {
       id,
       launched,
+      ownFigures: null,
       get launching() {
         return live.launching
       },

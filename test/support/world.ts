@@ -11,7 +11,7 @@ import { connectLocal } from '../../shared/core/transports/local-socket-client.t
 import { createKeyringSession, missingPrograms, type KeyringSession } from '../fixtures/keyring/session.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const CLI = join(ROOT, 'build/out/host/cli.mjs')
+export const CLI_FILE = join(ROOT, 'build/out/host/cli.mjs')
 const CLAUDE = join(ROOT, 'test/node_modules/@anthropic-ai/claude-code-linux-x64/claude')
 
 /** Why the end-to-end tests cannot run on this machine, or null. */
@@ -88,7 +88,7 @@ export const createWorld = async (script: Script, options: { profile?: string; p
   )
 
   const start: World['start'] = (args, { env = {}, cwd = project } = {}) => {
-    const child = spawn(process.execPath, [CLI, ...args], { cwd, env: { ...environment, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [CLI_FILE, ...args], { cwd, env: { ...environment, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')))

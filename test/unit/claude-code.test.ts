@@ -78,7 +78,7 @@ describe('the version of Claude Code', () => {
 describe('settings', () => {
   it('pin every key through which a file could switch off hooks or run a command unasked', () => {
     const pinned = pinnedSettings('http://127.0.0.1:1/session/t', { HTTP_PROXY: 'http://127.0.0.1:2' })
-    expect(Object.keys(pinned)).toEqual(['disableAllHooks', 'allowedHttpHookUrls', 'statusLine', 'subagentStatusLine', 'fileSuggestion', 'env'])
+    expect(Object.keys(pinned)).toEqual(['disableAllHooks', 'allowedHttpHookUrls', 'statusLine', 'subagentStatusLine', 'fileSuggestion', 'otelHeadersHelper', 'env'])
     expect(pinned).toMatchObject({ disableAllHooks: false, allowedHttpHookUrls: ['http://127.0.0.1:1/session/t/hook/*'] })
     expect(pinned.env).toMatchObject({ ANTHROPIC_BASE_URL: 'http://127.0.0.1:1/session/t', HTTP_PROXY: 'http://127.0.0.1:2', ANTHROPIC_UNIX_SOCKET: '', CLAUDE_CODE_SIMPLE: '' })
   })
@@ -118,7 +118,7 @@ describe('the hooks of Claude Code', () => {
     }
     const hooks = createClaudeCodeHooks()
     const call = (path: string, tool: string, input: unknown, id = 'toolu_1') =>
-      hooks.handle(path, { tool_name: tool, tool_input: input, tool_use_id: id }, { sessionId: SESSION, gate, guard: trustingGuard, signal: new AbortController().signal, raiseAlarm: (message) => void alarms.push(message), takeMessage: () => messages.shift() ?? null })
+      hooks.handle(path, { tool_name: tool, tool_input: input, tool_use_id: id }, { sessionId: SESSION, gate, guard: trustingGuard, signal: new AbortController().signal, raiseAlarm: (message) => void alarms.push(message), told: () => undefined, takeMessage: () => messages.shift() ?? null })
     return { call, asked, finished, alarms, messages }
   }
   const allowed = { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'allow' } } }

@@ -90,6 +90,7 @@ const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind
   'session/resumed': () => ({ kind: 'session', title: 'resumed', what: '' }),
   'session/ended': (body) => ({ kind: 'session', title: 'ended', what: body['failed'] === undefined ? `exit code ${String(body['exitCode'])}` : text(body['failed']) }),
   'session/killed': (body) => ({ kind: 'session', title: 'killed', what: `${String(body['processesKilled'])} processes ended` }),
+  'usage/compared': (body) => ({ kind: 'session', title: "the agent's own count", what: text(body['difference']) || 'agrees', aside: `its ${text(body['source'])}` }),
   'checkpoint/created': (body) => ({ kind: 'checkpoint', title: 'checkpoint', what: `${text(body['reason'])}, ${String(body['files'] ?? body['fileCount'] ?? '')} files` }),
   'checkpoint/restored': (body) => ({ kind: 'checkpoint', title: body['undo'] === true ? 'undone' : 'reverted', what: `${String(body['written'] ?? 0)} files put back, ${String(body['deleted'] ?? 0)} removed` }),
   'commit/signed': (body) => ({ kind: 'checkpoint', title: `${text(body['object'])} signed`, what: text(body['subject']) }),

@@ -16,6 +16,8 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/)
 /** What a session had used when it ended; missing where it never ran. */
 const spent = { usage: Session.shape.usage.optional(), toolCalls: Session.shape.toolCalls.optional() }
 
+const figures = z.object({ requests: count, input: count, output: count, cacheRead: count, cacheWrite: count, microUsd: z.number().nonnegative().nullable() })
+
 /**
  * What each kind of entry holds. Loose, so that a newer Holdfast may add; a field that an older one did not write is
  * optional here, and so every entry ever written still reads. test/migrations keeps a ledger of each format.
@@ -161,6 +163,8 @@ export const LEDGER_BODIES = {
     project: text.optional(),
     charged: z.object({ microUsd: count, tokens: count, requests: count, modelMs: milliseconds }).optional(),
   }),
+  /** What an agent that has ended says it used, in one conversation, beside what passed here, whole answers and all. */
+  'usage/compared': z.looseObject({ source: z.enum(['telemetry', 'result']), own: figures, passed: figures, whole: figures, difference: text.nullable() }),
   'checkpoint/created': z.looseObject({ checkpointId: CheckpointId, reason: text, files: count, leftOut: count }),
   'checkpoint/restored': z.looseObject({ undo: z.boolean().optional() }),
   /** What changed in the session's folders while these calls ran or, with none named, from its start to its end. */

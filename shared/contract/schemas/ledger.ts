@@ -21,6 +21,7 @@ export const LedgerKind = z.enum([
   'grant/revoked',
   'model-request/intent',
   'model-request/outcome',
+  'usage/compared',
   'checkpoint/created',
   'checkpoint/restored',
   'file/changed',
@@ -47,9 +48,9 @@ export type LedgerKind = z.infer<typeof LedgerKind>
 
 /**
  * What is watched for. In the stream of entries: see domain/ledger-alarms. `hooks`: the agent told of a call that its model
- * did not make. `verify`: the ledger does not verify.
+ * did not make. `usage`: its own count of tokens or cost differs from ours by more than 1 %. `verify`: the ledger does not verify.
  */
-export const AlarmRule = z.enum(['repeat', 'burst', 'denials', 'first-host', 'first-tool', 'secret-paths', 'cost', 'unusual-hour', 'hooks', 'verify'])
+export const AlarmRule = z.enum(['repeat', 'burst', 'denials', 'first-host', 'first-tool', 'secret-paths', 'cost', 'unusual-hour', 'hooks', 'usage', 'verify'])
 export type AlarmRule = z.infer<typeof AlarmRule>
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/)

@@ -2,6 +2,7 @@ import type { SessionId } from '../../contract/ids.ts'
 import type { HookWindow } from '../gateway/hook-window.ts'
 import type { ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import type { ToolCallGate } from '../ports.ts'
+import type { UsageFigures, UsageSource } from '../../domain/usage-check.ts'
 import type { AskProgram } from './ask-program.ts'
 import type { Canonical } from './canonical-call.ts'
 
@@ -62,6 +63,8 @@ export interface HookContext {
   /** What waits for the hooks of the calls that were given to the agent; none where nothing is. */
   readonly window?: HookWindow
   readonly raiseAlarm: (message: string) => void
+  /** Takes what the agent says it used. */
+  readonly told: (conversation: string, source: UsageSource, figures: UsageFigures) => void
   /** What a person has to say to the agent, once; null when nothing. */
   readonly takeMessage: () => string | null
 }
@@ -83,6 +86,8 @@ export interface AgentAdapter {
   /** Throws HoldfastError `agent-not-found` or `agent-refused`. Writes only into `folder` and the agent's home. */
   prepare(context: LaunchContext): Promise<AgentLaunch>
   createHookHandler(): HookHandler | null
+  /** What a line of the command's output says that it used; null for a command whose output says nothing of it. */
+  readonly readResult?: (command: readonly string[]) => ((line: string) => { readonly conversation: string; readonly figures: UsageFigures } | null) | null
   /** Whether a tool of this name is one that the broker offers. */
   isBrokered(tool: string): boolean
   /** A call as the model makes it, under the name that rules know. */

@@ -4,6 +4,7 @@ import { type Billing, NO_TOKENS } from '../../contract/schemas/usage.ts'
 import type { Amount } from '../../domain/budget-account.ts'
 import type { MessageCost, RequestEnd, Reservation } from '../../domain/budget-meter.ts'
 import type { MessageUsage } from '../../domain/message-usage.ts'
+import { figuresOf } from '../../domain/usage-check.ts'
 import { findPrice, type PriceTable } from '../../domain/price.ts'
 import { Refused } from './anthropic-error.ts'
 import type { AskedOfModel, Dialect } from './dialects/dialect.ts'
@@ -101,6 +102,7 @@ export const runExchange = async (
   exchange: Exchange,
 ): Promise<void> => {
   const { session, request, response, path, dialect, body, key, gone, metered } = exchange
+  const conversation = header(request, 'x-claude-code-session-id')
   const startedAt = deps.clock.now()
   // What is no model request is the same for several APIs: who speaks Anthropic's says its version.
   const bearer = dialect.bearer || (metered === null && request.headers['anthropic-version'] === undefined)
@@ -130,7 +132,6 @@ export const runExchange = async (
 
   /** Each call goes on record with what the model said before it, and then to the judge. */
   const judgeFor = (waits: AbortSignal): JudgeToolUse => (call) => {
-    const conversation = header(request, 'x-claude-code-session-id')
     deps.trail.add(session.sessionId, {
       toolUseId: call.id,
       tool: call.tool,
@@ -180,6 +181,7 @@ export const runExchange = async (
     const charged = metered === null ? null : { agent: session.agent, project: session.project, charged: metered.reservation.settle(progress.end, latencyMs) }
     const outcome = describeOutcome(intent.sequence, latencyMs, progress, dialect.provider, deps.priceTable, charged)
     deps.ledger.append('model-request/outcome', session.sessionId, outcome)
+    if (conversation !== null && progress.cost !== null) session.figures.passed(conversation, figuresOf(progress.cost.tokens, progress.cost.microUsd), progress.end.kind === 'whole')
     if (charged !== null) deps.onCharged(session.sessionId, charged.charged)
     for (const warning of session.meter.warnings()) deps.onCapNear(session.sessionId, warning)
   }

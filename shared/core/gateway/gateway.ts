@@ -5,6 +5,7 @@ import type { Usage } from '../../contract/schemas/usage.ts'
 import type { Amount } from '../../domain/budget-account.ts'
 import type { BudgetMeter, Reservation } from '../../domain/budget-meter.ts'
 import type { PriceTable } from '../../domain/price.ts'
+import type { UsageCheck } from '../../domain/usage-check.ts'
 import { isFields } from '../../domain/json-fields.ts'
 import type { RequestBound, Unbounded } from '../../domain/request-bound.ts'
 import type { StoppedRequest } from '../budgets/cap-keeper.ts'
@@ -39,6 +40,8 @@ export interface GatewaySession {
   resolveKey(): Promise<string | null>
   /** Judges the calls that the model's answers ask for. */
   readonly guard: ToolUseGuard
+  /** Hears what each request came to, to be held against what the agent itself says. */
+  readonly figures: Pick<UsageCheck, 'passed'>
   /** Whether its own processes reach any host: else the model's provider may not be sent to one for it either. */
   readonly isNetworkOpen: boolean
 }

@@ -66,7 +66,7 @@ export const takeOverSessions = async (deps: EarlierSessionsDeps): Promise<void>
     const { id, cwd } = session
     const reason = `It outlived its host and is frozen. Put its changes back: holdfast kill ${id}, or keep them: holdfast kill ${id} --keep-changes`
     const container = adoptContainer(handle, file)
-    const live = { launching: true, profile: null, agentId: null, signed: null, homeAt: null, revoked: true, revoke: () => undefined, killServers: async () => ({ killed: 0, survivors: [], durationMs: 0 }) }
+    const live = { launching: true, profile: null, agentId: null, signed: null, homeAt: null, ownFigures: null, revoked: true, revoke: () => undefined, killServers: async () => ({ killed: 0, survivors: [], durationMs: 0 }) }
     deps.registry.add({ ...session, state: 'paused', reason })
     deps.adopt({ ...live, id, cwd, container, launched: Promise.resolve(container), close: () => removeSessionFolder(join(paths.sessions, id)) })
     ledger.append('session/paused', id, { reason, processes: alive })

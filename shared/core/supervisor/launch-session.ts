@@ -36,6 +36,7 @@ import type { AgentRoutes, AgentServer } from '../transports/agent-server.ts'
 import type { Egress } from '../egress/egress.ts'
 import { loadServers } from './load-servers.ts'
 import { wasAllKilledSince } from './kill-note.ts'
+import { createOwnFigures, type OwnFigures } from './own-figures.ts'
 import { planServerNetworks } from './server-network.ts'
 import { openProxy, planNetwork, type NetworkPlan } from './session-network.ts'
 import { agentHome, agentNameIn, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
@@ -59,6 +60,8 @@ export interface LiveSession {
   /** The agent's home as the agent sees it. */
   readonly homeAt: string | null
   readonly revoked: boolean
+  /** What its agent says it used, beside what passed the gateway; null before it runs. */
+  readonly ownFigures: OwnFigures | null
   /** Its tokens open nothing from now on, and what it waits for is withdrawn. */
   revoke(): void
   /** Ends its MCP servers at once. */
@@ -150,7 +153,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     const beganAt = deps.clock.now()
     const token = createToken()
     const over = new AbortController()
-    const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; agentId: AgentId | null; signed: ReadonlySet<string> | null; cwd: string | null; homeAt: string | null } = {
+    const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; agentId: AgentId | null; signed: ReadonlySet<string> | null; cwd: string | null; homeAt: string | null; ownFigures: OwnFigures | null } = {
       launching: false,
       container: null,
       profile: null,
@@ -158,6 +161,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       signed: null,
       cwd: null,
       homeAt: null,
+      ownFigures: null,
     }
     let broker: BrokerSession | null = null
     let folder: string | null = null
@@ -181,13 +185,13 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     }
 
     /** From now on the session is served; gives the network that leads there. */
-    const admit = (adapter: AgentAdapter, signer: CommitSigner, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard; readonly window: HookWindow }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): ContainerSpec['network'] => {
+    const admit = (adapter: AgentAdapter, signer: CommitSigner, gatewaySession: GatewaySession & { readonly guard: ToolUseGuard; readonly window: HookWindow; readonly figures: OwnFigures }, way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }): ContainerSpec['network'] => {
       const hooks = adapter.createHookHandler()
       const routes: AgentRoutes = {
         hook: (path, body, gone) => {
           if (hooks === null) throw new Error('this agent has no hooks')
           const signal = AbortSignal.any([gone, over.signal])
-          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, window: gatewaySession.window, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks'), takeMessage: () => deps.takeMessage(id) })
+          return hooks.handle(path, body, { sessionId: id, gate: deps.gate, guard: gatewaySession.guard, window: gatewaySession.window, told: gatewaySession.figures.told, signal, raiseAlarm: (message) => deps.raiseAlarm(id, message, 'hooks'), takeMessage: () => deps.takeMessage(id) })
         },
         model: (request, response, path) => deps.gateway.handle(gatewaySession, request, response, path),
         sign: (payload) => signer.sign(payload),
@@ -321,7 +325,13 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         onMissed: () => void deps.onTampering(id, 'A tool call of the model was not reported by the agent’s hooks: they are switched off, or something posed as the agent. Every call is now asked about before the agent has it.'),
       })
       over.signal.addEventListener('abort', window.close, { once: true })
-      const network = admit(adapter, identity.signer, { sessionId: id, agent: profile.agent, agentId: identity.agentId, proof: identity.proof, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
+      const figures = createOwnFigures({
+        readResult: adapter.readResult?.(profile.command) ?? null,
+        record: (compared) => void deps.ledger.append('usage/compared', id, { ...compared }),
+        raiseAlarm: (message) => deps.raiseAlarm(id, message, 'usage'),
+      })
+      live.ownFigures = figures
+      const network = admit(adapter, identity.signer, { sessionId: id, agent: profile.agent, agentId: identity.agentId, proof: identity.proof, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, window, figures, isNetworkOpen: way.mode === 'open' }, { ...way, proxy })
       stopIfOver()
       live.launching = true
       const container = await provider.launch({
@@ -377,6 +387,9 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       },
       get homeAt() {
         return live.homeAt
+      },
+      get ownFigures() {
+        return live.ownFigures
       },
       get revoked() {
         return over.signal.aborted

@@ -149,6 +149,7 @@ export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, a
     if (isEnding(id)) return
     if (note !== null) return endKilledElsewhere(run, note)
     const exitCode = exitCodeOf(exit)
+    session.ownFigures?.end(exitCode === 0)
     end(run, 'session/ended', { exitCode, signal: exit.signal, leftBehind: proof.killed }, () => registry.apply(id, { type: 'ended', at: clock.now(), exitCode }))
   }
 

@@ -135,7 +135,7 @@ export const createSupervisor = (deps: SupervisorDeps): Supervisor => {
         const container = await session.launched
         if (isClosing) await ends.stop(session)
         deps.pace.begin(session.id)
-        run.shown = showOutput(container, session.id, viewer)
+        run.shown = showOutput(container, session.id, viewer, session.ownFigures?.saw)
         viewer.onClose(() => void ends.hangUp(session).catch(() => undefined))
         finishWhenEnded(run, container)
         return registry.get(session.id)

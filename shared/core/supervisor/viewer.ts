@@ -18,9 +18,10 @@ interface Source {
  * Sends all that the container prints to the viewer, and makes the agent wait for a slow one, until its command has
  * ended: what is still to come then is no more than the system's buffers hold, and goes out without waiting, so that
  * no viewer holds up the end. Resolves when everything is sent, which a process left behind puts off until it is
- * killed; a viewer that has gone makes no difference to the session.
+ * killed; a viewer that has gone makes no difference to the session. `saw` hears what a command without a terminal
+ * writes to its standard output.
  */
-export const showOutput = async (container: Container, sessionId: SessionId, viewer: SessionViewer): Promise<void> => {
+export const showOutput = async (container: Container, sessionId: SessionId, viewer: SessionViewer, saw?: (chunk: Buffer) => void): Promise<void> => {
   const { terminal, pipes } = container
   const waiting = new Set<Source>()
   let holdsBack = true
@@ -56,6 +57,7 @@ export const showOutput = async (container: Container, sessionId: SessionId, vie
           // A command that ends at once may have closed it before anybody looked.
           if (source.closed) resolve()
           source.on('data', (chunk: Buffer) => send(source, name, chunk))
+          if (name === 'stdout' && saw !== undefined) source.on('data', saw)
           source.once('close', resolve)
         }),
     ),

@@ -9,6 +9,7 @@ import { filesBehind, findAgent, foldersToSearch, requireOutOfReach } from '../f
 import { writeOwnFile } from '../own-file.ts'
 import { checkFlags } from './flags.ts'
 import { createClaudeCodeHooks, isBrokered } from './hooks.ts'
+import { readResult, telemetryEnvironment } from './own-figures.ts'
 import { claudeEnvironment, managedSettings, pinnedProxies, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
 import { requireVersion } from './version.ts'
 
@@ -71,7 +72,7 @@ export const claudeCode: AgentAdapter = {
     await requireVersion(context.ask, await requireOutOfReach(file, agentFolders), folders.join(delimiter))
     await seedHome(context.home, context.cwd)
     const { baseUrl, hasModelKey, isCapped, pinnedEnv } = context
-    const pinned = { ...pinnedEnv, ...pinnedProxies({ ...context.env, ...pinnedEnv }) }
+    const pinned = { ...pinnedEnv, ...telemetryEnvironment(baseUrl, context.env), ...pinnedProxies({ ...context.env, ...pinnedEnv }) }
     const { plugin, settings, mcpConfig } = await writeSessionFiles(context, pinned)
     const isSignedOut = !hasModelKey && (await lstat(join(context.home, '.claude', '.credentials.json')).catch(() => null)) === null
     const held =
@@ -97,6 +98,7 @@ export const claudeCode: AgentAdapter = {
     }
   },
   createHookHandler: createClaudeCodeHooks,
+  readResult,
   isBrokered,
   canonical: asItIs,
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { ToolCallId } from '../../../contract/ids.ts'
 import { canonicalJson } from '../../../domain/ledger-chain.ts'
 import type { HookContext, HookHandler } from '../adapter.ts'
+import { readTelemetry } from './own-figures.ts'
 
 /** Prefix of the tools that come from the broker, which asks about each of them itself. */
 const BROKER_TOOLS = 'mcp__holdfast__'
@@ -158,6 +159,9 @@ export const createClaudeCodeHooks = (): HookHandler => {
           return finish(body, context, true)
         case 'post-tool-use-failure':
           return finish(body, context, false)
+        case 'telemetry':
+          for (const { conversation: name, figures } of readTelemetry(body)) context.told(name, 'telemetry', figures)
+          return {}
         case 'stop': {
           const message = context.takeMessage()
           return message === null ? {} : { decision: 'block', reason: fromUser(message) }

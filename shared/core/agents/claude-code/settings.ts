@@ -67,6 +67,7 @@ export const pinnedSettings = (baseUrl: string, env: Readonly<Record<string, str
   statusLine: { type: 'command', command: 'echo held by Holdfast' },
   subagentStatusLine: { type: 'command', command: 'true' },
   fileSuggestion: { type: 'command', command: SUGGEST_FILES },
+  otelHeadersHelper: 'echo {}',
   env: {
     ...Object.fromEntries(EMPTIED_VARIABLES.map((name) => [name, ''])),
     ...env,
