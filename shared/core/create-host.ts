@@ -200,6 +200,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     ledger,
     priceTable: PRICE_TABLE,
     trail,
+    environment: options.environment,
     admit: (sessionId, signal) => pace.admit(sessionId, { kind: 'model-request' }, signal)?.then((held) => (held !== null && 'denied' in held ? held.denied : null)) ?? null,
     onUsage: (sessionId, usage) => {
       registry.apply(sessionId, { type: 'usage-counted', usage })

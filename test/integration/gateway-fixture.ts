@@ -66,6 +66,7 @@ export const startGateway = async (params: {
   admit?: GatewayDeps['admit']
   guard?: GatewaySession['guard']
   isNetworkOpen?: boolean
+  environment?: GatewayDeps['environment']
   onCapReached?: GatewayDeps['onCapReached']
 }) => {
   const notes = createMemoryLedger()
@@ -80,6 +81,7 @@ export const startGateway = async (params: {
     clock: { now: () => Date.now() },
     ledger: notes.ledger,
     priceTable: PRICE_TABLE,
+    environment: params.environment ?? {},
     trail: createDecisionTrail({ ledger: notes.ledger, recordOf: () => 'full' }),
     admit: params.admit ?? (() => null),
     onUsage: (_, usage) => usages.push(usage),

@@ -12,7 +12,7 @@ import { upstreamHeaders } from './forward-headers.ts'
 import type { GatewayDeps, GatewaySession } from './gateway.ts'
 import { passJudged, passThrough } from './pass-answer.ts'
 import type { JudgeToolUse } from './tool-use-filter.ts'
-import { networkErrorCode, type Upstream } from './upstream.ts'
+import { networkErrorCode, type Upstream, type UpstreamAnswer } from './upstream.ts'
 
 /** A request that may be sent: everything about it has been read and checked. */
 export interface Exchange {
@@ -109,7 +109,7 @@ export const runExchange = async (
   const intent = deps.ledger.append('model-request/intent', session.sessionId, describeIntent(exchange))
   const progress: Progress = { status: null, usage: null, cost: null, answerBytes: 0, end: { kind: 'free' } }
 
-  const send = async (): Promise<IncomingMessage> => {
+  const send = async (): Promise<UpstreamAnswer> => {
     const token = await session.proof()
     try {
       return await upstream.send({
@@ -146,7 +146,7 @@ export const runExchange = async (
     return session.guard.judge(call, conversation, waits)
   }
 
-  const pass = async (answer: IncomingMessage): Promise<void> => {
+  const pass = async (answer: UpstreamAnswer): Promise<void> => {
     const passage = { answer, response, gone }
     if (metered === null || answer.statusCode === undefined || answer.statusCode >= 300) {
       await passThrough(passage)

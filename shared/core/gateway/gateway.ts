@@ -51,6 +51,8 @@ export interface GatewayDeps {
   readonly ledger: Ledger
   readonly priceTable: PriceTable
   readonly trail: Pick<DecisionTrail, 'add'>
+  /** The user's own, for the proxies of their network. */
+  readonly environment: Readonly<Record<string, string | undefined>>
   /**
    * Before anything of a request is read: null when it may go on at once, else resolves when it may, with null, or with
    * the reason why not.
@@ -95,7 +97,7 @@ const askedOf = (dialect: Dialect, { body, json }: ReadRequest, table: PriceTabl
 
 /** The gateway between agents and their model: puts the key in, meters, caps, and keeps the record. */
 export const createGateway = (deps: GatewayDeps): Gateway => {
-  const upstream = createUpstream()
+  const upstream = createUpstream(deps.environment)
   const open = new Set<AbortController>()
   let isClosed = false
 

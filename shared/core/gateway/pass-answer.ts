@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
 import { decoded } from './decode.ts'
@@ -6,6 +6,7 @@ import type { Dialect } from './dialects/dialect.ts'
 import { downstreamHeaders } from './forward-headers.ts'
 import { passEvents } from './pass-events.ts'
 import { createToolUseFilter, type DeniedCall, judgeAll, type JudgeToolUse } from './tool-use-filter.ts'
+import type { UpstreamAnswer } from './upstream.ts'
 import { type Fields, isFields } from '../../domain/json-fields.ts'
 
 /** Largest answer that is not streamed. */
@@ -13,12 +14,12 @@ const MAX_WHOLE_BYTES = 64 * 1024 * 1024
 
 /** A connection between two others: what goes from the provider to the agent. */
 export interface Passage {
-  readonly answer: IncomingMessage
+  readonly answer: UpstreamAnswer
   readonly response: ServerResponse
   readonly gone: AbortSignal
 }
 
-const isEventStream = (answer: IncomingMessage): boolean => (answer.headers['content-type'] ?? '').startsWith('text/event-stream')
+const isEventStream = (answer: UpstreamAnswer): boolean => (answer.headers['content-type'] ?? '').startsWith('text/event-stream')
 
 /** Passes on what is not billed, as it comes. */
 export const passThrough = async ({ answer, response, gone }: Passage): Promise<void> => {

@@ -7,6 +7,11 @@ import { readEvent, type Passed, type ReadEvent, type StreamRules, type ToolUseF
 const PING_MS = 5_000
 /** Largest event. */
 const MAX_EVENT_BYTES = 64 * 1024 * 1024
+/**
+ * How long a provider may say nothing at all while the agent waits for it: agents leave that to us, as they are told to be
+ * patient while a call is held.
+ */
+const SILENCE_MS = 600_000
 /** How much is read on while a person is being asked, so that the provider does not give up: in bytes. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 
@@ -46,11 +51,16 @@ export const passEvents = (params: {
     let isOver = false
     let hasEnded = false
     let pings: NodeJS.Timeout | undefined
+    const silence = setTimeout(() => {
+      if (isJudging || response.writableNeedDrain) silence.refresh()
+      else finish(new Error('the provider has fallen silent'))
+    }, SILENCE_MS)
 
     const finish = (fault: Error | null): void => {
       if (isOver) return
       isOver = true
       clearInterval(pings)
+      clearTimeout(silence)
       gone.removeEventListener('abort', leave)
       response.removeListener('drain', flow)
       if (fault === null) {
@@ -117,6 +127,7 @@ export const passEvents = (params: {
 
     source.on('data', (chunk: Buffer) => {
       if (isOver) return
+      silence.refresh()
       try {
         const events = splitter.push(chunk).map((event) => readEvent(rules, event))
         events.forEach(params.see)

@@ -1,6 +1,8 @@
 import http from 'node:http'
 import https from 'node:https'
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import { createHttp2, speaksHttp2Only } from './upstream-http2.ts'
 
 export interface UpstreamRequest {
   readonly baseUrl: string
@@ -12,40 +14,79 @@ export interface UpstreamRequest {
   readonly signal: AbortSignal
 }
 
+/** A provider's answer; as a stream, its body, which breaks with an error where the provider breaks off. */
+export interface UpstreamAnswer extends Readable {
+  readonly statusCode?: number | undefined
+  readonly headers: IncomingHttpHeaders
+  /** Whether all of it came. */
+  readonly complete: boolean
+}
+
 /** Pooled connections to model providers. */
 export interface Upstream {
   /** Resolves with the head of the answer. Rejects when there is none. */
-  send(request: UpstreamRequest): Promise<IncomingMessage>
+  send(request: UpstreamRequest): Promise<UpstreamAnswer>
   close(): void
 }
 
-export const createUpstream = (): Upstream => {
+const PROXY_VARIABLES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy']
+const LOOPBACK = '127.0.0.1,localhost,[::1],::1'
+
+/** The proxies of the user's network, for all hosts but this machine and those that the user keeps out. */
+const proxiesOf = (environment: Readonly<Record<string, string | undefined>>): Record<string, string> => {
+  const direct = environment['no_proxy'] ?? environment['NO_PROXY'] ?? ''
+  const given = PROXY_VARIABLES.flatMap((name) => (environment[name] ? [[name, environment[name]] as const] : []))
+  return { ...Object.fromEntries(given), no_proxy: direct === '' ? LOOPBACK : `${direct},${LOOPBACK}` }
+}
+
+/**
+ * Speaks HTTP/1.1, which every provider does, and HTTP/2 with one that refuses it. `environment` is the user's, for the
+ * proxies of their network: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+ */
+export const createUpstream = (environment: Readonly<Record<string, string | undefined>>): Upstream => {
+  const proxyEnv = proxiesOf(environment)
   const agents = {
-    'http:': new http.Agent({ keepAlive: true }),
-    'https:': new https.Agent({ keepAlive: true }),
+    'http:': new http.Agent({ keepAlive: true, proxyEnv }),
+    // Said, so that a server that speaks HTTP/2 alone refuses before it is sent anything.
+    'https:': new https.Agent({ keepAlive: true, proxyEnv, ALPNProtocols: ['http/1.1'] }),
   }
-  return {
-    send: ({ baseUrl, path, method, headers, body, signal }) =>
-      new Promise((resolve, reject) => {
-        const base = new URL(baseUrl)
-        const isTls = base.protocol === 'https:'
-        const options = {
-          method,
-          headers,
-          signal,
-          hostname: base.hostname.replace(/^\[|\]$/g, ''),
-          port: base.port,
-          path: base.pathname.replace(/\/$/, '') + path,
-        }
-        const sent = isTls
+  const http2 = createHttp2()
+
+  const sendHttp1 = ({ baseUrl, path, method, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> =>
+    new Promise((resolve, reject) => {
+      const base = new URL(baseUrl)
+      const options = {
+        method,
+        headers,
+        signal,
+        hostname: base.hostname.replace(/^\[|\]$/g, ''),
+        port: base.port,
+        path: base.pathname.replace(/\/$/, '') + path,
+      }
+      const sent =
+        base.protocol === 'https:'
           ? https.request({ ...options, agent: agents['https:'] }, resolve)
           : http.request({ ...options, agent: agents['http:'] }, resolve)
-        sent.on('error', reject)
-        sent.end(body)
-      }),
+      sent.on('error', reject)
+      sent.end(body)
+    })
+
+  return {
+    send: async (request) => {
+      const { origin } = new URL(request.baseUrl)
+      if (http2.knows(origin)) return http2.send(request)
+      try {
+        return await sendHttp1(request)
+      } catch (error) {
+        if (!speaksHttp2Only(error)) throw error
+        // Refused before anything was sent.
+        return http2.send(request)
+      }
+    },
     close() {
       agents['http:'].destroy()
       agents['https:'].destroy()
+      http2.close()
     },
   }
 }
