@@ -17,9 +17,9 @@ export const isSecretValue = (value: string): boolean => {
 export const isPlainSecret = (name: string, value: string): boolean =>
   isSecretValue(value) || (isSecretName(name) && value.length >= 6 && !PLACEHOLDER.test(value))
 
-/** `NAME_SECRET: agent/item`, or `exec: command`: how a server's settings name a keychain item, or what issues a secret. */
+/** `NAME_SECRET: agent/item`, or `exec: command`, `oauth: agent/item`: how a server's settings name a keychain item, or what issues a secret. */
 export const isSecretReference = (name: string, value: string): boolean =>
-  name.endsWith('_SECRET') && /^([\w.@-]{1,64}(\/[\w.@-]{1,64}){1,4}$|exec(\[[\w.-]{1,200}\])?:\s*\S)/.test(value) && !isSecretValue(value)
+  name.endsWith('_SECRET') && /^((oauth:\s*)?[\w.@-]{1,64}(\/[\w.@-]{1,64}){1,4}$|exec(\[[\w.-]{1,200}\])?:\s*\S)/.test(value) && !isSecretValue(value)
 
 const asName = (option: string): string => option.replace(/^-+/, '').replaceAll('-', '_')
 

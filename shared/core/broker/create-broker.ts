@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { SessionId } from '../../contract/ids.ts'
 import type { RunningServer } from '../../contract/schemas/server.ts'
 import type { Clock, Ledger, SecretStore, ToolCallGate } from '../ports.ts'
+import { createSignIns } from '../secrets/sign-in.ts'
 import { openBrokerSession } from './broker-session.ts'
 import type { BrokerSession, BrokerSessionParams } from './broker-session.ts'
 import type { Redactor } from './redactor.ts'
@@ -67,6 +68,7 @@ export const createBroker = (deps: BrokerDeps): Broker => {
     ...deps,
     timing: { ...TIMING, ...deps.timing },
     pool: createServerPool(),
+    signIns: createSignIns({ secrets: deps.secrets, clock: deps.clock, know: deps.redactor.know }),
     poolKey: randomBytes(32),
     running: new Set(),
     compared: new Set(),

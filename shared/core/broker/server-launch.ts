@@ -2,6 +2,7 @@ import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { McpServerConfig } from '../../contract/schemas/mcp-config.ts'
 import type { Clock, Ledger, SecretStore } from '../ports.ts'
+import type { SignIns } from '../secrets/sign-in.ts'
 import type { Redactor } from './redactor.ts'
 import { createIssuer, isSecretCommand, programOf } from './secret-command.ts'
 
@@ -19,6 +20,8 @@ export interface HttpLaunch {
   readonly kind: 'http'
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** The server did not take what the headers hold. */
+  refused(): void
 }
 
 /** A launch, and when the first of its secrets ends; null when none is known to. */
@@ -29,6 +32,7 @@ export interface ServerLaunchDeps {
   readonly clock: Clock
   readonly ledger: Ledger
   readonly redactor: Redactor
+  readonly signIns: SignIns
   /** The host's own environment, from which servers get PATH and LANG alone. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -36,6 +40,8 @@ export interface ServerLaunchDeps {
 const INHERITED = ['PATH', 'LANG']
 const SECRET_SUFFIX = '_SECRET'
 const REFERENCE = /\$\{[A-Za-z_]/
+/** `oauth: agent/item`: a sign-in that is kept in the keychain. */
+const SIGN_IN = /^oauth:\s*(\S+)$/
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
 interface ServerEntry {
@@ -49,9 +55,16 @@ interface ServerEntry {
 
 const isSecret = ([name]: [string, string]): boolean => name.endsWith(SECRET_SUFFIX)
 
+const itemOf = (reference: string): string => SIGN_IN.exec(reference)?.[1] ?? reference
+
+const references = (config: McpServerConfig): string[] =>
+  Object.entries(config.type === 'stdio' ? config.env : (config.headers ?? {})).filter(isSecret).map(([, reference]) => reference)
+
 /** Names of the keychain items, and commands, whose secrets a server is given. */
-export const secretNames = (config: McpServerConfig): string[] =>
-  Object.entries(config.type === 'stdio' ? config.env : (config.headers ?? {})).filter(isSecret).map(([, item]) => item)
+export const secretNames = (config: McpServerConfig): string[] => references(config).map(itemOf)
+
+/** Whether somebody else issues a secret of it, who may be away for a while. */
+export const isIssued = (config: McpServerConfig): boolean => references(config).some((one) => isSecretCommand(one) || SIGN_IN.test(one))
 
 interface Resolved {
   readonly values: Record<string, string>
@@ -60,18 +73,25 @@ interface Resolved {
 
 /** The values given, with `NAME_SECRET` replaced by `NAME` from the keychain, or from the command that issues it. */
 const resolveValues = async (deps: ServerLaunchDeps, entry: ServerEntry, given: Readonly<Record<string, string>>): Promise<Resolved> => {
-  const { sessionId, agent, cwd, name } = entry
+  const { sessionId, agent, cwd, name, config } = entry
   const entries = Object.entries(given)
   const values = Object.fromEntries(entries.filter((one) => !isSecret(one)))
   const ends: number[] = []
   const issue = createIssuer({ clock: deps.clock, environment: deps.environment, agentFolder: cwd })
+  const give = async (reference: string): Promise<{ value: string | null; expiresAt: number | null }> => {
+    if (isSecretCommand(reference)) return issue(reference)
+    const name = SIGN_IN.exec(reference)?.[1]
+    if (name === undefined) return { value: await deps.secrets.get(reference, agent), expiresAt: null }
+    if (!('url' in config)) throw new HoldfastError('profile-invalid', `Server ${entry.name} is not started: a sign-in is for a server that has a url.`)
+    return (await deps.signIns.token(name, agent, config.url)) ?? { value: null, expiresAt: null }
+  }
   for (const [variable, item] of entries.filter(isSecret)) {
     const target = variable.slice(0, -SECRET_SUFFIX.length)
     if (target === '' || target in given) {
       const problem = target === '' ? 'names no variable' : `and ${target} cannot both be set`
       throw new HoldfastError('profile-invalid', `Server ${name} is not started: ${variable} ${problem}.`)
     }
-    const secret = isSecretCommand(item) ? await issue(item) : { value: await deps.secrets.get(item, agent), expiresAt: null }
+    const secret = await give(item)
     if (secret.value === null) {
       // The item's name is not repeated: people paste the secret itself there by mistake.
       throw new HoldfastError(
@@ -80,7 +100,7 @@ const resolveValues = async (deps: ServerLaunchDeps, entry: ServerEntry, given: 
           'Store it with `holdfast secret set`.',
       )
     }
-    deps.ledger.append('secret/resolved', sessionId, { secret: isSecretCommand(item) ? `exec: ${programOf(item)}` : item, server: name, variable: target })
+    deps.ledger.append('secret/resolved', sessionId, { secret: isSecretCommand(item) ? `exec: ${programOf(item)}` : itemOf(item), server: name, variable: target })
     deps.redactor.know(secret.value)
     if (secret.expiresAt !== null) ends.push(secret.expiresAt)
     values[target] = secret.value
@@ -98,7 +118,12 @@ const resolveHttp = async (deps: ServerLaunchDeps, entry: ServerEntry, url: stri
   const bearer = Object.keys(headers).find((header) => header.toLowerCase() === 'authorization')
   // A keychain holds the token alone; the scheme is the header's.
   if (bearer !== undefined && !headers[bearer]?.includes(' ')) headers[bearer] = `Bearer ${headers[bearer]}`
-  return { kind: 'http', url, headers, expiresAt }
+  const [signedIn] = references(entry.config).flatMap((one) => SIGN_IN.exec(one)?.[1] ?? [])
+  const token = headers[bearer ?? '']?.replace(/^Bearer /, '')
+  const refused = (): void => {
+    if (signedIn !== undefined && token !== undefined) deps.signIns.refused(signedIn, token)
+  }
+  return { kind: 'http', url, headers, expiresAt, refused }
 }
 
 /**

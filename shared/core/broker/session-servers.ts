@@ -5,12 +5,12 @@ import type { McpServerConfig } from '../../contract/schemas/mcp-config.ts'
 import { parseServerBoundary } from '../../domain/boundary/server-boundary.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import type { Container, KillProof } from '../ports.ts'
+import type { SignIns } from '../secrets/sign-in.ts'
 import type { BrokerSessionParams } from './broker-session.ts'
 import type { BrokerDeps, BrokerTiming } from './create-broker.ts'
 import { pinLaunch } from './package-pin.ts'
-import { isSecretCommand } from './secret-command.ts'
 import { planServerContainer } from './server-container.ts'
-import { resolveServerLaunch, secretNames } from './server-launch.ts'
+import { isIssued, resolveServerLaunch, secretNames } from './server-launch.ts'
 import type { StdioLaunch } from './server-launch.ts'
 import type { ServerPool } from './server-pool.ts'
 import { gatedOrigin } from './tool-call-pipeline.ts'
@@ -22,6 +22,7 @@ import type { AgentKind, Origin, UpstreamServer, UpstreamStatus } from './upstre
 
 /** What all sessions of a host have in common. */
 export interface BrokerHost extends Omit<BrokerDeps, 'timing'> {
+  readonly signIns: SignIns
   readonly timing: BrokerTiming
   readonly pool: ServerPool
   /** With it the pool's keys are made, so that they tell nothing of the secrets that went into them. */
@@ -104,7 +105,7 @@ export const createSessionServers = (deps: SessionServersDeps): SessionServers =
   const start = async (name: string, config: McpServerConfig): Promise<UpstreamProcess> => {
     const launch = await resolveServerLaunch(host, { sessionId, agent, cwd, name, config }).catch((error: unknown) => {
       // Whoever issues a secret may be away for a while.
-      if (secretNames(config).some(isSecretCommand)) renewIn(ISSUE_AGAIN_MS, name)
+      if (isIssued(config)) renewIn(ISSUE_AGAIN_MS, name)
       throw error
     })
     if (launch.expiresAt !== null) renewIn(renewalDelay(launch.expiresAt - host.clock.now()), name)

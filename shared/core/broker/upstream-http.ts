@@ -24,6 +24,7 @@ export const attachHttpServer = (launch: HttpLaunch, who: { readonly agent: stri
         const headers = new Headers(init?.headers)
         if (token !== null) headers.set('Holdfast-Token', token)
         const response = await fetch(url, { ...init, headers })
+        if (response.status === 401) launch.refused()
         if (init?.method === 'POST' && (response.status === 401 || response.status === 404)) end(`answered with status ${response.status}`)
         return response
       } catch (error) {

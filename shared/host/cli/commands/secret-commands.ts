@@ -10,6 +10,7 @@ import { formatDuration } from '../../../domain/format.ts'
 import { secretState, secretStateText } from '../../../domain/secret-state.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { confirm } from '../confirm.ts'
+import { openBrowser } from '../open-browser.ts'
 import { table } from '../output.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { readValue } from '../read-value.ts'
@@ -83,6 +84,25 @@ export const addSecretCommands = (program: Command): void => {
       const value = await readValue(`New value of ${name} (not shown): `)
       await withHost((client) => client.call('secret/set', { name, value, details }))
       outputOf(self).result({ name }, [`${name} has its new value, and the MCP servers that use it start anew with it.`])
+    })
+
+  withDetails(secret.command('login'))
+    .summary('sign in at an MCP server over HTTP; its token is kept, and kept fresh')
+    .argument('<name>', 'such as agent/tracker')
+    .argument('<url>', 'the server’s address, as in its settings')
+    .option('--client-id <id>', 'of an application that you registered there, where none can be registered on the spot')
+    .addHelpText('after', examples('holdfast secret login agent/tracker https://mcp.example.com/mcp'))
+    .action(async (name: string, url: string, { clientId, ...options }: DetailOptions & { clientId?: string }, self: Command) => {
+      const details = detailsOf(options)
+      const show = (page: URL): void => {
+        process.stderr.write(`Sign in with a browser of this machine:\n  ${visibleText(page.href)}\n`)
+        void openBrowser(page.href)
+      }
+      // Loaded for this command alone.
+      const { signIn } = await import('../../../core/secrets/sign-in.ts')
+      const value = await signIn({ url, ...(clientId === undefined ? {} : { clientId }), ...(details.scope === undefined ? {} : { scope: details.scope }), now: Date.now, show })
+      await withHost((client) => client.call('secret/set', { name, value, details }))
+      outputOf(self).result({ name }, [`Signed in. A server with ${url} uses it by: headers: { Authorization_SECRET: "oauth: ${name}" }`])
     })
 
   secret
