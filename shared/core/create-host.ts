@@ -34,6 +34,7 @@ import { createSealer } from './ledger/sealer.ts'
 import { createSelfCheck } from './ledger/self-check.ts'
 import { createConfigurationRecord } from './policy/configuration-record.ts'
 import { loadProfile } from './policy/load-profile.ts'
+import { createProjectReader } from './policy/read-project-file.ts'
 import { makeFolders, type Paths } from './paths.ts'
 import type { Clock, SecretStore } from './ports.ts'
 import { serveClients } from './serve-clients.ts'
@@ -157,7 +158,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       approvalTimeoutMs: profile.limits.approvalTimeoutMs,
       record: profile.record,
       pace: { admit: (action, signal) => pace.admit(sessionId, action, signal), whileActive: (signal) => pace.whileActive(sessionId, signal) },
-      evaluate: (tool, input) => judgeCall({ policy: profile.policy, tool, input, cwd, home }),
+      evaluate: (tool, input) => judgeCall({ policy: profile.policy, tool, input, cwd, home, readFile: createProjectReader(cwd) }),
     }
   }
   const judge = (sessionId: SessionId, tool: string, input: unknown) => judged(sessionId)?.evaluate(tool, input) ?? null

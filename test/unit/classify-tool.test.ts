@@ -83,6 +83,8 @@ describe('tools of MCP servers', () => {
     ['mcp__mail__sendMessage', {}, 'write'],
     ['mcp__github__merge_pull_request', {}, 'destructive'],
     ['mcp__github__delete_repository', {}, 'destructive'],
+    ['mcp__http__request', { method: 'DELETE', url: 'https://api.example/x' }, 'destructive'],
+    ['mcp__http__fetch', { method: 'GET', url: 'https://api.example/delete' }, 'read'],
     ['mcp__crm__deleteUserById', {}, 'destructive'],
     ['mcp__crm__DELETE-user', {}, 'destructive'],
     ['mcp__crm__get_and_delete_user', {}, 'destructive'],

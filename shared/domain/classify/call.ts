@@ -4,7 +4,19 @@ import { isKnown } from './unknown.ts'
 
 /** What the reader of the script offers to a command that runs, or changes, more of it. */
 export interface ScriptHooks {
-  runScript(script: string, why: string): void
+  /** Judges a script, which reads `input`. */
+  runScript(script: string, why: string, input?: Input): void
+  /**
+   * Judges the script in a file as far as it can be seen: made by the line itself, or of the project. False when it cannot.
+   * `shell`: it is given to one; null when what runs it stands in its own first line.
+   */
+  runFile(path: string, shell: string | null): boolean
+  /** Judges what names of the project stand for: npm's scripts, make's targets. */
+  runTargets(program: string, args: readonly string[]): void
+  /** What a file holds that the line itself made; null for any other. */
+  fileContent(path: string): Input | null
+  /** From now on a file holds this. */
+  noteFile(path: string, content: Input): void
   assignTo(name: string, value: string | null): void
   /** From now on `$1`, `$2` … are these; null when they are not known. */
   setArguments(args: readonly string[] | null): void

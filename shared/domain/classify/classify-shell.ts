@@ -7,11 +7,12 @@ import { commandBehind, judgeCommand } from './commands.ts'
 import { destructive, shown, summarize, write } from './finding.ts'
 import { inputOf, inputOfRedirects, judgeRedirect } from './redirects.ts'
 import { isShell } from './run-code.ts'
+import { createScriptFiles, MAX_READ_FILES } from './script-files.ts'
 import { type Input, MAX_DEPTH, parseNested, parseScript, type ShellState, type SimpleCommand } from './shell-state.ts'
 import { HIDDEN, isHidden, isKnown, UNKNOWN } from './unknown.ts'
 import { createVariables } from './variables.ts'
 import {
-  elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, textOfPrint, valueOfAssignment,
+  elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, textOfPrint, valueOfAssignment, valueOfWord,
 } from './words.ts'
 import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS } from './wrappers.ts'
 
@@ -20,6 +21,8 @@ export interface ShellContext {
   readonly cwd?: string | undefined
   /** The agent's home folder, when known. */
   readonly home?: string | undefined
+  /** The text of a file of the project, when it can be read. What a file says can raise a class, never lower it: it may be another by the time it runs. */
+  readonly readFile?: ((path: string) => string | null) | undefined
 }
 
 /** A command line, read but not run. */
@@ -33,10 +36,11 @@ export interface ShellReading {
 
 const MAX_COMMAND = 4 * 1024 * 1024
 const MAX_CALLS = 8
+const MAX_LOOP_VALUES = 8
 
 /** Reads every node; what a node's own reading covers is not visited again. */
-const createReader = (state: ShellState) => {
-  const runScript = (script: string, why: string): void => {
+const createReader = (state: ShellState, readFile: ShellContext['readFile']) => {
+  const runScript = (script: string, why: string, input: Input = 'none'): void => {
     const parsed = parseNested(script, state)
     if (parsed === null) {
       state.findings.push(destructive(`${why}: too tangled to judge`))
@@ -45,9 +49,11 @@ const createReader = (state: ShellState) => {
     }
     if (!isKnown(script)) state.findings.push(write(`${why}: runs a script that is only partly known`))
     state.depth += 1
-    visit(parsed, 'none')
+    visit(parsed, input)
     state.depth -= 1
   }
+
+  const { runFile, fileContent, noteFile, noteRedirects, runTargets } = createScriptFiles(state, readFile, runScript)
 
   const assignTo = (name: string, value: string | null): void => {
     if (state.namedPrograms.has(name) && state.variables.get(name) !== value) {
@@ -66,6 +72,7 @@ const createReader = (state: ShellState) => {
 
   const judgeVariable = (name: string, value: string): void => {
     if (LOADING_VARIABLES.test(name) || (LOADING_OPTIONS.test(name) && LOADS.test(value))) state.findings.push(destructive(`${name}: makes a program load other code`))
+    else if (name === 'PATH' && /(^|:)\/(tmp|var\/tmp|dev\/shm)(\/|:|$)/.test(value)) state.findings.push(destructive('PATH: takes programs from a folder that anyone may fill'))
     else if (COMMAND_VARIABLES.test(name) && value !== '') runScript(value, name)
   }
 
@@ -92,7 +99,7 @@ const createReader = (state: ShellState) => {
       if (item.type !== 'Assignment') continue
       const value = valueOfAssignment(item, state.variables)
       if (bare) assign(item, value)
-      judgeVariable(item.name, value ?? UNKNOWN)
+      judgeVariable(item.name, value ?? (item.value.type === 'Word' ? valueOfWord(item.value, state.variables) : UNKNOWN))
     }
     if (/^(export|declare|local|readonly|typeset)$/.test(argv[0] ?? '')) {
       for (const argument of command.args) {
@@ -102,11 +109,12 @@ const createReader = (state: ShellState) => {
         judgeVariable(argument.name, value ?? UNKNOWN)
       }
     }
-    if (bare) return
+    if (bare) return noteRedirects(command.redirects, { text: '' })
     const given = inputOfRedirects(command.redirects, state) ?? piped
     const cutsOddly = argv[0] === 'read' && command.prefix.some((item) => item.type === 'Assignment' && item.name === 'IFS' && item.text !== 'IFS=')
     const input = cutsOddly && typeof given === 'object' ? 'hidden' : given
-    judgeCommand(argv, input, state, { runScript, assignTo, setArguments, judgeVariable, callFunction, written: state.depth === 0, maybe: false })
+    judgeCommand(argv, input, state, { runScript, runFile, runTargets, fileContent, noteFile, assignTo, setArguments, judgeVariable, callFunction, written: state.depth === 0, maybe: false })
+    noteRedirects(command.redirects, outputOf(command, piped))
   }
 
   /** What a command prints. What another program makes of text that is known is hidden. */
@@ -115,6 +123,8 @@ const createReader = (state: ShellState) => {
     const argv = commandBehind([node.name, ...node.args].flatMap((argument) => expandArgument(argument, state.variables)))
     const program = programOf(argv[0] ?? '')
     if (program === 'echo' || program === 'printf') return inputOf(textOfPrint([program, ...argv.slice(1)]))
+    if (program === ':' || program === 'true') return { text: '' }
+    if (program === 'cat' && argv.length === 2 && argv[1] === '/dev/null') return { text: '' }
     const input = inputOfRedirects(node.redirects, state) ?? piped
     if (program === 'cat' && argv.length === 1) return input
     if (program === 'eval' || program === null || isShell(program) || state.functions.has(program)) return 'hidden'
@@ -138,9 +148,17 @@ const createReader = (state: ShellState) => {
     }
   }
 
-  /** A loop's body is read once, its variable standing for every value. */
+  /** A loop's body is read for each of a few known values, else once, its variable standing for every value. */
   const readLoop = (node: For | Select, piped: Input): void => {
     const values = node.wordlist?.flatMap((word) => (isGlob(word) ? [UNKNOWN] : expandWord(word, state.variables)))
+    const few = node.type === 'For' && values !== undefined && values.length > 1 && values.length <= MAX_LOOP_VALUES && values.every(isKnown)
+    if (few && state.parseBudget > 2 * values.length * (node.end - node.pos)) {
+      for (const value of values) {
+        state.parseBudget -= node.end - node.pos
+        state.variables.withValue(node.name.value, value, () => forEachChild(node, (child) => visit(child, piped)))
+      }
+      return values.forEach((value) => assignTo(node.name.value, value))
+    }
     for (const value of values ?? [UNKNOWN]) assignTo(node.name.value, isHidden(value) ? HIDDEN : isKnown(value) ? value : null)
     forEachChild(node, (child) => visit(child, piped))
   }
@@ -257,12 +275,14 @@ export const readShell = (command: string, context: ShellContext = {}): ShellRea
     calls: new Map(),
     readingFunctions: new Set(),
     namedPrograms: new Set(),
+    files: new Map(),
+    filesLeft: MAX_READ_FILES,
     place: { projectFolder: folder, folder: folder ?? '.', home: context.home },
     depth: 0,
     parseBudget: 4 * command.length + 65_536,
     understood: true,
   }
-  const reader = createReader(state)
+  const reader = createReader(state, context.readFile)
   try {
     const parsed = parseScript(command)
     if (parsed === null) return refusal('more heredocs than can be judged')

@@ -55,7 +55,10 @@ const READING = new Set(['select', 'show', 'describe', 'desc', 'values', 'table'
 const SESSION = new Set(['begin', 'commit', 'rollback', 'start', 'set', 'savepoint', 'release', 'end', 'abort', 'go', 'declare', 'reset', 'discard'])
 const CODE_IN_STRINGS = new Set(['exec', 'execute', 'prepare', 'call', 'do', 'sp_executesql'])
 const DANGEROUS_CALLS =
-  /^(pg_terminate_backend|pg_cancel_backend|pg_read_file|pg_write_file|pg_file_unlink|lo_import|lo_export|lo_unlink|xp_cmdshell|load_extension|pg_reload_conf|pg_switch_wal|dblink_exec|sys_exec|sys_eval|writefile|query_to_xml)$/
+  /^(pg_terminate_backend|pg_cancel_backend|pg_read_file|pg_write_file|pg_file_unlink|lo_import|lo_export|lo_unlink|xp_cmdshell|pg_drop_\w+|pg_create_\w+_slot|load_extension|pg_reload_conf|pg_switch_wal|dblink_exec|sys_exec|sys_eval|writefile|query_to_xml)$/
+
+/** A function or procedure whose own name says that it destroys. */
+const NAMED_DESTROYERS = /^\w*?(?:^|_)(drop|delete|purge|truncate|terminate|wipe|kill|destroy|flush)_\w+$/
 
 const isIdentifier = (text: string): boolean => /^[a-z_"`[]/.test(text) && !/^(true|false|not|and|or|null|is|exists|like|between|in)$/.test(text)
 
@@ -129,6 +132,9 @@ const judgeStatement = (tokens: readonly Token[], label: string, level: number):
   let heads = 0
   const first = tokens[0]?.text ?? ''
   const texts = new Set(tokens.map((token) => token.text))
+  if (first === 'explain' && !texts.has('analyze') && !texts.has('analyse')) return [read(`${label}: only explains`)]
+  if (first === 'reset' && /^(master|slave|replica|binary|persist|query)$/.test(tokens[1]?.text ?? '')) found.push(destructive(`${label}: resets the server`))
+  if (first === 'system' || first === 'source') found.push(destructive(`${label}: runs commands or a file that cannot be seen here`))
   for (let i = 0; i < tokens.length; i += 1) {
     const text = tokens[i]?.text ?? ''
     if (i === 0 || HEADS_AFTER.has(tokens[i - 1]?.text ?? '')) {
@@ -142,7 +148,8 @@ const judgeStatement = (tokens: readonly Token[], label: string, level: number):
     }
     if (DANGEROUS_CALLS.test(text) && (tokens[i + 1]?.text === '(' || CODE_IN_STRINGS.has(first))) found.push(destructive(`${label}: calls ${text}`))
     if (text === 'program' && /^(to|from)$/.test(tokens[i - 1]?.text ?? '')) found.push(destructive(`${label}: runs a program`))
-    if (text === 'outfile' || text === 'dumpfile') found.push(write(`${label}: writes a file`))
+    if (NAMED_DESTROYERS.test(text) && tokens[i + 1]?.text === '(' && (first === 'call' || first === 'exec' || first === 'execute' || first === 'select' || first === 'perform')) found.push(destructive(`${label}: calls ${text}`))
+    if (text === 'outfile' || text === 'dumpfile') found.push(destructive(`${label}: writes a file on the database's machine`))
   }
   if (first === 'alter') {
     const risky = texts.has('drop') || texts.has('user') || texts.has('role') || texts.has('system') || texts.has('detach') || texts.has('delete')

@@ -12,6 +12,8 @@ export interface ToolAction {
   readonly cwd?: string | undefined
   /** The agent's home folder, when known. */
   readonly home?: string | undefined
+  /** The text of a file of the project; see ShellContext. */
+  readonly readFile?: ShellContext['readFile']
 }
 
 /** Claude Code's tools that take no path and no command: what each means by itself. */
@@ -113,6 +115,8 @@ const classifyMcpTool = (tool: string, fields: Record<string, unknown>, context:
   if (runs && command !== null && !/sql/.test(name)) {
     return summarize([write(`${label} runs a command`), ...toFindings(classifyShell(command, context))])
   }
+  const method = textIn(fields, ['method', 'http_method', 'httpMethod', 'verb'])
+  if (method !== null && /^delete$/i.test(method)) return summarize([destructive(`${label}: asks a server to delete`)])
   const classes = words.map(classOfVerb)
   const first = classes.find((found) => found !== null)
   if (first === undefined || first === null) return summarize([destructive(`${label}: its name does not say what it does`)])
@@ -138,12 +142,12 @@ const toFindings = ({ class: found, reasons }: Classification): Finding[] => rea
  * What a tool call does, from its name and input alone. Never throws. A tool that is not known, and an input that is
  * not as its tool takes it, are destructive.
  */
-export const classifyTool = ({ tool, input, cwd, home }: ToolAction): Classification => {
+export const classifyTool = ({ tool, input, cwd, home, readFile }: ToolAction): Classification => {
   const fields = fieldsOf(input)
   if (tool === 'Bash') {
     const { command } = fields
     if (typeof command !== 'string') return summarize([destructive('Bash without a command')])
-    return classifyShell(command, { cwd, home })
+    return classifyShell(command, { cwd, home, readFile })
   }
   if (Object.hasOwn(PATH_OF, tool)) {
     const path = fields[PATH_OF[tool] ?? '']
@@ -152,7 +156,7 @@ export const classifyTool = ({ tool, input, cwd, home }: ToolAction): Classifica
   }
   if (tool === 'Spend') return summarize([judgeSpend(fields)])
   if (tool === 'Network') return summarize([judgeConnection(fields)])
-  if (tool.startsWith('mcp__')) return classifyMcpTool(tool, fields, { cwd, home })
+  if (tool.startsWith('mcp__')) return classifyMcpTool(tool, fields, { cwd, home, readFile })
   const plain = Object.hasOwn(PLAIN, tool) ? PLAIN[tool] : undefined
   return summarize([plain ?? destructive(`a tool that is not known: ${shown(tool)}`)])
 }

@@ -21,6 +21,8 @@ export const INTERPRETERS: readonly Interpreter[] = [
   { names: ['lua', 'luajit'], codeOptions: ['-e'], valueOptions: ['-l'] },
   { names: ['rscript', 'Rscript', 'R', 'julia', 'elixir', 'scala', 'groovy', 'guile', 'swift', 'jshell', 'osascript', 'erl'],
     codeOptions: ['-e', '--eval', '-eval'], valueOptions: ['-l'] },
+  { names: ['tclsh', 'wish'], codeOptions: [], valueOptions: [] },
+  { names: ['zx'], codeOptions: ['-e', '--eval'], valueOptions: [], backticksRun: true },
   { names: ['pwsh', 'powershell'], codeOptions: ['-c', '-Command', '-command', '-C'], valueOptions: ['-File'] },
 ]
 
@@ -31,14 +33,20 @@ const REMOVES = new RegExp(
   + String.raw`FLUSHALL|flushall|flushdb|rmall|erase)\b`
   + String.raw`|\bfrom\s+(os|shutil|pathlib|subprocess)\s+import\s+[^;\n]*(\b(remove\w*|unlink|rm\w*|truncate|replace|kill\w*)\b|\*)`
   + String.raw`|\b(os|fs|fsp|fsPromises|promises|Deno|File|Dir|FileUtils|FileSystem|io|shutil|file)\s*\.\s*(rm|rm\w*|remove\w*|delete\w*)\b`
+  + String.raw`|\b(deleteDir|deleteRecursively|deleteTree|deleteOnExit|delete_dir|delete_file)\b|\bfile\s+delete\b|(^|[^.\w$])rm\s*\(\s*["']|\bundef\s+\$_`
+  + String.raw`|\b(import|const|let|var)\s*\{[^}]*\b(rm|rmdir|unlink|truncate|rmSync|unlinkSync)\b[^}]*\}\s*(=\s*(await\s+)?(require|import)\s*\(\s*|from\s*)['"](node:)?fs`
+  + String.raw`|\bopen\s*\([^()]*,\s*['"]wb?['"]\s*\)\s*\.close\(|(writeFile(Sync)?|file_put_contents|File\.write|IO\.write)\s*\(\s*['"][^'"]*['"]\s*,\s*(''|"")|write_text\(\s*(''|"")\s*\)`
   + String.raw`|\.(delete|remove_dir|rmtree|drop)\s*\(\s*\)|\.rm\s*\(|\b(requests|axios|http|httpx|client|session)\.delete\s*\(`
-  + String.raw`|method\s*[:=]\s*['"]DELETE|Net::HTTP::Delete|(^|[;|(]\s*)(ri|del|rd|erase)\s|file\.remove|(^|\W)delete\s+file`, 'm')
+  + String.raw`|method\s*[:=]\s*['"]DELETE|Net::HTTP::Delete|file\.remove|(^|\W)delete\s+file`, 'm')
+
+/** PowerShell's short names. */
+const REMOVES_SHORT = /(^|[;|({]\s*)(ri|rm|rmdir|del|rd|erase|clc|spps|kill)\s/im
 
 const RUNS = new RegExp(
   String.raw`\b(subprocess|child_process|popen\w*|Popen|execSync|execFile\w*|execl\w*|execv\w*|spawn\w*|shell_exec|passthru|`
   + String.raw`proc_open|pcntl_exec|qx|fork|posix_spawn|execa|Invoke-Expression|iex|Start-Process|Open3|getoutput|`
   + String.raw`do shell script|kill|killpg|process\.dlopen)\b`
-  + String.raw`|(?<!platform\.)\bsystem\s*\(\s*[^)\s]|\bsystem\s+["'$@]|(?<![.\w])exec\s*[("'\s]\s*["'([\w$]|\bos\.(system|exec\w+)|%x[{([]|`
+  + String.raw`|(?<!platform\.)\bsystem\s*\(\s*[^)\s]|\bsystem\s*(%[wWqQ]?[[({<]|\s["'$@])|\bfrom\s+(os|subprocess|pty|shutil)\s+import\s+[^;\n]*\b(system|popen|exec\w*|spawn\w*|run|call|check_\w+)\b|(?<![.\w])exec\s*[("'\s]\s*["'([\w$]|\bos\.(system|exec\w+)|%x[{([]|`
   + String.raw`Deno\.(run|Command)|Bun\.(\$|spawn)|os\.execute|open\s*\(?[^;]*["'][|]|\|\s*["']\s*[,)]`)
 
 const HIDES = new RegExp(
@@ -77,7 +85,7 @@ const onlyHarmlessCalls = (code: string): boolean => {
 }
 
 /** One call that prints one text with nothing worked out in it, or the lines that match one pattern. */
-const PRINTS_TEXT = /^\s*(?:(?:console\.(?:log|error)|print|puts|say|echo|p)\s*\(?\s*(?:"[^"\\`$#@]*"|'[^'\\`]*')\s*\)?|(?:print|say)(?: \$_)?\s+(?:if|unless)\s+\/[\w\s|.*+^$-]*\/i?)\s*;?\s*$/
+const PRINTS_TEXT = /^\s*(?:(?:console\.(?:log|error)|print|puts|say|echo|p)\s*\(?\s*(?:"(?:[^"\\`$#@]|\\[nt])*"|'[^'\\`]*')\s*\)?|(?:print|say)(?: \$_)?\s+(?:if|unless)\s+\/[\w\s|.*+^$-]*\/i?)\s*;?\s*$/
 
 /** What a piece of code in another language does, judged by the names it uses. Promises linear time. */
 export const judgeCode = (code: string, program: string, backticksRun: boolean, place: Place): Finding => {
@@ -87,11 +95,11 @@ export const judgeCode = (code: string, program: string, backticksRun: boolean, 
   }
   if (code.length > 20_000) return destructive(`${program}: runs more code than can be judged`)
   if (PRINTS_TEXT.test(code)) return read(`${label}: only prints`)
-  if (REMOVES.test(code)) return destructive(`${label}: removes or ends something`)
+  if (REMOVES.test(code) || (/^(pwsh|powershell)$/.test(program) && REMOVES_SHORT.test(code))) return destructive(`${label}: removes or ends something`)
   if (RUNS.test(code) || (backticksRun && code.includes('`'))) return destructive(`${label}: runs another program`)
   if (HIDES.test(code)) return destructive(`${label}: its effect cannot be told from the code`)
   if (DESTRUCTIVE_SQL.test(code) && (!HAS_WHERE.test(code) || /\b(drop|truncate)\s/i.test(code))
-    && /execut|query|cursor|sql|\.run\(|\.exec\(/i.test(code)) return destructive(`${label}: destroys data in a database`)
+    && /execut|query|cursor|(?<!\.)sql|\.run\(|\.exec\(/i.test(code)) return destructive(`${label}: destroys data in a database`)
   if (!WRITES.test(code)) {
     return isKnown(code) && onlyHarmlessCalls(code) ? read(`${label}: only reads and prints`) : write(`${label}: runs code`)
   }

@@ -6,19 +6,19 @@ import { judgeWrittenPath, type Place, resolvePath } from './paths.ts'
 import { judgeRunner, runsCode } from './run-code.ts'
 import { type Input, MAX_DEPTH, type ShellState } from './shell-state.ts'
 import { isSpecial, judgeSpecial } from './special.ts'
+import { saysDestroys, saysReleases } from './verbs.ts'
 import { RUNS_QUOTED, SCANNED, SCRIPT_OPTIONS, unwrap, type Wrapper, WRAPPERS } from './wrappers.ts'
 
 const MAX_SCANNED = 24
 const MAX_UNKNOWN = 8
+const RUNS_TARGETS = /^(npm|pnpm|yarn|bun|make|gmake)$/
 
-const DESTROYS = /^(del|delete|rm|remove|destroy|purge|drop|wipe|erase|truncate|terminate|revoke|abandon|strip|obliterate|prune|flush|expunge|nuke|shred|uninstall|unpublish|yank|rollback)$/
-
-/** Of a program by its name alone: whether one of its first words, an option or its own name says that it destroys. */
-const saysDestroys = (program: string, args: readonly string[]): boolean => {
+/** Of a program by its name alone: whether one of its first words, an option or its own name says that it destroys or publishes. */
+const isToldToDestroy = (program: string, args: readonly string[]): boolean => {
   if (args.some((argument) => /^(--dry-run|--help|--version|--noop|--check)$/.test(argument))) return false
   const words = args.filter((argument) => !argument.startsWith('-')).slice(0, 3)
-  const options = args.filter((argument) => argument.startsWith('-')).map((argument) => argument.replace(/^-+/, ''))
-  return [...words, ...options, ...program.split(/[-_.]/)].some((word) => DESTROYS.test(word))
+  const options = args.filter((argument) => argument.startsWith('-')).map((argument) => argument.replace(/^-+|-(all|everything)$/g, '')).filter((option) => !option.includes('-'))
+  return [...words, ...options, program].some(saysDestroys) || words.slice(0, 2).some(saysReleases)
 }
 
 /** Whether a program is a file of the project, by its path. */
@@ -29,7 +29,7 @@ const WRAPPER_OF = new Map<string, Wrapper>(WRAPPERS.flatMap((wrapper) => wrappe
 const ALSO_MORE: ReadonlySet<string> = new Set(['heroku', 'aws', 'wrangler', 'bun', 'deno'])
 
 const isProgram = (name: string): boolean =>
-  familyOf(name) !== undefined || WRAPPER_OF.has(name) || runsCode(name) || isSpecial(name) || SCANNED.has(name)
+  familyOf(name) !== undefined || WRAPPER_OF.has(name) || runsCode(name) || isSpecial(name) || SCANNED.has(name) || RUNS_QUOTED.has(name)
 
 /** What sudo, env, timeout and the like run in the end; the command itself when it is none of these. */
 export const commandBehind = (argv: readonly string[]): readonly string[] => {
@@ -71,28 +71,35 @@ const judgeWrapper = (wrapper: Wrapper, call: Call): void => {
   const runsOption = SCRIPT_OPTIONS.get(call.program)?.some((option) => args.some((argument) => argument.startsWith(option)))
   if (commands.length === 0 || commands[0]?.length === 0) {
     if (wrapper.joins) runInput(call, 'a script')
+    else if (call.program === 'newgrp') runInput(call, 'a script')
     else if (!runsOption && wrapper.bare !== undefined) {
       state.findings.push({ ...wrapper.bare, reason: `${call.program}: ${wrapper.bare.reason}` })
     }
     return
   }
   for (const command of commands) {
-    if (wrapper.joins) hooks.runScript(command.join(' '), call.program)
+    if (wrapper.joins) hooks.runScript(command.join(' '), call.program, call.input)
     else call.run(command, call.input)
   }
 }
 
-const scan = (call: Call): void => {
+/** Whether a program is known to do nothing but run another, and that was found. */
+const scan = (call: Call): boolean => {
   const subs = SCANNED.get(call.program)
-  if (subs === undefined || (subs !== null && !call.args.some((argument) => subs.includes(argument)))) return
+  if (subs === undefined || (subs !== null && !call.args.some((argument) => subs.includes(argument)))) return false
+  let found = false
   for (let i = 0; i < Math.min(call.args.length, MAX_SCANNED); i += 1) {
     const argument = call.args[i] ?? ''
     const program = argument.startsWith('-') || /[:=]/.test(argument) ? null : programOf(argument)
     if (program === null || (i === 0 && subs !== null)) continue
-    if (program !== call.program && isProgram(program)) call.run(call.args.slice(i), call.input, 'maybe')
+    if (program !== call.program && isProgram(program)) {
+      found = true
+      call.run(call.args.slice(i), call.input, 'maybe')
+    }
     const first = /^\S+(?=\s)/.exec(argument)?.[0]
     if (subs !== null && first !== undefined && isProgram(first)) call.hooks.runScript(argument, call.program)
   }
+  return found && subs === null
 }
 
 const judgeKnown = (call: Call): boolean => {
@@ -141,13 +148,16 @@ export const judgeCommand = (argv: readonly string[], input: Input, state: Shell
     const script = /^(?:-o)?(?:Proxy|Local|KnownHosts)Command[= ](.+)/s.exec(argument)?.[1]
     if (script !== undefined) hooks.runScript(script, program)
   }
-  scan(call)
+  if (RUNS_TARGETS.test(program)) hooks.runTargets(program, args)
+  const onlyRuns = scan(call)
   if (judgeKnown(call)) return
+  if (onlyRuns) return void state.findings.push(write(`${shown(program)}: runs another program`))
   const lower = program.toLowerCase()
   if (lower !== program && isProgram(lower)) judgeKnown({ ...call, program: lower })
   const isOwn = hooks.maybe || isOfProject(name, state.place)
+  if (isOwn && !hooks.maybe && hooks.runFile(name, null)) return
   const label = isOwn ? 'a program of the project' : 'a program that is not known'
-  if (!hooks.maybe && saysDestroys(program, args)) state.findings.push(destructive(`${label}, told to destroy something: ${shown(argv.slice(0, 8).join(' '))}`))
+  if (!hooks.maybe && isToldToDestroy(program, args)) state.findings.push(destructive(`${label}, told to destroy something: ${shown(argv.slice(0, 8).join(' '))}`))
   else state.findings.push(write(`runs ${label}: ${shown(program)}`))
   if (!isOwn && state.unknown.size < MAX_UNKNOWN) state.unknown.add(shown(program))
   const end = args.indexOf('--')

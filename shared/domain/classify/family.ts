@@ -1,6 +1,7 @@
 import type { ActionClass } from '../../contract/schemas/tool-call.ts'
 import { type Finding, shown } from './finding.ts'
 import { HIDDEN, isBlank, UNKNOWN } from './unknown.ts'
+import { saysDestroys, saysReleases } from './verbs.ts'
 
 /**
  * One piece of knowledge about a program. It matches when everything it states matches.
@@ -40,6 +41,8 @@ export interface Family {
   readonly outputOptions?: readonly string[]
   /** A last word that asks for help, as `--help` does elsewhere. */
   readonly helpWord?: string
+  /** Its plain words are subcommands: where no rule matches, one that says so by its name destroys, and `help` first asks for help. */
+  readonly verbs?: true
   /** A write that names production becomes destructive. */
   readonly guardsProduction?: true
   readonly rules: readonly Rule[]
@@ -224,6 +227,7 @@ export const matchingRules = (compiled: CompiledFamily, args: Arguments): readon
 const onlyAsksForHelp = (family: Family, args: Arguments): boolean => {
   const last = args.all.at(-1)
   if (last !== undefined && last === family.helpWord) return true
+  if (family.verbs && args.all[0] === 'help') return true
   if (last !== '--help' && last !== '--version' && last !== '-help') return false
   if (args.options.length !== 1) return false
   return args.words.length === 0 || (family.rules.some((rule) => rule.sub !== undefined) && args.all.length <= 6)
@@ -251,6 +255,16 @@ const hidesAnOption = (word: string): boolean => word.startsWith(HIDDEN) || /^(-
 
 const canDestroy = (family: Family): boolean => family.otherwise.class !== 'read' || family.rules.some((rule) => rule.class === 'destructive')
 
+const MAX_VERB_WORDS = 3
+
+/** What the names of its subcommands say, where no rule knows them. */
+const byVerb = (family: Family, args: Arguments, label: string): Finding | null => {
+  if (!family.verbs || args.options.some((option) => /^--?(dry-?run|noop|check|what-?if)\b/.test(option))) return null
+  const words = args.words.slice(0, MAX_VERB_WORDS)
+  if (words.some(saysDestroys)) return { class: 'destructive', reason: `${label}: its name says that it destroys something` }
+  return words.some(saysReleases) ? { class: 'destructive', reason: `${label}: its name says that it publishes or deploys` } : null
+}
+
 /** What one command of a known program does. */
 export const judgeFamily = (compiled: CompiledFamily, argv: readonly string[]): FamilyVerdict => {
   const { family } = compiled
@@ -267,7 +281,7 @@ export const judgeFamily = (compiled: CompiledFamily, argv: readonly string[]): 
     else if (rule.writes === 'last' && args.words.length > skip) written.push(args.words.at(-1) ?? '')
   }
   if (args.all.some(hidesAnOption) && canDestroy(family)) findings.push({ class: 'destructive', reason: `${label}: is given options that cannot be seen here` })
-  if (findings.length === 0) findings.push({ class: family.otherwise.class, reason: `${label}: ${family.otherwise.reason}` })
+  if (findings.length === 0) findings.push(byVerb(family, args, label) ?? { class: family.otherwise.class, reason: `${label}: ${family.otherwise.reason}` })
   for (const option of family.outputOptions ?? []) written.push(...valuesOfOption(args.all, option))
   if (family.guardsProduction && findings.some((finding) => finding.class === 'write') && args.pieces.some((piece) => PRODUCTION.test(piece))) {
     findings.push({ class: 'destructive', reason: `${label}: changes something in production` })

@@ -73,6 +73,10 @@ export const resolvePath = (path: string, place: Place): string => {
 
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`)
 
+/** Whether a file that is emptied is likely to lose something: not one of output, or one that is meant to be empty. */
+export const isLossToEmpty = (path: string): boolean =>
+  isKnown(path) && !DEVICES_OF_NO_EFFECT.test(path) && !SCRATCH.test(path) && !/\.(log|out|txt|tmp|err|pid|lock)$|(^|\/)(\.\w*keep|__init__\.py|py\.typed|\.nojekyll|nohup\.out)$/i.test(path)
+
 /** What writing to one path means. An unknown path is an ordinary write unless its known end is a protected name. */
 export const judgeWrittenPath = (path: string, place: Place): Finding => {
   if (DEVICES_OF_NO_EFFECT.test(path)) return read(`${path} keeps nothing`)

@@ -41,7 +41,10 @@ const judgeShell = (call: Call): void => {
     else if (checksOnly) return void state.findings.push(read(`${call.program} -n: only checks a script`))
     else if (/^\/dev\/(fd\/|stdin)/.test(argument)) {
       return void state.findings.push(destructive(`${call.program}: runs a script that cannot be seen here`))
-    } else return void state.findings.push(write(`runs the script ${shown(argument)}`))
+    } else {
+      state.findings.push(write(`runs the script ${shown(argument)}`))
+      return state.variables.withArguments(args.slice(i + 1), () => void hooks.runFile(argument, call.program))
+    }
   }
   if (call.input === 'none') state.findings.push(write(`opens a shell: ${call.program}`))
   else runInput(call, 'a script')
@@ -89,7 +92,10 @@ const judgeInterpreter = (call: Call): void => {
         if (inPlace) state.findings.push(...args.slice(i).map((path) => judgeWrittenPath(path, state.place)))
         return
       }
+      if (/^(https?|ftp|npm|jsr|data):/i.test(argument)) return void state.findings.push(destructive(`${program}: runs code from elsewhere: ${shown(argument)}`))
       state.findings.push(write(`runs ${program} ${shown(argument)}`))
+      const made = call.hooks.fileContent(argument)
+      if (made !== null) return typeof made === 'object' ? void judge(made.text) : void state.findings.push(destructive(`${program}: runs a file that was just made, and cannot be seen here`))
       if (!/[^\x21-\x7e]/.test(argument)) call.run(args.slice(i), input, 'maybe')
       return
     }
@@ -109,6 +115,10 @@ const judgeSqlClient = (client: SqlClient, call: Call): boolean => {
     state.findings.push(read(`${program}: prints help or a list`))
     return true
   }
+  if (args.some((argument) => /^--dry[-_]run$/.test(argument)) && program === 'bq') {
+    state.findings.push(read(`${program}: only checks a query`))
+    return true
+  }
   const texts = client.sqlOptions.flatMap((option) => valuesOfOption(args, option))
   args.forEach((argument, index) => {
     if (client.cluster?.test(argument)) texts.push(args[index + 1] ?? UNKNOWN)
@@ -121,6 +131,7 @@ const judgeSqlClient = (client: SqlClient, call: Call): boolean => {
     if (shell !== undefined) call.hooks.runScript(shell, `${program} from its input`)
   }
   const files = (client.fileOptions ?? []).flatMap((option) => valuesOfOption(args, option)).filter((file) => file !== '-')
+  if (client.scriptWord !== undefined) files.push(...words.filter((word) => client.scriptWord?.test(word)))
   for (const file of files) state.findings.push(destructive(`${program}: runs ${shown(file)}, whose SQL cannot be seen here`))
   if (texts.length > 0 || files.length > 0) return true
   if (call.input === 'unknown' || call.input === 'hidden') state.findings.push(destructive(`${program}: runs SQL that cannot be seen here`))

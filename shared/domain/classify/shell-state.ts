@@ -31,6 +31,10 @@ export interface ShellState {
   readonly readingFunctions: Set<string>
   /** Variables that named a program: one given another value later may name another program the next time round. */
   readonly namedPrograms: Set<string>
+  /** What files hold that the line itself makes, by path. */
+  readonly files: Map<string, Input>
+  /** Files of the project that may still be read for what they would run. */
+  filesLeft: number
   place: Place
   /** How deep inside other commands' arguments. */
   depth: number

@@ -3,7 +3,7 @@ import { judgeAwk, judgeSed } from './code.ts'
 import { familyOf } from './families/index.ts'
 import { judgeFamily, readArguments, valuesOfOption } from './family.ts'
 import { destructive, read, shown, write } from './finding.ts'
-import { judgeWrittenPath, resolvePath } from './paths.ts'
+import { isLossToEmpty, judgeWrittenPath, resolvePath } from './paths.ts'
 import { HIDDEN, isKnown, UNKNOWN } from './unknown.ts'
 import { unwrap, unwrapPlaceholders, unwrapXargs } from './wrappers.ts'
 
@@ -36,6 +36,45 @@ const judgeConsole = ({ program, args, input, state }: Call): boolean => {
     return false
   }
   for (const line of input.text.split('\n')) state.findings.push(...judgeFamily(family, [program, ...line.trim().split(/\s+/)]).findings)
+  return false
+}
+
+/** Files that curl and wget make, whose content nobody has seen. */
+const noteFetched = ({ args, hooks }: Call, options: readonly string[], named: RegExp): void => {
+  const targets = options.flatMap((option) => valuesOfOption(args, option)).filter((path) => path !== '-')
+  for (const path of targets) hooks.noteFile(path, 'unknown')
+  if (targets.length > 0 || !args.some((argument) => named.test(argument))) return
+  for (const argument of args) {
+    const name = /^(?:https?|ftp):\/\/[^?#]*\/([^/?#]+)/.exec(argument)?.[1]
+    if (name !== undefined) hooks.noteFile(name, 'unknown')
+  }
+}
+
+/** A line editor's commands: to delete every line, or to write where it should not. */
+const EMPTIES = /^\s*(silent!? *|bufdo!? *|argdo!? *)*(%|1,\$|0,\$|,|g!?\/\.?\/|v\/\S*\/|global\/\.?\/)d(elete)?( *_)?( *\||$)/
+
+const judgeEditorScript = ({ program, state, hooks }: Call, script: string): void => {
+  for (const line of script.split(/\n/)) {
+    if (EMPTIES.test(line)) state.findings.push(destructive(`${program}: deletes every line: ${shown(line)}`))
+    const run = /^\s*(?:silent!? *)?(?:[\d,$%.']*\s*)(?:[rw]\s*)?!(.*)$/.exec(line)?.[1]
+    if (run !== undefined && run.trim() !== '') hooks.runScript(run, program)
+    const path = /^\s*(?:silent!? *)?[\d,$%]*\s*w(?:rite)?!?\s+([^!\s]\S*)/.exec(line)?.[1]
+    if (path !== undefined) state.findings.push(judgeWrittenPath(path, state.place))
+  }
+}
+
+const judgeEditor = (call: Call): boolean => {
+  for (const option of ['-c', '--cmd', '-cmd']) for (const script of valuesOfOption(call.args, option)) judgeEditorScript(call, script)
+  for (const argument of call.args) if (argument.startsWith('+')) judgeEditorScript(call, argument.slice(1))
+  if (typeof call.input === 'object' && call.args.some((argument) => /^-(e?s|es|E|Es)$/.test(argument))) judgeEditorScript(call, call.input.text)
+  return false
+}
+
+/** File transfer clients read their commands. */
+const judgeTransfer = ({ program, args, input, state }: Call): boolean => {
+  const text = typeof input === 'object' ? input.text : ''
+  if (input === 'hidden' || args.some((argument) => argument.startsWith('-b') && program === 'sftp')) state.findings.push(destructive(`${program}: runs commands that cannot be seen here`))
+  if (/(^|\n|;)\s*-?@?(rm|rmdir|delete|mdelete|mrm|del|rename|mirror\s.*--(delete|Remove))\b/.test(text)) state.findings.push(destructive(`${program}: deletes or renames files on another machine`))
   return false
 }
 
@@ -142,10 +181,10 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
   },
   fdfind: (call) => SPECIAL['fd']?.(call) ?? false,
   ed: (call) => {
-    const { input, hooks, state } = call
+    const { input, state } = call
     if (input === 'unknown' || input === 'hidden') state.findings.push(destructive(`${call.program}: runs commands that cannot be seen here`))
-    else if (input !== 'none') for (const [, script = ''] of input.text.matchAll(/^\s*[\d,$%]*\s*(?:[rw]\s*)?!(.*)$/gm)) hooks.runScript(script, call.program)
-    return false
+    else if (input !== 'none') judgeEditorScript(call, input.text)
+    return call.program === 'ex' ? judgeEditor(call) : false
   },
   ex: (call) => SPECIAL['ed']?.(call) ?? false,
   parallel: (call) => {
@@ -161,6 +200,7 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
     const file = call.args[0] ?? ''
     const hidden = /^\/dev\/(fd\/|stdin)/.test(file)
     call.state.findings.push(hidden ? destructive('source: runs a script that cannot be seen here') : write(`runs the script ${shown(file)}`))
+    if (!hidden) call.hooks.runFile(file, 'sh')
     return true
   },
   '.': (call) => SPECIAL['source']?.(call) ?? true,
@@ -186,13 +226,16 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
     const given = [...valuesOfOption(args, '-e'), ...valuesOfOption(args, '--expression')]
     const { words, options } = readArguments(args, new Set(['-e', '-f', '-l', '--expression', '--file']))
     const scripts = given.length > 0 ? given : words.slice(0, 1)
+    const inPlace = options.some((option) => /^(-[nErsuz]*i|--in-place)/.test(option))
     const file = [...valuesOfOption(args, '-f'), ...valuesOfOption(args, '--file')][0]
     if (file !== undefined) state.findings.push(/^(-|\/dev\/(fd\/|stdin).*)$/.test(file) ? destructive('sed: runs a script that cannot be seen here') : write('sed: runs a script file'))
     for (const script of file === undefined || given.length > 0 ? scripts : []) {
       const finding = judgeSed(script)
       if (finding !== null) state.findings.push(finding)
+      for (const [, path = ''] of script.matchAll(/(?:^|[;{}\n/])\s*[\d$,]*\s*[wW] +(\S+)/g)) state.findings.push(judgeWrittenPath(path, state.place))
+      if (inPlace && /^\s*(1,\$)?\s*d\s*;?\s*$|^\s*(\/\.\*\/|\/\^\/|0,\/\S+\/)d\s*$/.test(script)) state.findings.push(destructive('sed -i: deletes every line'))
     }
-    if (options.some((option) => /^(-[nErsuz]*i|--in-place)/.test(option))) {
+    if (inPlace) {
       const files = (given.length > 0 ? words : words.slice(1)).filter((word) => word !== '')
       state.findings.push(write('sed -i: rewrites files in place'), ...files.map((file) => judgeWrittenPath(file, state.place)))
     } else state.findings.push(read('sed: prints'))
@@ -210,8 +253,38 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
   'valkey-cli': judgeConsole,
   mongosh: judgeConsole,
   mongo: judgeConsole,
+  curl: (call) => {
+    noteFetched(call, ['-o', '--output'], /^-[a-zA-Z]*O$|^--remote-name/)
+    return false
+  },
+  wget: (call) => {
+    noteFetched(call, ['-O', '--output-document'], /^/)
+    return false
+  },
+  tee: ({ args, input, hooks }) => {
+    for (const path of args) if (!path.startsWith('-')) hooks.noteFile(path, input === 'none' ? 'unknown' : input)
+    return false
+  },
+  nc: ({ program, input, state }) => {
+    const text = typeof input === 'object' ? input.text : ''
+    if (/^\s*(FLUSHALL|FLUSHDB|flush_all|SHUTDOWN|DEL |UNLINK |DELETE |delete |CONFIG SET|stop$|kill$)/im.test(text)) state.findings.push(destructive(`${program}: tells a server to delete or to stop`))
+    return false
+  },
+  ncat: (call) => SPECIAL['nc']?.(call) ?? false,
+  netcat: (call) => SPECIAL['nc']?.(call) ?? false,
+  telnet: (call) => SPECIAL['nc']?.(call) ?? false,
+  vim: judgeEditor,
+  vi: judgeEditor,
+  nvim: judgeEditor,
+  sftp: judgeTransfer,
+  ftp: judgeTransfer,
+  lftp: judgeTransfer,
   dd: ({ args, state }) => {
     const target = args.find((argument) => argument.startsWith('of='))
+    if (target !== undefined && args.includes('if=/dev/null') && isLossToEmpty(target.slice(3))) state.findings.push(destructive(`dd: empties a file: ${shown(target.slice(3))}`))
+    if (target !== undefined && args.some((argument) => /^if=\/dev\/(zero|u?random)$/.test(argument)) && args.some((argument) => /^conv=\S*notrunc/.test(argument))) {
+      state.findings.push(destructive(`dd: overwrites what a file holds: ${shown(target.slice(3))}`))
+    }
     state.findings.push(target === undefined ? read('dd: prints') : judgeWrittenPath(target.slice(3), state.place))
     return true
   },

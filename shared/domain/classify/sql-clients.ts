@@ -10,6 +10,8 @@ export interface SqlClient {
   readonly valueOptions?: readonly string[]
   /** From this plain word on, words are SQL. */
   readonly sqlFromWord?: number
+  /** A plain word that names a file of SQL. */
+  readonly scriptWord?: RegExp
   /** Only after these plain words is it an SQL client. */
   readonly after?: readonly string[]
 }
@@ -34,7 +36,7 @@ export const SQL_CLIENTS: readonly SqlClient[] = [
   { names: ['heroku'], sqlOptions: ['-c', '--command'], fileOptions: ['-f', '--file'], after: ['pg:psql'] },
   { names: ['wrangler'], sqlOptions: ['--command'], fileOptions: ['--file'], after: ['d1', 'execute'] },
   { names: ['turso'], sqlOptions: [], sqlFromWord: 3, after: ['db', 'shell'] },
-  { names: ['sqlplus', 'isql', 'tsql', 'osql', 'db2', 'fbsql', 'monetdb', 'mclient'], sqlOptions: ['-s', '-q'] },
+  { names: ['sqlplus', 'isql', 'tsql', 'osql', 'db2', 'fbsql', 'monetdb', 'mclient'], sqlOptions: ['-Q', '-q'], fileOptions: ['-i'], scriptWord: /^@/ },
   { names: ['aws'], sqlOptions: ['--query-string', '--sql'], after: ['athena'] },
   { names: ['aws'], sqlOptions: ['--sql', '--sql-statement'], after: ['rds-data'] },
   { names: ['prisma'], sqlOptions: [], fileOptions: ['--file'], after: ['db', 'execute'] },

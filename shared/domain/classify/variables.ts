@@ -18,6 +18,8 @@ export interface Variables {
   /** null: given a value that is not known. Which of several holds is not followed: from the second on it may have any. */
   set(name: string, value: string | null): void
   setArray(name: string, elements: readonly string[]): void
+  /** Does some work with a variable having this one value. */
+  withValue(name: string, value: string, work: () => void): void
   /** Does some work with `$1`, `$2` … being these; null when they are not known. */
   withArguments(args: readonly string[] | null, work: () => void): void
   /** From now on `$1`, `$2` … are these; null when they are not known. */
@@ -67,6 +69,13 @@ export const createVariables = (budget: number, outputOf: Variables['outputOf'])
       else entry.unclear = true
     },
     setArray: (name, elements) => void arrays.set(name, elements.length > MAX_ELEMENTS ? [HIDDEN] : elements),
+    withValue: (name, value, work) => {
+      const before = entries.get(name)
+      entries.set(name, { values: new Set([value.length > MAX_VALUE ? HIDDEN : value]), unclear: false })
+      work()
+      if (before === undefined) entries.delete(name)
+      else entries.set(name, before)
+    },
     withArguments: (args, work) => {
       const before = positional
       positional = args

@@ -179,16 +179,16 @@ export const textOfPrint = (argv: readonly string[]): string => {
   const words = argv.slice(1)
   if (argv[0] === 'echo') {
     while (/^-[neE]+$/.test(words[0] ?? '')) words.shift()
-    const text = words.join(' ').replaceAll('\\n', '\n')
+    const text = words.join(' ').replace(/\\[nrt]/g, (mark) => (mark === '\\n' ? '\n' : ' '))
     return isKnown(text) && /\\/.test(text) ? HIDDEN : text
   }
   const [format = '', ...values] = words
-  if (/\\[^n]|%[^sd%]/.test(format)) return isKnown(words.join('')) ? HIDDEN : UNKNOWN
+  if (/\\[^nrt]|%[^sd%]/.test(format)) return isKnown(words.join('')) ? HIDDEN : UNKNOWN
   const wanted = format.match(/%[sd]/g)?.length ?? 0
   let text = ''
   let next = 0
   do {
-    text += format.replaceAll('\\n', '\n').replace(/%[sd%]/g, (mark) => (mark === '%%' ? '%' : (values[next++] ?? '')))
+    text += format.replace(/\\[nrt]/g, (mark) => (mark === '\\n' ? '\n' : ' ')).replace(/%[sd%]/g, (mark) => (mark === '%%' ? '%' : (values[next++] ?? '')))
   } while (wanted > 0 && next < values.length && text.length < MAX_PRINTED)
   return text
 }

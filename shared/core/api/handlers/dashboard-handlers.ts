@@ -8,6 +8,7 @@ import type { Broker } from '../../broker/create-broker.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
 import { findFolders, listFolders } from '../../folders.ts'
 import type { Paths } from '../../paths.ts'
+import { createProjectReader } from '../../policy/read-project-file.ts'
 import type { AgentProfile } from '../../policy/agent-profile.ts'
 import { loadProfile } from '../../policy/load-profile.ts'
 import { createReplay } from '../../policy/replay.ts'
@@ -51,7 +52,7 @@ export const createDashboardHandlers = (deps: DashboardHandlerDeps): Pick<Handle
     },
     'policy/explain': async ({ tool, input, ...asked }) => {
       const { policy } = await profileOf(asked)
-      return explainedDecision(policy, judgeCall({ policy, tool, input, cwd: asked.cwd ?? paths.data, home }))
+      return explainedDecision(policy, judgeCall({ policy, tool, input, cwd: asked.cwd ?? paths.data, home, ...(asked.cwd === undefined ? {} : { readFile: createProjectReader(asked.cwd) }) }))
     },
     'policy/replay': async ({ sessionId, ...asked }) => {
       const replay = createReplay(async (cwd) => (await profileOf({ ...asked, cwd })).policy, home)

@@ -22,15 +22,17 @@ const LOOKS = 'info|list|ls|get|show|status|describe|report|view|ping|version|he
 
 /** Programs that administer something outside of the project: what they do not only look at is destructive by its verb. */
 export const administration: Family = {
-  programs: ('nats kafka-consumer-groups kafka-configs kafka-acls kafka-delete-records kafka-configs.sh kafka-acls.sh nodetool qemu-img keytool mosquitto_ctrl pulsar-admin ceph gluster drbdadm '
-    + 'pcs crm').split(' '),
+  verbs: true,
+  programs: ('nats kafka-consumer-groups kafka-consumer-groups.sh kafka-configs kafka-acls kafka-delete-records kafka-configs.sh kafka-acls.sh nodetool qemu-img keytool mosquitto_ctrl pulsar-admin ceph gluster drbdadm '
+    + 'pcs crm sqlite-utils conan').split(' '),
   valueOptions: ['--bootstrap-server', '--group', '--topic', '-h', '-p', '-s', '--server', '-keystore', '-alias', '-storepass', '--config', '--command-config'],
   rules: [
     { line: '(^| )(--?(delete|remove|purge|force|execute|shrink|reset-offsets|delete-offsets|delete-config|changealias|storepasswd|keypasswd)|-(genkeypair|importcert|importkeystore|genseckey|exportcert))( |$)', unlessLine: '--dry-run', class: 'destructive',
       reason: 'deletes, resets or replaces something', yes: ['kafka-acls --bootstrap-server k --remove --topic x', 'keytool -delete -alias a -keystore k', 'nats stream purge X --force'], no: ['keytool -list -keystore k'] },
     { sub: '** rm|del|delete|remove|purge|destroy|drop|wipe|reset|clear*|decommission|removenode|assassinate|drain|truncatehints|rebuild|stop|kill|disable|unpin', class: 'destructive', reason: 'deletes, resets or stops something',
       yes: ['nodetool decommission', 'nats stream purge ORDERS', 'ceph osd purge 1'], no: ['nats stream info ORDERS'] },
-    { line: '(^| )(--(describe|list|version|help|state|members)|-list|-printcert|-help)( |$)', unlessLine: '--delete|--execute|--alter', class: 'read', reason: 'only looks', yes: ['kafka-configs --describe --topic x', 'keytool -list -keystore k'], no: ['kafka-configs --alter --topic x'] },
+    { line: ' /dev/\\w|^snapshot (\\S+ )*-[da] |(?i:(delete from|drop (table|view|index)|truncate table|update \\S+ set) )', class: 'destructive', reason: 'deletes data, or writes to a device', yes: ['qemu-img convert -O raw a.img /dev/sdb', "sqlite-utils a.db 'delete from t'"], no: ['qemu-img convert a.img b.img'] },
+    { line: '(^| )(--(dry-run|describe|list|version|help|state|members)|-list|-printcert|-help)( |$)', unlessLine: '--delete|--execute|--alter', class: 'read', reason: 'only looks', yes: ['kafka-configs --describe --topic x', 'keytool -list -keystore k'], no: ['kafka-configs --alter --topic x'] },
     { sub: LOOKS, class: 'read', reason: 'only looks', yes: ['nodetool status', 'qemu-img info a.img', 'ceph status'], no: ['nodetool repair'] },
     { sub: `* ${LOOKS}`, class: 'read', reason: 'only looks', yes: ['nats stream info ORDERS'], no: ['nats stream add X'] },
   ],

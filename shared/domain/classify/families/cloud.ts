@@ -13,9 +13,11 @@ export const aws: Family = {
       no: ['aws ec2 describe-instances', 'aws ec2 terminate-instances --dry-run --instance-ids i'] },
     { sub: 'iam|organizations|sso-admin|identitystore|iamadmin *', unlessLine: '(^| )(get|list|generate|simulate|describe)-', class: 'destructive', reason: 'changes who may do what',
       yes: ['aws iam create-user --user-name x', 'aws iam attach-role-policy x'], no: ['aws iam list-users', 'aws iam get-role --role-name x'] },
-    { sub: '* put-*-policy|set-*-policy|attach-*|add-permission|authorize-*|put-*-acl|put-public-access-block|create-access-key|update-assume-role-policy|create-grant|put-resource-policy|modify-*-attribute|create-login-profile|put-role-policy|grant-*|enable-*|put-key-policy|admin-*|share-*',
+    { sub: '* put-*-policy|set-*-policy|attach-*|add-permission|authorize-*|put-*-acl|put-public-access-block|create-access-key|update-assume-role-policy|create-grant|put-resource-policy|modify-*-attribute|create-login-profile|put-role-policy|grant-*|enable-*|put-key-policy|admin-*|share-*|put-*lifecycle*|put-*-replication|put-*-versioning|modify-db-*|update-*-policy',
       class: 'destructive', reason: 'changes who may do what', yes: ['aws s3api put-bucket-policy --bucket b', 'aws ec2 authorize-security-group-ingress x'],
       no: ['aws s3api get-bucket-policy --bucket b'] },
+    { line: '--(desired-(count|capacity)|min-size|max-size)[= ]0( |$)', class: 'destructive', reason: 'stops what runs', yes: ['aws ecs update-service --service s --desired-count 0'], no: ['aws ecs update-service --service s --desired-count 2'] },
+    { sub: 'lambda|ecs|apprunner|eks update-function-code|update-service|update-alias|publish-version|update-nodegroup-version|update-cluster-version|create-deployment|start-deployment', class: 'destructive', reason: 'deploys', yes: ['aws lambda update-function-code --function-name f'], no: ['aws lambda get-function --function-name f'] },
     { sub: 's3 rm|rb|mv', unless: ['--dryrun'], class: 'destructive', reason: 'deletes objects', yes: ['aws s3 rm s3://b/k --recursive', 'aws s3 rb s3://b --force'],
       no: ['aws s3 ls', 'aws s3 rm s3://b/k --dryrun'] },
     { sub: 's3 sync', flags: ['--delete'], unless: ['--dryrun'], class: 'destructive', reason: 'deletes what the source has not', yes: ['aws s3 sync . s3://b --delete'],
@@ -33,10 +35,11 @@ export const aws: Family = {
 }
 
 export const cloud: Family = {
-  programs: ['gcloud', 'az', 'doctl', 'linode-cli', 'hcloud', 'oci', 'ibmcloud', 'scw', 'openstack', 'exo', 'vultr', 'civo', 'gsutil', 'aliyun', 'tccli',
+  programs: ['gcloud', 'az', 'doctl', 'linode-cli', 'hcloud', 'oci', 'ibmcloud', 'scw', 'openstack', 'exo', 'vultr', 'vultr-cli', 'civo', 'circleci', 'databricks', 'snow', 'confluent', 'ccloud', 'newman', 'astro-cli', 'jenkins-cli', 'argo', 'tkn', 'buildkite-agent', 'travis', 'jfrog', 'jf', 'cloudsmith', 'gsutil', 'aliyun', 'tccli',
     'bq', 'cloudflared', 'flarectl', 'mc', 's3cmd', 'rclone', 'azcopy', 'b2', 'govc', 'upctl', 'okta', 'auth0', 'stripe', 'twilio', 'sentry-cli', 'datadog-ci'],
   valueOptions: ['--project', '--zone', '--region', '--subscription', '-g', '--resource-group', '-n', '--name', '--profile', '--format', '--account', '-o', '--output', '--config'],
   guardsProduction: true,
+  verbs: true,
   rules: [
     { sub: '** delete*|remove*|rm|rb|destroy*|purge*|reset*|stop|disable*|revoke*|deallocate|terminate*|undelete|detach*|cancel|del|clear*|failover|abandon|drop|suspend|shutdown|deny|restart|rebuild|power-off|poweroff|rmdir|purge|cleanup|deletefile|dedupe|move*|refund*',
       unless: ['--dry-run'], class: 'destructive', reason: 'removes, stops or revokes',
@@ -46,8 +49,9 @@ export const cloud: Family = {
       unlessLine: '(^| )(list|show|describe|get|get-[a-z-]+|ls|help|check)( |$)', class: 'destructive', reason: 'changes who may do what',
       yes: ['gcloud projects add-iam-policy-binding p --member=m', 'az role assignment create --role Owner', 'gsutil iam ch allUsers:r gs://b'],
       no: ['gcloud iam roles list', 'az ad user show --id x'] },
-    { sub: '** deploy|promote|rollback|apply|swap|publish', unlessLine: '--dry-run|--validate-only|--no-promote|what-if', class: 'destructive', reason: 'deploys',
+    { sub: '** deploy|promote|rollback|apply|swap|publish|config-zip|upload-zip', unlessLine: '--dry-run|--validate-only|--no-promote|what-if', class: 'destructive', reason: 'deploys',
       yes: ['gcloud app deploy', 'gcloud run deploy s --image i', 'az webapp deploy --name x'], no: ['gcloud app browse', 'gcloud app deploy --no-promote'] },
+    { sub: '** pipelines|pipeline|workflows|workflow|release|releases run|execute|trigger|create', line: 'deploy|prod|release|publish', class: 'destructive', reason: 'starts a deployment', yes: ['az pipelines run --name deploy'], no: ['az pipelines run --name test'] },
     { sub: '** auth|account print-access-token|print-identity-token|get-access-token|application-default', class: 'destructive', reason: 'shows or makes a credential',
       yes: ['gcloud auth print-access-token', 'az account get-access-token'], no: ['gcloud auth list'] },
     { sub: 'rsync|sync', flags: ['-d', '--delete-removed', '--delete'], class: 'destructive', reason: 'deletes what the source has not', yes: ['gsutil rsync -d a gs://b'],

@@ -15,6 +15,7 @@ export const containers: Family = {
       yes: ['docker compose -f a.yml down -v'], no: ['docker compose down'] },
     { sub: 'down', flags: ['-v', '--volumes', '--rmi'], class: 'destructive', reason: 'removes volumes or images', yes: ['docker-compose down -v'],
       no: ['docker-compose down'] },
+    { sub: 'service update|scale|rollback', class: 'destructive', reason: 'changes a service that runs', yes: ['docker service scale web=0', 'docker service update --image i:2 web'], no: ['docker service ls'] },
     { sub: 'push', class: 'destructive', reason: 'publishes an image', yes: ['docker push o/i:1'],
       no: ['docker pull o/i'] },
     { sub: 'image|manifest|compose|stack push|deploy', class: 'destructive', reason: 'publishes or deploys',

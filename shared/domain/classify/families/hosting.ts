@@ -7,7 +7,9 @@ const valueOptions = ['-R', '--repo', '-H', '--hostname', '-X', '--method', '-f'
 export const hosting: Family = {
   programs: ['gh', 'glab', 'hub', 'tea'],
   valueOptions,
+  verbs: true,
   rules: [
+    { sub: 'help', class: 'read', reason: 'prints help', yes: ['gh help pr'], no: ['gh pr'] },
     { sub: 'copilot|agent-task', class: 'destructive', reason: 'starts another agent, whose calls nobody is asked about', yes: ['gh copilot -p x'], no: ['gh pr list'] },
     { sub: 'delete', class: 'destructive', reason: 'deletes a repository', yes: ['hub delete o/r'], no: ['hub create'] },
     { sub: '* delete|delete-asset|remove|archive|unarchive|rename|transfer|purge', class: 'destructive', reason: 'deletes or takes away',
@@ -23,6 +25,9 @@ export const hosting: Family = {
     { sub: 'repo edit', class: 'destructive', reason: 'changes what the repository is for others', yes: ['gh repo edit --visibility public'],
       no: ['gh repo view'] },
     { sub: 'repo sync', flags: ['--force'], class: 'destructive', reason: 'overwrites a branch', yes: ['gh repo sync --force'], no: ['gh repo sync'] },
+    { sub: 'release create|upload|edit|publish', class: 'destructive', reason: 'publishes a release', yes: ['gh release create v1', 'glab release create v1'], no: ['gh release view v1', 'gh release download v1'] },
+    { sub: 'workflow|ruleset|runner disable|unregister|delete', class: 'destructive', reason: 'switches off what guards or builds the project', yes: ['gh workflow disable ci'], no: ['gh workflow list'] },
+    { sub: 'pr close', flags: ['-d', '--delete-branch'], class: 'destructive', reason: 'deletes the branch', yes: ['gh pr close 3 -d'], no: ['gh pr close 3'] },
     { sub: 'run|workflow|pipeline|job|ci cancel|delete', class: 'destructive', reason: 'stops or deletes a run', yes: ['gh run cancel 1', 'glab ci delete 2'], no: ['gh run list'] },
     { sub: 'pr|mr merge', flags: ['--admin', '--delete-branch', '-d', '--remove-source-branch'], class: 'destructive',
       reason: 'merges past the rules, or deletes the branch', yes: ['gh pr merge 3 --admin'], no: ['gh pr merge 3 --squash'] },
@@ -30,6 +35,8 @@ export const hosting: Family = {
       yes: ['gh workflow run deploy.yml'], no: ['gh workflow run test.yml'] },
     { sub: 'alias set', line: '!|--shell|-s', class: 'destructive', reason: 'makes a later command run something else',
       yes: ["gh alias set x '!rm -rf x'"], no: ['gh alias list'] },
+    { sub: 'api', line: 'git/refs.*force=true|force=true.*git/refs|(?i:(-X ?|--method[= ])put).*/merge( |$)|/merge .*(?i:(-X ?|--method[= ])put)|/dispatches', class: 'destructive', reason: 'moves a branch, merges, or starts a workflow',
+      yes: ['gh api repos/o/r/git/refs/heads/x -X PATCH -f sha=1 -F force=true', 'glab api -X PUT projects/1/merge_requests/2/merge'], no: ['gh api repos/o/r/git/refs', 'gh api repos/o/r/pulls/1/merge'] },
     { sub: 'api', line: '(?i:(^| )(-X ?|--method[= ])delete\\b)', class: 'destructive', reason: 'deletes', yes: ['gh api -X DELETE repos/o/r', 'glab api --method=delete x'],
       no: ['gh api repos/o/r/delete'] },
     { sub: 'api', line: '(?i:mutation.*(delete|remove|archive|transfer|revoke))', class: 'destructive', reason: 'deletes',
@@ -41,7 +48,7 @@ export const hosting: Family = {
     { sub: '* list|view|status|diff|checks|show|verify|ls|get', class: 'read', reason: 'only looks',
       yes: ['gh pr list', 'gh run view 3 --log', 'glab mr diff 2'], no: ['gh pr create'] },
     { sub: 'status|search|browse|version|help|completion', class: 'read', reason: 'only looks', yes: ['gh search code x'], no: ['gh pr create'] },
-    { sub: 'run watch|download', class: 'read', reason: 'only looks', yes: ['gh run watch 3'], no: ['gh run rerun 3'] },
+    { sub: 'run|release watch|download', class: 'read', reason: 'only looks', yes: ['gh run watch 3'], no: ['gh run rerun 3'] },
   ],
   otherwise: { class: 'write', reason: 'changes something on the hosting site' },
 }

@@ -4,23 +4,23 @@ import { agents } from './agents.ts'
 import { checkers, compilers, taskRunners } from './build.ts'
 import { aws, cloud } from './cloud.ts'
 import { containers } from './containers.ts'
-import { databaseDroppers, databases, migrations } from './databases.ts'
+import { databaseDroppers, databases, graphs, migrations } from './databases.ts'
 import { archives, fileChanges, fileMoves, fileRenames, permissions, removers } from './files.ts'
 import { git } from './git.ts'
 import { hosting } from './hosting.ts'
-import { deploy, terraform } from './infrastructure.ts'
+import { configurationManagers, deploy, infrastructureReaders, publishers, terraform } from './infrastructure.ts'
 import { helm, kubectl } from './kubernetes.ts'
 import { packages, registries, systemPackages } from './packages.ts'
 import { finders, mostlyReaders, readers } from './readers.ts'
-import { debuggers, disks, machines, network, processes, services, settings, users } from './system.ts'
+import { debuggers, diskInspectors, disks, kernelModules, machines, network, processes, services, settings, users } from './system.ts'
 import { builders, servers, terminals, testers, versionManagers } from './tools.ts'
 import { netcat, remoteCopies, transfer, web } from './transfer.ts'
 
 /** All that is known about programs. No program is in two families. */
 export const FAMILIES: readonly Family[] = [
   agents, readers, mostlyReaders, finders, removers, fileChanges, fileMoves, fileRenames, archives, permissions, git, hosting, containers, kubectl, helm,
-  terraform, deploy, aws, cloud, packages, registries, systemPackages, databases, databaseDroppers, migrations, taskRunners,
-  checkers, compilers, web, transfer, remoteCopies, netcat, disks, services, settings, processes, users, network, debuggers, machines,
+  terraform, deploy, configurationManagers, publishers, infrastructureReaders, aws, cloud, packages, registries, systemPackages, databases, databaseDroppers, graphs, migrations, taskRunners,
+  checkers, compilers, web, transfer, remoteCopies, netcat, disks, diskInspectors, services, settings, processes, users, network, kernelModules, debuggers, machines,
   versionControl, administration, directories, replacers, testers, builders, versionManagers, terminals, servers,
 ]
 

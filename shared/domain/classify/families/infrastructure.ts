@@ -19,30 +19,56 @@ export const terraform: Family = {
 
 export const deploy: Family = {
   programs: ['pulumi', 'cdk', 'serverless', 'sls', 'sam', 'sst', 'eb', 'vercel', 'now', 'netlify', 'fly', 'flyctl', 'railway', 'heroku',
-    'firebase', 'wrangler', 'surge', 'amplify', 'render', 'ansible-playbook', 'ansible', 'packer', 'nomad', 'consul', 'vault', 'cap', 'kamal', 'dokku',
-    'supabase', 'appwrite', 'pm2', 'waypoint', 'bosh', 'cf', 'salt', 'puppet', 'chef-client', 'fab', 'mup', 'gh-pages', 'deployctl', 'shopify', 'eas', 'turso', 'neonctl', 'pscale', 'railpack'],
+    'firebase', 'wrangler', 'amplify', 'render', 'packer', 'nomad', 'consul', 'vault', 'cap', 'capistrano', 'mina', 'kamal', 'dokku',
+    'supabase', 'appwrite', 'caprover', 'infracost', 'tfsec', 'terrascan', 'flightctl', 'porter', 'garden', 'okteto', 'devspace', 'zeet', 'koyeb', 'northflank', 'pm2', 'waypoint', 'bosh', 'cf', 'fab', 'mup', 'deployctl', 'shopify', 'eas', 'turso', 'neonctl', 'pscale', 'railpack'],
   valueOptions: ['-s', '--stack', '--stage', '-a', '--app', '--project', '-p', '-i', '--inventory', '-e', '--env', '-C', '--cwd', '--profile', '-m', '-t'],
   guardsProduction: true,
+  verbs: true,
   rules: [
-    { sub: '** up|deploy|destroy|remove|rm|refresh|cancel|delete|terminate|kill|purge|rollback|promote|publish|release|unpublish|reset|disable|undeploy|teardown|repair|demote|restore|revoke|drop',
+    { sub: '** up|down|gc|submit|deploys|deploy|destroy|remove|rm|refresh|cancel|delete|terminate|kill|purge|rollback|promote|publish|release|unpublish|reset|disable|undeploy|teardown|repair|demote|restore|revoke|drop',
       unlessLine: '(--dry-?run|--check|--preview-only|--noprod|(^| )preview|--(stage|env|environment|target)[= ](dev|development|staging|stage|test|preview|local)\\b)',
       class: 'destructive', reason: 'deploys, or takes down what is deployed',
       yes: ['pulumi up', 'cdk deploy --all', 'fly apps destroy x', 'vercel remove x', 'firebase deploy'],
       no: ['pulumi preview', 'cdk diff', 'serverless deploy --stage dev', 'vercel ls', 'pulumi up --dry-run'] },
-    { sub: '*:destroy|*:delete|*:reset|*:remove|*:unset|*:rollback|*:promote|*:set|*:kill|*:disable|*:revoke|*:off|*:clear|*:scale', class: 'destructive', reason: 'changes what is deployed',
+    { sub: '*:destroy|*:delete|*:reset|*:remove|*:unset|*:rollback|*:promote|*:set|*:kill|*:disable|*:revoke|*:off|*:clear|*:scale|*:copy|maintenance:on', class: 'destructive', reason: 'changes what is deployed',
       yes: ['heroku apps:destroy x', 'heroku pg:reset DATABASE', 'firebase functions:delete f'], no: ['heroku logs', 'firebase functions:log'] },
     { flags: ['--prod', '--production'], class: 'destructive', reason: 'deploys to production', yes: ['vercel --prod', 'netlify deploy --prod'], no: ['vercel build'] },
     { sub: 'secrets|secret|config|vars|env|tokens|policy|auth|token|acl set|put|add|rm|remove|unset|delete|import|write|revoke|create|enable', class: 'destructive', reason: 'changes secrets or permissions',
       yes: ['fly secrets set A=b', 'wrangler secret put X', 'vault policy write p f'], no: ['fly secrets list'] },
     { sub: 'db reset|push|drop', class: 'destructive', reason: 'changes a database', yes: ['supabase db reset'], no: ['supabase db diff'] },
-    { sub: 'stack|state|kv|lease|operator|job|d1 rm|delete|unprotect|destroy|stop|revoke|seal|import|execute', class: 'destructive', reason: 'removes or stops',
+    { sub: 'stack|state|kv|lease|operator|job|d1 rm|delete|unprotect|destroy|stop|revoke|seal|import', class: 'destructive', reason: 'removes or stops',
       yes: ['pulumi stack rm dev', 'vault kv delete a/b'], no: ['pulumi stack ls'] },
-    { line: '^(?!.*(--check|--syntax-check|--list-|-C( |$)|--version|-m (ping|setup|debug))).*\\.ya?ml', class: 'destructive', reason: 'changes other machines',
-      yes: ['ansible-playbook site.yml'], no: ['ansible-playbook --check site.yml', 'ansible-playbook site.yml --syntax-check'] },
-    { line: '(-m|--module-name)[= ]?(shell|command|raw|file|apt|yum|service|user|copy|script)|( -a )', class: 'destructive', reason: 'runs on other machines',
-      yes: ["ansible all -m shell -a 'rm x'"], no: ['ansible all -m ping'] },
-    { sub: '** list|ls|logs|log|status|preview|diff|whoami|version|info|describe|show|inspect|help|synth|validate|synthesize|output|events|ps|tail|about|doctor|history|jlist|read|get', class: 'read', reason: 'only looks',
+    { sub: '** list|ls|logs|log|status|preview|diff|whoami|version|info|describe|show|inspect|help|synth|validate|synthesize|output|events|ps|tail|about|doctor|history|jlist|read|get|breakdown|members', class: 'read', reason: 'only looks',
       yes: ['pulumi preview', 'fly status', 'cdk diff', 'pm2 logs'], no: ['fly launch'] },
   ],
   otherwise: { class: 'write', reason: 'changes what is deployed, or the project' },
+}
+
+/** Sources: ansible's, Salt's, Puppet's and Chef's command references. */
+export const configurationManagers: Family = {
+  programs: ['ansible', 'ansible-playbook', 'ansible-pull', 'salt', 'salt-call', 'salt-ssh', 'puppet', 'chef-client', 'chef-solo', 'knife', 'pyinfra', 'cf-agent'],
+  rules: [
+    { line: '(^| )(--check|--syntax-check|--list-\\S+|-C|--version|--noop|--why-run|-W|--dry)( |$)|(-m|--module-name)[= ]?(\\S+\\.)?(ping|setup|debug)( |$)|(^| )(test\\.\\w+|grains\\.\\w+|pillar\\.(get|items)|status\\.\\w+|disk\\.usage)( |$)|^(config print|resource|parser validate|help|facts|module list)|^\\S+ (list|show|status)( |$)',
+      class: 'read', reason: 'only looks, or tries it', yes: ['ansible all -m ping', 'ansible-playbook --check site.yml', "salt '*' test.ping", 'puppet apply --noop a.pp', 'knife node list'], no: ['ansible-playbook site.yml', "salt '*' cmd.run date"] },
+    { line: '^(?!.*(--check|--syntax-check|--list-|-C( |$)|--version|--noop|--why-run|-W( |$)|--dry|-m ?(ping|setup|debug)|test\\.|grains\\.|pillar\\.(get|items)|status\\.|disk\\.usage|^(config print|resource|parser|help|facts|module list)|^\\S+ (list|show|status)( |$))).', class: 'destructive', reason: 'changes other machines',
+      yes: ['ansible-playbook site.yml', "ansible all -m shell -a 'rm x'", "salt '*' cmd.run date", 'puppet apply a.pp'], no: ['ansible all -m ping', 'ansible-playbook site.yml --syntax-check'] },
+  ],
+  otherwise: { class: 'destructive', reason: 'changes this machine, or others' },
+}
+
+/** Programs that do nothing but to publish what they are given. */
+export const publishers: Family = {
+  programs: ['surge', 'gh-pages', 'np', 'ansible-galaxy', 'semantic-release', 'release-it', 'cosign', 'notation'],
+  rules: [
+    { line: '^(list|ls|whoami|verify|info|help|search|tree|install|init|download|triangulate|version|verify-\\S+|collection (list|install|build|init|verify|download)|role (list|install|init|info|search))( |$)|--dry-run|--no-publish', class: 'write', reason: 'publishes nothing',
+      yes: ['surge list', 'ansible-galaxy install x', 'cosign verify i'], no: ['surge ./dist a.example', 'gh-pages -d dist'] },
+  ],
+  otherwise: { class: 'destructive', reason: 'publishes' },
+}
+
+/** Programs that only look at what is deployed or at how it is described. */
+export const infrastructureReaders: Family = {
+  programs: ['ansible-inventory', 'ansible-lint', 'ansible-doc', 'ansible-config', 'dive', 'grype', 'syft', 'kubectl-neat', 'terraform-docs', 'dockle', 'cfn-lint', 'conftest', 'opa', 'regula', 'steampipe', 'promtool', 'amtool', 'logcli', 'grpc_health_probe'],
+  rules: [],
+  otherwise: { class: 'read', reason: 'only looks' },
 }

@@ -17,8 +17,11 @@ export const kubectl: Family = {
       no: ['kubectl replace -f a.yaml'] },
     { sub: 'apply', flags: ['--prune', '--force'], unlessLine: '--dry-run=(client|server)', class: 'destructive', reason: 'deletes what the files do not name',
       yes: ['kubectl apply --prune -f .'], no: ['kubectl apply -f .'] },
-    { sub: 'scale', line: '--replicas[= ]0\\b', class: 'destructive', reason: 'stops a workload', yes: ['kubectl scale deploy/x --replicas=0'],
-      no: ['kubectl scale deploy/x --replicas=3'] },
+    { sub: 'scale', line: '--replicas[= ]0\\b', unlessLine: '--dry-run=(client|server)', class: 'destructive', reason: 'stops a workload', yes: ['kubectl scale deploy/x --replicas=0'],
+      no: ['kubectl scale deploy/x --replicas=3', 'kubectl scale deploy/x --replicas=0 --dry-run=client'] },
+    { sub: 'debug', arg: '^node/', class: 'destructive', reason: 'opens a node of the cluster', yes: ['kubectl debug node/n -it --image=busybox'], no: ['kubectl debug pod/x --image=busybox'] },
+    { sub: 'proxy', line: '0\\.0\\.0\\.0|--accept-hosts|--address[= ](?!127\\.|localhost)', class: 'destructive', reason: 'opens the cluster to the network', yes: ['kubectl proxy --address=0.0.0.0'], no: ['kubectl proxy --port 8001'] },
+    { sub: 'rollout latest', class: 'destructive', reason: 'deploys', yes: ['oc rollout latest dc/web'], no: ['oc rollout status dc/web'] },
     { sub: 'taint', line: 'NoExecute', class: 'destructive', reason: 'evicts workloads', yes: ['kubectl taint node n a=b:NoExecute'],
       no: ['kubectl taint node n a=b:NoSchedule'] },
     { sub: 'rollout undo', unlessLine: '--dry-run=(client|server)', class: 'destructive', reason: 'puts an older version into service', yes: ['kubectl rollout undo deploy/x'], no: ['kubectl rollout history deploy/x'] },
@@ -42,7 +45,7 @@ export const kubectl: Family = {
 }
 
 export const helm: Family = {
-  programs: ['helm', 'helmfile', 'argocd', 'flux', 'skaffold', 'kustomize', 'istioctl', 'k3d', 'kind', 'minikube', 'eksctl', 'kops', 'velero', 'kubeadm', 'k3s', 'talosctl'],
+  programs: ['helm', 'helmfile', 'argocd', 'flux', 'skaffold', 'kustomize', 'istioctl', 'k3d', 'kind', 'minikube', 'eksctl', 'kops', 'velero', 'kubeadm', 'k3s', 'talosctl', 'linkerd', 'cilium', 'crossplane', 'k9s', 'stern', 'kubectx', 'kubens', 'kubetail', 'popeye', 'kube-score', 'kube-linter', 'kubespy'],
   valueOptions: context,
   guardsProduction: true,
   rules: [
@@ -52,10 +55,11 @@ export const helm: Family = {
       no: ['helm list', 'helm delete x --dry-run'] },
     { sub: '* delete|remove|rm|rollback|sync|suspend|reset|terminate-op|prune|uninstall', unlessLine: '--dry-run', class: 'destructive', reason: 'removes or rolls back',
       yes: ['argocd app delete x'], no: ['argocd app list', 'helm repo list'] },
+    { sub: '** push|publish', class: 'destructive', reason: 'publishes', yes: ['crossplane xpkg push o/x'], no: ['helm pull x'] },
     { sub: 'push', class: 'destructive', reason: 'publishes a chart', yes: ['helm push a.tgz oci://x'], no: ['helm pull x'] },
     { sub: 'upgrade|install', flags: ['--force'], unlessLine: '--dry-run', class: 'destructive', reason: 'deletes and makes anew', yes: ['helm upgrade --force x y'],
       no: ['helm upgrade --install x y'] },
-    { sub: 'list|ls|status|get|history|show|template|lint|search|version|env|help|diff|verify|inspect|build|render|logs|check|analyze|describe|profile|completion|events|tree', class: 'read', reason: 'only looks',
+    { sub: 'list|ls|status|get|history|show|template|lint|search|version|env|help|diff|verify|inspect|build|render|logs|check|analyze|describe|profile|completion|events|tree|info|help', class: 'read', reason: 'only looks',
       yes: ['helm template .', 'helm get values x', 'kustomize build .'], no: ['helm upgrade x y'] },
     { sub: '* list|get|diff|history|ls|logs|status', class: 'read', reason: 'only looks', yes: ['argocd app diff x', 'helm repo list'], no: ['argocd app create x'] },
   ],

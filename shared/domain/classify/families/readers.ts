@@ -11,7 +11,8 @@ export const readers: Family = {
     + 'mapfile readarray printenv pidof suspend caller dirs numfmt shuf ts pv zcat bzcat xzcat zless clear tput stty zipinfo delta difft nvidia-smi '
     + 'lsattr getfacl getcap namei locate mlocate fzf glow ccze sha224sum sha384sum sum tsort ptx pr uuidgen '
     + 'gls ghead gtail gstat gwc gdate gcat ggrep zdiff codesign xcode-select pbpaste xclip say afplay cscope ctags rga sad sk lsb_release inxi neofetch fastfetch '
-    + 'ipcs tasklist where findstr dir ver Get-ChildItem Get-Content Get-Process Select-String jc dot '
+    + 'xmlstarlet mongostat mongotop modinfo lastlog atq getenforce sestatus getsebool aa-status pipdeptree grpcui dust duf procs bandwhich btm gping doggo dog onefetch sysdig bpftrace iotop iftop nethogs mpstat sar pidstat pmap nmap '
+  + 'ipcs tasklist where findstr dir ver Get-ChildItem Get-Content Get-Process Select-String jc dot '
   ).trim().split(/\s+/),
   rules: [],
   otherwise: { class: 'read', reason: 'only looks' },

@@ -2,13 +2,23 @@ import type { Family } from '../family.ts'
 
 /** Sources: util-linux, systemd, shadow-utils, iproute2 and macOS manual pages. */
 export const disks: Family = {
-  programs: ['mkfs', 'fdisk', 'sfdisk', 'cfdisk', 'gdisk', 'sgdisk', 'parted', 'wipefs', 'blkdiscard', 'mount', 'swapoff', 'swapon', 'mkswap', 'lvremove', 'vgremove', 'pvremove', 'lvreduce', 'lvm', 'mdadm', 'cryptsetup',
-    'zfs', 'zpool', 'btrfs', 'losetup', 'hdparm', 'fsck', 'e2fsck', 'tune2fs', 'resize2fs', 'debugfs', 'badblocks', 'diskutil', 'diskpart', 'format', 'fstrim', 'partprobe', 'dmsetup', 'nvme', 'smartctl', 'newfs', 'hdiutil',
-    'cipher', 'vssadmin', 'bcdedit', 'tmutil', 'fusermount', 'quotacheck', 'grub-install', 'update-grub', 'efibootmgr', 'ddrescue', 'eject'],
+  programs: ['mkfs', 'fdisk', 'sfdisk', 'cfdisk', 'gdisk', 'parted', 'wipefs', 'blkdiscard', 'mount', 'swapoff', 'mkswap', 'lvremove', 'vgremove', 'pvremove', 'lvreduce', 'lvm', 'cryptsetup',
+    'zfs', 'zpool', 'btrfs', 'losetup', 'resize2fs', 'debugfs', 'badblocks', 'diskutil', 'diskpart', 'format', 'fstrim', 'partprobe', 'newfs', 'hdiutil',
+    'cipher', 'vssadmin', 'bcdedit', 'tmutil', 'fusermount', 'quotacheck', 'grub-install', 'update-grub', 'efibootmgr', 'ddrescue', 'eject', 'mke2fs', 'mkdosfs', 'mkntfs', 'xfs_repair', 'growpart', 'lvresize', 'lvextend', 'lvconvert', 'lvcreate', 'vgreduce', 'vgextend', 'vgcreate', 'vgcfgrestore', 'pvcreate', 'pvmove', 'pvresize', 'timeshift', 'snapper', 'nvram', 'xfs_growfs', 'mkfs.ext4', 'ntfsfix', 'testdisk', 'photorec', 'sg_format', 'kpartx', 'multipath', 'iscsiadm', 'zdb', 'bcache', 'fsfreeze', 'fwupdmgr', 'flashrom', 'mlabel'],
   rules: [
     { sub: 'destroy|rollback|receive', line: '^\\S+ -[a-z]*n[a-z]*( |$)', class: 'read', reason: 'only shows what it would do', yes: ['zfs destroy -nv a@b'], no: ['zfs destroy -r a'] },
-    { line: '^$|(^| )(-l|--list|list|status|print|info|get|show|--detail|isLuksd?|luksDump|apfs list|id-ctrl|smart-log|df|usage|verify\\w*|--help)( |$)', unlessLine: '(destroy|rollback|delete|create|--zero|erase|remove|format|wipe|mklabel|mkpart|rm )', class: 'read', reason: 'only looks',
-      yes: ['fdisk -l', 'mount', 'zfs list', 'diskutil list'], no: ['mount /dev/sda1 /mnt', 'zfs destroy a'] },
+    { line: '^$|(^| )(-l|--list|list|status|print|info|get|show|--detail|isLuksd?|luksDump|apfs list|id-ctrl|smart-log|df|usage|verify\\w*|--help|help|diff|scrub status)( |$)', unlessLine: '(destroy|rollback|delete|create|--zero|erase|remove|format|wipe|mklabel|mkpart|rm |-zap)', class: 'read', reason: 'only looks',
+      yes: ['fdisk -l', 'mount', 'zfs list', 'diskutil list', 'zfs diff t@a'], no: ['mount /dev/sda1 /mnt', 'zfs destroy a'] },
+  ],
+  otherwise: { class: 'destructive', reason: 'changes disks or file systems' },
+}
+
+/** Disk tools that look when given these options and change otherwise. Sources: their manual pages. */
+export const diskInspectors: Family = {
+  programs: ['sgdisk', 'hdparm', 'fsck', 'e2fsck', 'tune2fs', 'dmsetup', 'nvme', 'smartctl', 'swapon', 'mdadm', 'dumpe2fs', 'xfs_info', 'sg_inq', 'lsscsi', 'udisksctl'],
+  rules: [
+    { line: '^(-[pPInHicxAElhVvQDN]+|-a|--(all|info|health|xall|show\\S*|summary|examine|detail|query|list\\S*|scan|help|version)|ls|list\\S*|info|table|status|deps|targets|smart-log|error-log|id-\\w+|get-\\S+|fw-log)( |$)|^/\\S*$', unlessLine: '^-a$|(^| )-[ywdZzROLjeokfsSYmGF]( |$)|--(zap|add|remove|fail|stop|grow|assemble|create|delete|new|security|set|zero)|^(-\\S+ )*/dev/\\S+ ?$(?<!^-\\S+ \\S+)', class: 'read', reason: 'only looks',
+      yes: ['sgdisk -p /dev/sda', 'fsck -n /dev/sda1', 'smartctl -a /dev/sda', 'swapon --show', 'dmsetup ls', 'mdadm --detail /dev/md0', 'xfs_info /'], no: ['swapon -a', 'fsck -y /dev/sda1', 'sgdisk --zap-all /dev/sda', 'fsck /dev/sda1', 'mdadm --stop /dev/md0', 'dmsetup remove x', 'tune2fs -O x /dev/sda1'] },
   ],
   otherwise: { class: 'destructive', reason: 'changes disks or file systems' },
 }
@@ -24,11 +34,11 @@ export const settings: Family = {
 }
 
 export const services: Family = {
-  programs: ['systemctl', 'service', 'launchctl', 'rc-service', 'initctl', 'sv', 'supervisorctl', 'chkconfig', 'update-rc.d', 'rc-update', 'sc', 'net', 'monit', 'svcadm', 'nssm', 'networksetup', 'pmset', 'scutil'],
+  programs: ['systemctl', 'service', 'launchctl', 'rc-service', 'initctl', 'sv', 'supervisorctl', 'chkconfig', 'update-rc.d', 'rc-update', 'sc', 'net', 'monit', 'nginx', 'apachectl', 'apache2ctl', 'httpd', 'caddy', 'haproxy', 'sshd', 'named-checkconf', 'a2dissite', 'a2ensite', 'a2dismod', 'a2enmod', 'forever', 'logrotate', 'fail2ban-client', 'netplan', 'openrc', 's6-svc', 'runsvdir', 'svcadm', 'nssm', 'networksetup', 'pmset', 'scutil'],
   valueOptions: ['-H', '-M', '-t', '--type', '-n', '-p', '--property'],
   rules: [
-    { line: '(^| )(status|list-\\S+|is-active|is-enabled|is-failed|show|cat|list|print|help|--list|--failed|--status-all|get-\\S+|query|-g \\S+|--get \\S+|blame|list)( |$)', unlessLine: '(^| )(stop|restart|start|disable|enable|mask|kill|delete|unload|load|remove|set-\\S+|isolate|bootout|bootstrap|edit|revert)( |$)', class: 'read', reason: 'only looks',
-      yes: ['systemctl status x', 'service x status', 'launchctl list'], no: ['systemctl stop x'] },
+    { line: '(^| )(status|list-\\S+|is-active|is-enabled|is-failed|show|cat|list|print|help|--list|--failed|--status-all|get-\\S+|query|-g \\S+|--get \\S+|blame|list|-t|-T|-tq|configtest|validate|-V|-v|ping|-d|--debug)( |$)', unlessLine: '(^| )(stop|restart|start|disable|enable|mask|kill|delete|unload|load|remove|set-\\S+|isolate|bootout|bootstrap|edit|revert)( |$)', class: 'read', reason: 'only looks',
+      yes: ['systemctl status x', 'service x status', 'launchctl list', 'nginx -t', 'sshd -t'], no: ['systemctl stop x', 'nginx -s stop'] },
     { line: '^(--user )?(start|daemon-reload)( |$)', class: 'write', reason: 'starts a service', yes: ['systemctl start x'], no: ['systemctl restart x'] },
   ],
   otherwise: { class: 'destructive', reason: 'stops or changes services' },
@@ -39,7 +49,8 @@ export const processes: Family = {
   rules: [
     { line: '^(-0|-l|-L|--list|-s 0|-ls|--table)( |$)', class: 'read', reason: 'only asks', yes: ['kill -0 12', 'kill -l'], no: ['kill -9 12'] },
     { line: '^(-\\w+ )?(%\\d*|%!|%%)( (%\\d*|%!))*$', class: 'write', reason: 'ends a job of this shell', yes: ['kill %1'], no: ['kill 1'] },
-    { line: '^(?!.*-k)(-[vnu]+ )?\\S+$', unlessLine: '^(-?\\d+|-[a-z0-9]+|now|[a-z][\\w.-]*|%.*|.*[^\\d/a-z.].*)$|^-', class: 'read', reason: 'only looks', yes: ['fuser 8080/tcp'], no: ['kill 1', 'pkill node', 'fuser -k 8080/tcp'] },
+    { line: '^-[vmua]+ (\\d+/(tcp|udp)|/\\S+)$', class: 'read', reason: 'only looks', yes: ['fuser -v 8080/tcp'], no: ['fuser -vk 8080/tcp', 'pkill -u bob'] },
+    { line: '^(?!.*-k)\\S+$', unlessLine: '^(-?\\d+|-[a-z0-9]+|now|[a-z][\\w.-]*|%.*|.*[^\\d/a-z.].*)$|^-', class: 'read', reason: 'only looks', yes: ['fuser 8080/tcp'], no: ['kill 1', 'pkill node', 'fuser -k 8080/tcp'] },
   ],
   otherwise: { class: 'destructive', reason: 'ends processes, or this machine' },
 }
@@ -69,8 +80,9 @@ export const debuggers: Family = {
 
 export const users: Family = {
   programs: ['useradd', 'userdel', 'usermod', 'adduser', 'deluser', 'groupadd', 'groupdel', 'groupmod', 'gpasswd', 'passwd', 'chpasswd', 'visudo', 'chsh', 'chfn', 'crontab', 'dscl', 'security', 'csrutil', 'spctl', 'newgrp', 'vipw', 'faillock',
-    'secret-tool', 'pass', 'keyctl', 'kadmin', 'ssh-copy-id', 'ssh-add', 'loginctl-user', 'realm', 'samba-tool', 'dseditgroup', 'sysadminctl', 'reg', 'schtasks', 'wmic', 'defaults', 'gsettings', 'dconf', 'systemd-tmpfiles', 'update-alternatives', 'holdfast'],
+    'secret-tool', 'pass', 'keyctl', 'kadmin', 'ssh-copy-id', 'ssh-add', 'loginctl-user', 'realm', 'samba-tool', 'dseditgroup', 'sysadminctl', 'reg', 'schtasks', 'wmic', 'defaults', 'gsettings', 'dconf', 'systemd-tmpfiles', 'update-alternatives', 'chage', 'aa-disable', 'aa-complain', 'aa-enforce', 'aa-teardown', 'apparmor_parser', 'auditctl', 'update-ca-certificates', 'trust', 'atrm', 'pwck', 'authconfig', 'pam-auth-update', 'semodule', 'certbot', 'certutil', 'kinit', 'op', 'bw', 'lpass', 'rbw', 'gopass', 'holdfast'],
   rules: [
+    { line: '^(-c|--check|-c -f \\S+|-cf \\S+|account list|certificates|item list|--dry-run.*|renew --dry-run)( |$)', class: 'read', reason: 'only checks', yes: ['visudo -c', 'certbot certificates'], no: ['visudo', 'certbot delete'] },
     { line: '^(-l|-L|--list|list\\S*|status|read|query|ls|show|get|dump|--status|-S|find-\\w+|find|--check|/query|--display \\S+|sessions|usage|doctor|classify|policy|--version)( |$)', unlessLine: '-w( |$)|(^| )-g( |$)|dump-keychain', class: 'read', reason: 'only looks',
       yes: ['crontab -l', 'defaults read x', 'reg query x'], no: ['crontab -r', 'security find-generic-password -w', 'defaults write x y z'] },
   ],
@@ -78,7 +90,7 @@ export const users: Family = {
 }
 
 export const network: Family = {
-  programs: ['iptables', 'ip6tables', 'nft', 'ufw', 'firewall-cmd', 'ip', 'route', 'ifconfig', 'sysctl', 'modprobe', 'rmmod', 'insmod', 'tc', 'nmcli', 'iw', 'ethtool', 'brctl', 'wg', 'wg-quick', 'arp', 'pfctl', 'ipset', 'ipvsadm', 'conntrack', 'setsebool',
+  programs: ['iptables', 'ip6tables', 'nft', 'ufw', 'firewall-cmd', 'ip', 'route', 'ifconfig', 'sysctl', 'tc', 'nmcli', 'iw', 'ethtool', 'brctl', 'wg', 'wg-quick', 'arp', 'pfctl', 'ipset', 'ipvsadm', 'conntrack', 'setsebool',
     'iptables-save', 'netsh', 'ebtables', 'tailscale', 'zerotier-cli', 'hciconfig', 'rfkill'],
   valueOptions: ['-t', '-f', '-n'],
   rules: [
@@ -86,4 +98,11 @@ export const network: Family = {
       yes: ['ip addr show', 'iptables -L -n', 'ufw status', 'sysctl kernel.pid_max'], no: ['ip link set eth0 down', 'iptables -F', 'sysctl -w a=1'] },
   ],
   otherwise: { class: 'destructive', reason: "changes this machine's network or kernel" },
+}
+
+/** Sources: kmod's manual pages. */
+export const kernelModules: Family = {
+  programs: ['modprobe', 'rmmod', 'insmod', 'dkms', 'depmod', 'kexec', 'umount'],
+  rules: [{ line: '^(-c|-n|-D|--show-\\S+|--dry-run|status|--version|-V)( |$)', class: 'read', reason: 'only looks', yes: ['modprobe -n x', 'dkms status x'], no: ['modprobe -r x', 'rmmod x', 'insmod x.ko'] }],
+  otherwise: { class: 'destructive', reason: 'changes the kernel that runs, or what is mounted' },
 }

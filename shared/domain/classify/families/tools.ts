@@ -3,6 +3,7 @@ import type { Family } from '../family.ts'
 /** Programs that a project's own work is made of: what they do to it, a checkpoint takes back. Sources: their manual pages. */
 export const testers: Family = {
   programs: ('pytest py.test jest vitest mocha ava karma cypress playwright rspec minitest phpunit pest bats behave cucumber ctest nyc c8 lcov gcov coverage nose2 tap tape jasmine '
+    + 'pre-commit act lein rebar3 xcodebuild pipenv tox-uv bun-test k6 locust artillery bruno newman-cli karate '
     + 'testcafe nightwatch wdio lighthouse pa11y stryker infection unittest hyperfine wrk ab').split(' '),
   rules: [{ line: '^(--version|--collect-only|--list|--listTests|-N|--show-only)( |$)', class: 'read', reason: 'only lists', yes: ['jest --listTests', 'ctest -N'], no: ['pytest -q'] }],
   otherwise: { class: 'write', reason: "runs the project's own tests" },
@@ -26,6 +27,7 @@ export const builders: Family = {
 export const versionManagers: Family = {
   programs: ['nvm', 'fnm', 'volta', 'asdf', 'mise', 'rtx', 'direnv', 'pyenv', 'rbenv', 'nodenv', 'goenv', 'jenv', 'sdk', 'rustup', 'corepack', 'venv', 'virtualenv'],
   rules: [
+    { sub: 'toolchain|self|target|component|plugin uninstall|remove', class: 'destructive', reason: 'removes tools that other projects may use', yes: ['rustup self uninstall'], no: ['rustup toolchain list'] },
     { sub: 'uninstall|implode|remove|prune', class: 'destructive', reason: 'removes tools that other projects may use', yes: ['nvm uninstall 18', 'mise implode'], no: ['nvm use 20'] },
     { sub: 'ls|list|current|which|where|version|versions|show|status|doctor|ls-remote', class: 'read', reason: 'only looks', yes: ['nvm ls', 'rustup show'], no: ['nvm install 20'] },
   ],
@@ -43,7 +45,7 @@ export const terminals: Family = {
 }
 
 export const servers: Family = {
-  programs: ['gunicorn', 'uvicorn', 'hypercorn', 'daphne', 'puma', 'sidekiq', 'http.server', 'live-server', 'http-server', 'serve', 'watchman', 'jupyter', 'jupyter-lab', 'ipython', 'streamlit'],
+  programs: ['open', 'xdg-open', 'start', 'reset', 'z', 'zoxide', 'autojump', 'j',  'gunicorn', 'uvicorn', 'hypercorn', 'daphne', 'puma', 'sidekiq', 'http.server', 'live-server', 'http-server', 'serve', 'watchman', 'jupyter', 'jupyter-lab', 'ipython', 'streamlit'],
   rules: [],
   otherwise: { class: 'write', reason: 'serves the project' },
 }

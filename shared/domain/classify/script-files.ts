@@ -1,0 +1,80 @@
+import type { Redirection } from 'unbash'
+import type { ScriptHooks } from './call.ts'
+import { destructive, shown } from './finding.ts'
+import { isLossToEmpty, resolvePath } from './paths.ts'
+import { recipesOf, scriptsOf } from './project-targets.ts'
+import type { Input, ShellState } from './shell-state.ts'
+import { isKnown } from './unknown.ts'
+import { valueOfWord } from './words.ts'
+
+const MAX_FILES = 64
+/** Files of the project that one command line may make us read. */
+export const MAX_READ_FILES = 24
+
+type FileHooks = Pick<ScriptHooks, 'runFile' | 'fileContent' | 'noteFile' | 'runTargets'>
+
+/**
+ * The files that a command line makes and runs, and those of the project that it runs. What a file of the project says
+ * can only raise a class: it may say something else by the time it runs.
+ */
+export const createScriptFiles = (
+  state: ShellState, readFile: ((path: string) => string | null) | undefined, runScript: ScriptHooks['runScript'],
+): FileHooks & { noteRedirects(redirects: readonly Redirection[], output: Input): void } => {
+  const pathOf = (path: string): string => resolvePath(path, state.place)
+  const fileContent = (path: string): Input | null => (isKnown(path) ? (state.files.get(pathOf(path)) ?? null) : null)
+  const noteFile = (path: string, content: Input): void => {
+    if (isKnown(path) && state.files.size < MAX_FILES) state.files.set(pathOf(path), content)
+  }
+
+  const read = (path: string): string | null => {
+    if (readFile === undefined || !isKnown(path)) return null
+    state.filesLeft -= 1
+    if (state.filesLeft < 0) {
+      state.findings.push(destructive('runs more files than can be judged'))
+      return null
+    }
+    return readFile(pathOf(path))
+  }
+
+  /** The programs that a file of the project runs are the project's own choice: none of them is asked about as unknown. */
+  const runOwn = (text: string, why: string): void => {
+    const unknown = new Set(state.unknown)
+    state.parseBudget += 2 * text.length
+    runScript(text, why)
+    for (const name of state.unknown) if (!unknown.has(name)) state.unknown.delete(name)
+  }
+
+  const runFile = (path: string, shell: string | null): boolean => {
+    const made = fileContent(path)
+    if (made !== null) {
+      if (typeof made === 'object') runScript(made.text, `the file ${shown(path)}`)
+      else if (made !== 'none') state.findings.push(destructive(`runs ${shown(path)}, which was just made and cannot be seen here`))
+      return true
+    }
+    const text = read(path)
+    if (text !== null && (shell !== null ? !/^#!(?!.*sh\b)/.test(text) : /^#!.*sh\b/.test(text))) runOwn(text, `the file ${shown(path)}`)
+    return false
+  }
+
+  const runTargets = (program: string, args: readonly string[]): void => {
+    if (readFile === undefined) return
+    const scripts = /^(g?make)$/.test(program)
+      ? recipesOf((name) => read(name), args)
+      : scriptsOf(() => read('package.json'), program, args)
+    for (const { name, script } of scripts) runOwn(script, `${program} ${shown(name)}`)
+  }
+
+  const noteRedirects = (redirects: readonly Redirection[], output: Input): void => {
+    for (const redirect of redirects) {
+      if (redirect.type !== 'Redirect' || redirect.target === undefined || !/^(>|>>|>\||&>|&>>)$/.test(redirect.operator)) continue
+      const path = valueOfWord(redirect.target, state.variables)
+      const appends = redirect.operator.endsWith('>>')
+      if (!appends && typeof output === 'object' && output.text === '' && isLossToEmpty(path)) state.findings.push(destructive(`empties a file: ${shown(path)}`))
+      const before = appends ? fileContent(path) : 'none'
+      if (before === 'none') noteFile(path, output)
+      else noteFile(path, before !== null && typeof before === 'object' && typeof output === 'object' ? { text: `${before.text}\n${output.text}` } : 'hidden')
+    }
+  }
+
+  return { runFile, fileContent, noteFile, runTargets, noteRedirects }
+}
