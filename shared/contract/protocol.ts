@@ -7,7 +7,7 @@ import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, Re
 import { AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
 import { ExplainedDecision, PolicyLayerRules, Replay } from './schemas/policy.ts'
-import { AgentName, ProfileListing } from './schemas/profile.ts'
+import { AgentName, ProfileListing, SessionRules } from './schemas/profile.ts'
 import { Proposal, ProposedChange } from './schemas/proposal.ts'
 import { SecretDetails, SecretInfo, SecretName } from './schemas/secret.ts'
 import { HeldTool, PinnedServer, RunningServer, ServerTool } from './schemas/server.ts'
@@ -44,6 +44,8 @@ const SessionStartParams = z.object({
   sandbox: z.enum(['auto', 'off']),
   /** With `off` no checkpoint is taken, and nothing can be put back. Without it, a session that cannot have one does not start. */
   checkpoint: z.enum(['required', 'off']).optional(),
+  /** For this session alone. */
+  rules: SessionRules.optional(),
 })
 
 const command = <Params extends z.ZodType, Result extends z.ZodType>(params: Params, result: Result) => ({ params, result })
@@ -81,8 +83,8 @@ export const COMMANDS = {
   /** What would make the agent of this project a governed one. Writes nothing; see the `setup` of ProposedChange. */
   'setup/propose': command(z.object({ cwd: z.string().max(4_096), name: AgentName.optional() }), ProposedSetup),
   'policy/rules': command(PolicyQuestion, z.object({ layers: z.array(PolicyLayerRules), notices: z.array(z.string()) })),
-  /** How one call would be decided; nothing runs. */
-  'policy/explain': command(PolicyQuestion.extend({ tool: z.string().min(1).max(256), input: z.unknown() }), ExplainedDecision),
+  /** How one call would be decided, by rules on file or in a session that runs; nothing runs. */
+  'policy/explain': command(PolicyQuestion.extend({ sessionId: SessionId.optional(), tool: z.string().min(1).max(256), input: z.unknown() }), ExplainedDecision),
   /** Which past calls these rules would decide otherwise. Without `cwd`, each by the rules of its own folder. */
   'policy/replay': command(PolicyQuestion.omit({ cwd: true }).extend({ sessionId: SessionId.optional() }), Replay),
   /** Asks for a change that a person confirms: see ProposedChange. A newer one for the same thing takes the place of the older. */

@@ -1,4 +1,5 @@
 import type { SessionId } from '../contract/ids.ts'
+import type { SessionRules } from '../contract/schemas/profile.ts'
 import type { LedgerEntry } from '../contract/schemas/ledger.ts'
 import type { Session } from '../contract/schemas/session.ts'
 import { judgeCall } from '../domain/judge-call.ts'
@@ -33,6 +34,7 @@ import { openSearchIndex } from './ledger/search-index.ts'
 import { createSealer } from './ledger/sealer.ts'
 import { createSelfCheck } from './ledger/self-check.ts'
 import { createConfigurationRecord } from './policy/configuration-record.ts'
+import { createExplainInSession } from './policy/explain-in-session.ts'
 import { loadProfile } from './policy/load-profile.ts'
 import { createProjectReader } from './policy/read-project-file.ts'
 import { makeFolders, type Paths } from './paths.ts'
@@ -236,8 +238,8 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const agentServer = await listenForAgents()
   opened.push(() => agentServer.close())
   const adapters = [...(options.adapters ?? []), claudeCode, opencode, codex, plainCommand]
-  const resolveProfile = (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) =>
-    loadProfile({ cwd: params.cwd, configFolder: paths.config, name: params.profile, command: params.command })
+  const resolveProfile = (params: { cwd: string; command: readonly string[]; profile?: string | undefined; rules?: SessionRules | undefined }) =>
+    loadProfile({ cwd: params.cwd, configFolder: paths.config, name: params.profile, command: params.command, sessionRules: params.rules })
   const configuration = createConfigurationRecord({ ledger, profiles: paths.profiles, stateFile: paths.configurationSeen, log })
   opened.push(async () => {
     await configuration.look()
@@ -352,6 +354,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     toolPins,
     adapters,
     resolveProfile,
+    explainIn: createExplainInSession({ sessionOf: (sessionId) => supervisor.liveSession(sessionId), judge, grants: approvals.grants }),
     hub,
     pages: options.programs.pages,
     environment: options.environment,

@@ -24,6 +24,9 @@ export const UNKNOWN_PROGRAMS = 'unknown programs'
 /** What happens to a class when no rule speaks. */
 const DEFAULT_EFFECT = { read: 'allow', write: 'allow', destructive: 'ask' } as const
 
+/** Whose allow rules lift a question that no rule asks: the user's own, in a profile or where a session is started. */
+const SPEAKS_FOR_THE_USER: ReadonlySet<PolicyLayer['origin']> = new Set(['user', 'session'])
+
 const strictestOf = (rules: readonly MatchedRule[]): PolicyEffect | null => {
   if (rules.some((rule) => rule.effect === 'deny')) return 'deny'
   return rules.some((rule) => rule.effect === 'ask') ? 'ask' : null
@@ -41,8 +44,8 @@ export interface PolicyQuestion {
 
 /**
  * What policy says of one call: the strictest of all matching rules, with the rules that made it. Where none denies or
- * asks, reads and writes are allowed and a destructive call is asked about, unless a rule of the user's own profile
- * allows exactly that call (see isExactFor). A program that nothing is known of is a write, and asked about unless the
+ * asks, reads and writes are allowed and a destructive call is asked about, unless a rule of the user's own profile or
+ * of the session allows exactly that call (see isExactFor). A program that nothing is known of is a write, and asked about unless the
  * user's own profile allows the call; who asks remembers the answer for the session. The built-in layer holds whether or not the policy lists it.
  */
 export const evaluatePolicy = ({ policy, tool, input, cwd, home, classification }: PolicyQuestion): PolicyDecision => {
@@ -54,8 +57,9 @@ export const evaluatePolicy = ({ policy, tool, input, cwd, home, classification 
     for (const { rule, effect, source } of layer.rules) {
       if (!matchesRule(rule, subject, effect)) continue
       rules.push({ rule: rule.text, effect, source })
-      if (effect === 'allow' && layer.origin === 'user') isAllowed = true
-      if (effect === 'allow' && layer.origin === 'user' && isExactFor(rule, subject)) lifted = true
+      if (effect !== 'allow' || !SPEAKS_FOR_THE_USER.has(layer.origin)) continue
+      isAllowed = true
+      if (isExactFor(rule, subject)) lifted = true
     }
   }
   const strictest = strictestOf(rules)

@@ -108,7 +108,7 @@ const explain = (path: string, located: Located, issue: z.core.$ZodIssue): Holdf
 }
 
 /** Whose a profile's file is. */
-export type ProfileOrigin = Exclude<PolicyLayer['origin'], 'built-in'>
+export type ProfileOrigin = Exclude<PolicyLayer['origin'], 'built-in' | 'session'>
 
 const layerOf = (path: string, origin: ProfileOrigin, profile: ProfileFile, located: Located): PolicyLayer => {
   const rules: SourcedRule[] = []

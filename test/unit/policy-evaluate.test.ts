@@ -5,6 +5,7 @@ import type { PolicyEffect } from '../../shared/contract/schemas/tool-call.ts'
 import { classifyTool } from '../../shared/domain/classify/classify-tool.ts'
 import { BUILT_IN_LAYER, evaluatePolicy } from '../../shared/domain/policy-evaluate.ts'
 import { parseRule } from '../../shared/domain/rule-match.ts'
+import { sessionLayer } from '../../shared/domain/session-rules.ts'
 
 const cwd = '/home/a/project'
 
@@ -152,5 +153,29 @@ describe('what an allow rule lifts', () => {
     for (const origin of ['user', 'project'] as const) {
       expect(bash([layer('user', { allow: ['Bash(rm -rf build)'] }), layer(origin, { ask: ['Bash(rm:*)'] })], 'rm -rf build')).toBe('ask')
     }
+  })
+})
+
+describe('rules given for one session', () => {
+  test('an allow lifts the question for exactly that call, as the user’s own does', () => {
+    expect(bash([layer('session', { allow: ['Bash(rm -rf build)'] })], 'rm -rf build')).toBe('allow')
+    expect(bash([layer('session', { allow: ['Bash(rm -rf build)'] })], 'rm -rf src')).toBe('ask')
+    expect(bash([layer('session', { allow: EVERYTHING })], 'rm -rf build')).toBe('ask')
+  })
+
+  test.each(['organisation', 'user', 'project'] as const)('an allow lifts no deny and no question of the %s layer', (origin) => {
+    const session = layer('session', { allow: ['Bash(rm -rf build)'] })
+    expect(bash([layer(origin, { deny: ['Bash(rm:*)'] }), session], 'rm -rf build')).toBe('deny')
+    expect(bash([layer(origin, { ask: ['Bash(rm:*)'] }), session], 'rm -rf build')).toBe('ask')
+  })
+
+  test('a deny and an ask hold against an allow of the user', () => {
+    const user = layer('user', { allow: ['Bash(npm test)'] })
+    expect(bash([user, layer('session', { deny: ['Bash(npm:*)'] })], 'npm test')).toBe('deny')
+    expect(bash([user, layer('session', { ask: ['Bash(npm:*)'] })], 'npm test')).toBe('ask')
+  })
+
+  test('a rule that is none is refused, saying which and what would be valid', () => {
+    expect(() => sessionLayer({ deny: ['Bsh(x)'] })).toThrow('The rule to deny in this session: "Bsh(x)" has parentheses, which Bsh does not take; did you mean Bash?')
   })
 })

@@ -11,6 +11,7 @@ const ORIGINS: Readonly<Record<PolicyLayerRules['origin'], { title: string; said
   organisation: { title: 'Your organisation', said: 'Laid down for this machine: it only tightens, and no other file lifts it.' },
   user: { title: 'Your profile', said: 'What you allow, ask and deny. Only an allow that names exactly a destructive call lifts the question for it.' },
   project: { title: 'The folder’s holdfast.yaml', said: 'Can only tighten: its allow rules lift no question.' },
+  session: { title: 'This session', said: 'Given where the session was started, for it alone.' },
 }
 
 const Layer = ({ layer }: { layer: PolicyLayerRules }) => {

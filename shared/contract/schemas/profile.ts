@@ -115,6 +115,10 @@ export const ProfileFile = z.strictObject({
 })
 export type ProfileFile = z.infer<typeof ProfileFile>
 
+/** Rules for one session alone, given where it is started. */
+export const SessionRules = z.strictObject({ deny: rules.optional(), ask: rules.optional(), allow: rules.optional() })
+export type SessionRules = z.infer<typeof SessionRules>
+
 /** A profile of the user's, as its file stands. */
 export const ProfileListing = z.object({
   name: z.string(),
@@ -144,9 +148,9 @@ export interface SourcedRule {
   readonly source: string
 }
 
-/** Rules of one origin. A project's layer may only tighten, and an organisation's too: their allow rules lift nothing. */
+/** Rules of one origin. A project's layer may only tighten, and an organisation's too: their allow rules lift nothing. A session's are those of the person who started it. */
 export interface PolicyLayer {
-  readonly origin: 'built-in' | 'organisation' | 'user' | 'project'
+  readonly origin: 'built-in' | 'organisation' | 'user' | 'project' | 'session'
   readonly rules: readonly SourcedRule[]
 }
 

@@ -17,8 +17,8 @@ export type GrantedCall = Pick<ApprovalRequest, 'sessionId' | 'agent' | 'tool' |
 
 /** What a person granted beyond one call: the very same call again, or those of a rule, for the session or until it expires. */
 export interface Grants {
-  /** Whether a grant covers this call and is still good. */
-  covers(call: GrantedCall): boolean
+  /** The grant that covers this call and is still good, without using it. Null when there is none. */
+  covers(call: GrantedCall): Grant | null
   /** The grant that covers this call and is still good; counts its use. Null when there is none. */
   use(call: GrantedCall): Grant | null
   /**
@@ -116,7 +116,7 @@ export const createGrants = ({ file, clock, ids, ledger }: GrantsDeps): Grants =
   }
 
   return {
-    covers: (call) => find(call) !== null,
+    covers: (call) => find(call)?.[1] ?? null,
 
     use: (call) => {
       const [key, grant] = find(call) ?? []

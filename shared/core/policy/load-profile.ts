@@ -1,11 +1,12 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
-import { NetworkMode, OverLimit, type ProfileFile } from '../../contract/schemas/profile.ts'
+import { NetworkMode, OverLimit, type ProfileFile, type SessionRules } from '../../contract/schemas/profile.ts'
 import { DEFAULT_CHECKPOINT_LIMITS } from '../../domain/checkpoint-retention.ts'
 import { BUILT_IN_LAYER } from '../../domain/policy-evaluate.ts'
 import { type AgentProfile, DEFAULT_MODEL_KEY, type ProfileLimits } from './agent-profile.ts'
 import { parseProfileText, type ReadProfile } from '../../domain/profile-text.ts'
+import { sessionLayer } from '../../domain/session-rules.ts'
 import type { CheckpointLimits } from '../ports.ts'
 import { readProfileFile } from './read-profile-file.ts'
 
@@ -23,6 +24,8 @@ export interface LoadProfileParams {
   readonly organisationFile?: string
   /** The command to run; when empty, the profile's. */
   readonly command: readonly string[]
+  /** Rules for the one session that is started. */
+  readonly sessionRules?: SessionRules | undefined
   /** Takes the place of the text of the named profile, to try it out. */
   readonly draft?: string | undefined
   /** Takes the place of the text of the project's file. */
@@ -151,7 +154,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
  * two may only tighten. With none of them there is a built-in default. Throws HoldfastError `profile-invalid`, saying file, line, column,
  * field and what would be valid; nothing of a broken file is used.
  */
-export const loadProfile = async ({ cwd, configFolder, name, command, draft, projectDraft, organisationFile = ORGANISATION_FILE }: LoadProfileParams): Promise<AgentProfile> => {
+export const loadProfile = async ({ cwd, configFolder, name, command, draft, projectDraft, sessionRules, organisationFile = ORGANISATION_FILE }: LoadProfileParams): Promise<AgentProfile> => {
   const folder = join(configFolder, 'profiles')
   const user = draft === undefined ? await readNamed(folder, name) : parseProfileText(join(folder, `${name ?? 'draft'}.yaml`), 'user', draft)
   const projectFile = join(cwd, 'holdfast.yaml')
@@ -178,7 +181,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command, draft, pro
     servers: servers === undefined || serversFrom === null
       ? null
       : { value: servers, origin: serversFrom === user ? 'user' : 'project', folder: dirname(serversFrom.path) },
-    policy: { layers: [BUILT_IN_LAYER, ...[organisation, user, project].flatMap((file) => file?.layer ?? [])] },
+    policy: { layers: [BUILT_IN_LAYER, ...[organisation, user, project].flatMap((file) => file?.layer ?? []), ...(sessionRules === undefined ? [] : [sessionLayer(sessionRules)])] },
     recoverable: tighter.some((file) => file.policy?.recoverable === 'ask') ? 'ask' : (mine.policy?.recoverable ?? 'ask'),
     limits: limitsOf([{ ...mine.limits, approvalTimeoutMs: mine.limits?.approvalTimeoutMs ?? DEFAULT_APPROVAL_TIMEOUT_MS }, ...tighter.flatMap((file) => file.limits ?? [])]),
     checkpoints: checkpointLimits(mine.checkpoints),

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
+import type { SessionRules } from '../../contract/schemas/profile.ts'
 import type { AgentId, SessionId } from '../../contract/ids.ts'
 import type { CommandParams } from '../../contract/protocol.ts'
 import type { AlarmRule } from '../../contract/schemas/ledger.ts'
@@ -92,7 +93,7 @@ export interface SessionLauncherDeps extends SessionIdentityDeps {
   /** What policy says of a call, without asking anybody; null when the session is not running. */
   readonly judge: (sessionId: SessionId, tool: string, input: unknown) => PolicyDecision | null
   readonly adapters: readonly AgentAdapter[]
-  readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
+  readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined; rules?: SessionRules | undefined }) => Promise<AgentProfile>
   /** Throws HoldfastError `container-unavailable`, saying what is missing and how to get it. */
   readonly chooseContainer: (sandbox: 'auto' | 'off') => Promise<ContainerChoice>
   readonly raiseAlarm: (sessionId: SessionId, message: string, rule?: AlarmRule) => void
@@ -205,7 +206,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
 
     const run = async (): Promise<Container> => {
       const cwd = await resolveWorkingFolder(params.cwd, deps.paths)
-      const profile = await deps.resolveProfile({ cwd, command: params.command, profile: params.profile })
+      const profile = await deps.resolveProfile({ cwd, command: params.command, profile: params.profile, rules: params.rules })
       const { provider, kind } = await deps.chooseContainer(params.sandbox === 'off' ? 'off' : profile.sandbox)
       const adapter = adapterFor(deps.adapters, profile.command)
       const modelKey = profile.modelKey === DEFAULT_MODEL_KEY ? adapter.modelKey : profile.modelKey

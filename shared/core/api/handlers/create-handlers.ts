@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../../contract/errors.ts'
+import type { SessionRules } from '../../../contract/schemas/profile.ts'
 import type { SessionId } from '../../../contract/ids.ts'
 import type { CommandParams } from '../../../contract/protocol.ts'
 import type { ResolvedProfile } from '../../../contract/schemas/setup.ts'
@@ -50,7 +51,7 @@ export interface HandlerDeps extends DashboardHandlerDeps {
   readonly secretChanged: (name: string) => void
   readonly adapters: readonly AgentAdapter[]
   readonly proposeSetup: ProposeSetup
-  readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined }) => Promise<AgentProfile>
+  readonly resolveProfile: (params: { cwd: string; command: readonly string[]; profile?: string | undefined; rules?: SessionRules | undefined }) => Promise<AgentProfile>
   readonly hub: EventHub
   readonly dashboard: DashboardServer
   readonly viewers: DetachedViewers
@@ -102,6 +103,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
   /** A page has no terminal of its own: it gets one that stays when the page goes. */
   const startDetached = async (params: CommandParams<'session/start'>) => {
     if (params.sandbox === 'off') throw new HoldfastError('unauthorised', 'A page starts nothing without a container. Start it in a terminal: holdfast run')
+    if ((params.rules?.allow ?? []).length > 0) throw new HoldfastError('unauthorised', 'A page allows nothing beyond your profile: it proposes a change of the profile. Start it in a terminal: holdfast run --allow RULE')
     const profile = await deps.resolveProfile({ cwd: await resolveWorkingFolder(params.cwd, deps.paths), command: params.command, profile: params.profile })
     if (profile.sandbox === 'off') throw new HoldfastError('unauthorised', 'This profile says sandbox: off, and a page starts nothing without a container. Start it in a terminal: holdfast run')
     if (params.checkpoint === 'off') throw new HoldfastError('unauthorised', 'A page starts nothing without a checkpoint. Start it in a terminal: holdfast run --no-checkpoint')

@@ -1,4 +1,6 @@
 import { HoldfastError } from '../../../contract/errors.ts'
+import type { SessionId } from '../../../contract/ids.ts'
+import type { ExplainedDecision } from '../../../contract/schemas/policy.ts'
 import type { CommandName, CommandParams } from '../../../contract/protocol.ts'
 import { judgeCall } from '../../../domain/judge-call.ts'
 import { explainedDecision } from '../../../domain/explained-decision.ts'
@@ -23,6 +25,8 @@ export interface DashboardHandlerDeps {
   readonly toolPins: ToolPins
   readonly broker: Broker
   readonly proposals: Proposals
+  /** How a session that runs would decide a call. Throws HoldfastError `not-found`. */
+  readonly explainIn: (sessionId: SessionId, tool: string, input: unknown) => ExplainedDecision
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -50,7 +54,8 @@ export const createDashboardHandlers = (deps: DashboardHandlerDeps): Pick<Handle
       const layers = [BUILT_IN_LAYER, ...policy.layers.filter(({ origin }) => origin !== 'built-in')]
       return { layers: layers.map(({ origin, rules }) => ({ origin, rules: rules.map(({ rule, effect, source }) => ({ rule: rule.text, effect, source })) })), notices: [...notices] }
     },
-    'policy/explain': async ({ tool, input, ...asked }) => {
+    'policy/explain': async ({ tool, input, sessionId, ...asked }) => {
+      if (sessionId !== undefined) return deps.explainIn(sessionId, tool, input)
       const { policy } = await profileOf(asked)
       return explainedDecision(policy, judgeCall({ policy, tool, input, cwd: asked.cwd ?? paths.data, home, ...(asked.cwd === undefined ? {} : { readFile: createProjectReader(asked.cwd) }) }))
     },

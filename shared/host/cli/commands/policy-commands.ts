@@ -3,12 +3,14 @@ import { basename, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { HoldfastError } from '../../../contract/errors.ts'
-import type { ReplayDifference } from '../../../contract/schemas/policy.ts'
+import type { SessionId } from '../../../contract/ids.ts'
+import type { ExplainedDecision, ReplayDifference } from '../../../contract/schemas/policy.ts'
 import { type Policy, ProfileFile } from '../../../contract/schemas/profile.ts'
 import { readPermissions } from '../../../core/onboarding/read-permissions.ts'
 import { readProject } from '../../../core/onboarding/read-project.ts'
 import { resolvePaths } from '../../../core/paths.ts'
 import { loadProfile } from '../../../core/policy/load-profile.ts'
+import { createProjectReader } from '../../../core/policy/read-project-file.ts'
 import { createReplay } from '../../../core/policy/replay.ts'
 import { readProfileFile } from '../../../core/policy/read-profile-file.ts'
 import { judgeCall } from '../../../domain/judge-call.ts'
@@ -55,6 +57,14 @@ const addCheck = (policy: Command): void => {
     })
 }
 
+const explainHere = async (tool: string, input: unknown, cwd: string, profile: string | undefined): Promise<ExplainedDecision> => {
+  const policy = await policyFor(cwd, profile)
+  return explainedDecision(policy, judgeCall({ policy, tool, input, cwd, home: homedir(), readFile: createProjectReader(cwd) }))
+}
+
+const explainIn = (sessionId: SessionId, tool: string, input: unknown): Promise<ExplainedDecision> =>
+  withHost((client) => client.call('policy/explain', { sessionId, tool, input }))
+
 const addExplain = (policy: Command): void => {
   policy
     .command('explain')
@@ -63,22 +73,23 @@ const addExplain = (policy: Command): void => {
     .option('--input <json>', 'what the tool is given; without it, from standard input')
     .option('--profile <name>', 'an agent profile from your config folder')
     .option('--cwd <folder>', "the session's folder (default: here)")
+    .option('--session <id>', 'as decided in a session that runs, with the rules and answers given for it')
     .addHelpText(
       'after',
       examples(`holdfast policy explain --tool Bash --input '{"command":"git push --force"}'`, `echo '{"file_path":"/etc/hosts"}' | holdfast policy explain --tool Write --profile frontend`),
     )
-    .action(async (options: { tool: string; input?: string; profile?: string; cwd?: string }, self: Command) => {
+    .action(async (options: { tool: string; input?: string; profile?: string; cwd?: string; session?: string }, self: Command) => {
       const cwd = resolve(options.cwd ?? process.cwd())
       if (options.input === undefined) noteReading("the tool's input")
       const input = parseInput(options.input ?? (await readAll(MAX_INPUT_BYTES)))
-      const rules = await policyFor(cwd, options.profile)
-      const decision = explainedDecision(rules, judgeCall({ policy: rules, tool: options.tool, input, cwd, home: homedir() }))
-      const { effect, classification } = decision
+      const decision = options.session === undefined ? await explainHere(options.tool, input, cwd, options.profile) : await explainIn(parseSessionId(options.session), options.tool, input)
+      const { effect, classification, granted } = decision
       outputOf(self).result({ tool: options.tool, input, cwd, ...decision }, [
-        `${effect.toUpperCase()}: ${visibleText(options.tool)} in ${visibleText(cwd)}`,
+        `${effect.toUpperCase()}: ${visibleText(options.tool)} ${options.session === undefined ? `in ${visibleText(cwd)}` : `in session ${options.session}`}`,
         ...inputLines(input).map((line) => `    ${line}`),
         `  class     ${classification.class}`,
         ...classification.reasons.map((reason) => `  because   ${visibleText(reason)}`),
+        ...(granted == null ? [] : [`  granted   by an answer ${granted === 'session' ? 'for this session' : 'for always'}, so that nobody is asked`]),
         ...decision.rules.map((rule) => `  rule      ${rule.effect} ${visibleText(rule.rule)} (${rule.source === rule.layer ? rule.layer : `${rule.layer}: ${visibleText(rule.source)}`})`),
       ])
     })

@@ -18,6 +18,8 @@ export const parseSessionId = (text: string): SessionId => {
   return parsed.data
 }
 
+const addTo = (rule: string, before: string[] = []): string[] => [...before, rule]
+
 const addRun = (program: Command): void => {
   program
     .command('run')
@@ -29,14 +31,19 @@ const addRun = (program: Command): void => {
     .argument('<command...>', 'the agent and its arguments, after --')
     .option('--profile <name>', 'an agent profile from your config folder')
     .option('--cwd <folder>', 'where to run it (default: here)')
+    .option('--allow <rule>', 'let calls pass in this session alone, as under "allow" in a profile (repeatable)', addTo)
+    .option('--ask <rule>', 'ask about calls in this session alone (repeatable)', addTo)
+    .option('--deny <rule>', 'refuse calls in this session alone (repeatable)', addTo)
     .option('--no-sandbox', 'without a container: the agent can then reach everything you can')
     .option('--no-checkpoint', 'without a kept state of the folder: nothing can be put back')
     .option('--json', 'the session as a JSON object at its end; what the agent prints goes to standard error')
-    .addHelpText('after', examples('holdfast run -- claude', 'holdfast run -- claude -p "fix the failing test"', 'holdfast run --profile frontend --cwd ~/web -- claude --model sonnet'))
-    .action(async (command: string[], options: { profile?: string; cwd?: string; sandbox: boolean; checkpoint: boolean }, self: Command) => {
+    .addHelpText('after', examples('holdfast run -- claude', 'holdfast run -- claude -p "fix the failing test"', 'holdfast run --profile frontend --cwd ~/web -- claude --model sonnet', `holdfast run --deny 'Bash(npm publish:*)' --ask 'Edit(migrations/**)' -- claude`))
+    .action(async (command: string[], options: { profile?: string; cwd?: string; allow?: string[]; ask?: string[]; deny?: string[]; sandbox: boolean; checkpoint: boolean }, self: Command) => {
       const output = outputOf(self)
       const cwd = options.cwd ?? process.cwd()
       const named = options.profile === undefined ? {} : { profile: options.profile }
+      const { allow, ask, deny } = options
+      const rules = { ...(allow && { allow }), ...(ask && { ask }), ...(deny && { deny }) }
       await withHost(async (client) => {
         const resolved = await client.call('profile/resolve', { cwd, command, ...named })
         for (const notice of resolved.notices) output.note(notice)
@@ -53,6 +60,7 @@ const addRun = (program: Command): void => {
           terminal: viewerTerminal(),
           sandbox: options.sandbox ? 'auto' : 'off',
           checkpoint: options.checkpoint ? 'required' : 'off',
+          ...(Object.keys(rules).length === 0 ? {} : { rules }),
         })
         attachment.begin(session)
         const ended = await attachment.over
