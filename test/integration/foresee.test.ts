@@ -1,5 +1,6 @@
-import { chmodSync, existsSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PolicyDecision } from '../../shared/contract/schemas/tool-call.ts'
 import { createForesee } from '../../shared/core/foresight/foresee.ts'
@@ -50,6 +51,34 @@ describe('what a call would do', () => {
 
   it('rm inside what another command runs, each removal once', async () => {
     expect(await preview('sudo sh -c "cd src && rm a.ts"; timeout 5 rm src/b.ts')).toMatchObject([{ lines: ['src/a.ts  4 B'] }, { lines: ['src/b.ts  4 B'] }])
+  })
+
+  it('SQL given to sqlite3: how many rows, counted in a file that is only read', async () => {
+    const file = join(project, 'app.db')
+    const database = new DatabaseSync(file)
+    database.exec("CREATE TABLE users (id INTEGER, kind TEXT); INSERT INTO users VALUES (1, 'a'), (2, 'a'), (3, 'b')")
+    database.close()
+    const before = [readFileSync(file), readdirSync(project)]
+    expect(await preview('sqlite3 app.db "DELETE FROM users"')).toEqual([{ summary: 'deletes 3 rows (users)', lines: [], more: 0 }])
+    expect(await preview(`sqlite3 -batch ./app.db "UPDATE users SET kind = 'c' WHERE 1 = 1 OR kind = 'a'"`)).toMatchObject([{ summary: 'changes 3 rows (users)' }])
+    expect(await preview('sqlite3 app.db "drop table users"')).toMatchObject([{ summary: 'drops a table with 3 rows (users)' }])
+    expect(await preview('sqlite3 app.db "DELETE FROM missing"')).toMatchObject([{ summary: 'not computed: the database could not be counted' }])
+    expect(await preview('sqlite3 app.db "DELETE FROM users; DROP TABLE users"')).toMatchObject([{ summary: 'not computed: which rows are meant is not followed here' }])
+    expect(await preview('sqlite3 gone.db "DELETE FROM users"')).toMatchObject([{ summary: 'not computed: there is no such database' }])
+    symlinkSync('/etc/passwd', join(project, 'link.db'))
+    expect(await preview('sqlite3 link.db "DELETE FROM users"')).toMatchObject([{ summary: 'not computed: the database lies outside the folders of the session' }])
+    expect([readFileSync(file), readdirSync(project).filter((name) => name !== 'link.db')]).toEqual(before)
+    const writer = new DatabaseSync(file)
+    writer.exec("PRAGMA journal_mode = WAL; INSERT INTO users VALUES (4, 'c')")
+    expect(await preview('sqlite3 app.db "DELETE FROM users"')).toMatchObject([{ summary: 'not computed: another program is writing to the database' }])
+    writer.close()
+  })
+
+  it('SQL that counts without end is given up, and takes nothing with it', async () => {
+    const database = new DatabaseSync(join(project, 'slow.db'))
+    database.exec('CREATE VIEW slow AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n')
+    database.close()
+    expect(await preview('sqlite3 slow.db "DELETE FROM slow"')).toMatchObject([{ summary: 'not computed: the database could not be counted' }])
   })
 
   it('says how many more there are than it lists', async () => {

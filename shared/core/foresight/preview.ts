@@ -9,8 +9,10 @@ import { isSqlClient } from '../../domain/classify/sql-clients.ts'
 import { readArguments } from '../../domain/classify/family.ts'
 import { formatBytes, formatCount } from '../../domain/format.ts'
 import { isWithin, pathMeant } from '../../domain/foresight/operands.ts'
+import { rowCountOf } from '../../domain/foresight/sql-count.ts'
 import { diffParts } from '../../domain/text-diff.ts'
 import { visibleText } from '../../domain/visible-text.ts'
+import { countInSqlite } from './count-rows.ts'
 import { lookAtFiles, pathsOf, readForPreview } from './look-at-files.ts'
 import { changedSinceIndexed, lookAtGit } from './look-at-git.ts'
 
@@ -108,12 +110,25 @@ const previewGit = async (about: string, { argv, folder }: SimpleCommand, { root
   return parts.length > 0 ? parts : [notComputed(about, 'what it changes is not followed here')]
 }
 
+/** `sqlite3 FILE STATEMENT`: how many rows the statement is about, counted in a file that is only read. */
+const previewSqlite = async (about: string, { argv, folder }: SimpleCommand, { roots, home, signal }: Place): Promise<PreviewPart> => {
+  const { words, options } = readArguments(argv.slice(1), NO_VALUES)
+  const [file, sql, more] = words
+  if (file === undefined || sql === undefined || more !== undefined || options.some((option) => !/^-(bail|batch|readonly|csv|header|line|list|json|column)$/.test(option))) return notComputed(about, 'which rows are meant is not followed here')
+  const meant = pathMeant(file, folder, home)
+  const question = rowCountOf(sql)
+  if (meant === null || meant.pattern !== null || question === null) return notComputed(about, 'which rows are meant is not followed here')
+  const counted = await countInSqlite(meant.path, question.sql, roots, signal)
+  return 'why' in counted ? notComputed(about, counted.why) : listed(about, `${question.does} ${plural(counted.rows, 'row')} (${visibleText(question.table)})`, [])
+}
+
 const previewCommand = async (command: SimpleCommand, place: Place): Promise<readonly PreviewPart[]> => {
   const argv = commandBehind(command.argv)
   const program = programOf(argv[0] ?? '') ?? ''
   const about = shown(argv.join(' '), 200)
   if (/^(rm|rmdir|unlink|shred|srm|trash|rimraf)$/.test(program)) return [await previewRemoval(about, { ...command, argv }, place)]
   if (program === 'git') return previewGit(about, { ...command, argv }, place)
+  if (/^(sqlite3?|litecli)$/.test(program)) return [await previewSqlite(about, { ...command, argv }, place)]
   return [notComputed(about, !isSqlClient(program) ? 'nothing here knows how to look' : 'there is no connection that can only read')]
 }
 
