@@ -6,6 +6,7 @@ import {
   isWithin,
   orderMounts,
   placesOf,
+  withoutRepeated,
   type Mount,
 } from '../../shared/core/containers/mount-plan.ts'
 import {
@@ -102,6 +103,11 @@ describe('the mount plan', () => {
     ])
     expect(findFences([mount('read-write', '/a'), mount('none', '/a/b')])).toEqual([])
     expect(findFences([mount('read-only', '/a'), mount('none', '/a/b/c')])).toEqual([])
+  })
+
+  test('leaves out what a read-only folder shows anyway, and keeps what is read-only in a writable one', () => {
+    const kept = [mount('read-only', '/tools/bin'), mount('read-write', '/project'), mount('read-only', '/project/.git'), mount('read-only', '/tools/bin/other', '/elsewhere/other')]
+    expect(withoutRepeated([...kept, mount('read-only', '/tools/bin/agent')])).toEqual(kept)
   })
 
   test('finds where a file of the host shows, also under another name, and not where something covers it', () => {

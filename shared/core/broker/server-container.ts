@@ -1,9 +1,11 @@
 import { mkdir, realpath, stat } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { homedir } from 'node:os'
+import { delimiter, dirname, join, relative, resolve } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import { filesBehind, findExecutable, foldersToSearch, requireOutOfReach } from '../agents/find-executable.ts'
 import { isWithin } from '../containers/mount-plan.ts'
+import { toolFolders } from '../containers/tool-folders.ts'
 import type { Container, ContainerSpec, IdSource } from '../ports.ts'
 import type { StdioLaunch } from './server-launch.ts'
 
@@ -73,10 +75,6 @@ const programFolders = async (file: string): Promise<string[]> => {
   return isInPackage ? found : [dirname(file), ...found]
 }
 
-/** The folders of a PATH; of a Node installation, such as nvm's, npm with them. */
-const programsIn = (folders: readonly string[]): string[] =>
-  folders.filter((folder) => folder !== '/').flatMap((folder) => [folder, join(dirname(folder), 'lib', 'node_modules')])
-
 /** A server before it is started. */
 export interface PlannedServer {
   readonly spec: ContainerSpec
@@ -115,7 +113,7 @@ export const planServerContainer = async (deps: ServerContainerDeps, launch: Std
   const home = join(deps.homes, place.key, 'home')
   const homeAt = hold.homeAt ?? home
   await mkdir(home, { recursive: true, mode: 0o700 })
-  const readable = [...(await filesBehind(file)), ...programsIn(folders), ...programs.flat(), ...hold.guarded.readable]
+  const readable = [...(await filesBehind(file)), ...(await toolFolders(folders.join(delimiter), { home: homedir(), apart: [cwd, home] })), ...programs.flat(), ...hold.guarded.readable]
   for (const shown of readable) {
     // What is shown inside the home needs a place there.
     if (isWithin(shown, homeAt) && homeAt !== home) await mkdir(join(home, dirname(relative(homeAt, shown))), { recursive: true, mode: 0o700 })

@@ -2,14 +2,14 @@ import { lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, statSync
 import path from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { ContainerSpec } from '../ports.ts'
-import { findFences, holderOf, isWithin, orderMounts, placesOf, type Mount } from './mount-plan.ts'
+import { findFences, holderOf, isWithin, orderMounts, placesOf, withoutRepeated, type Mount } from './mount-plan.ts'
 
-const SYSTEM_FOLDERS = ['/usr', '/etc', '/opt', '/nix', '/snap', '/run/current-system']
+export const SYSTEM_FOLDERS = ['/usr', '/etc', '/opt', '/nix', '/snap', '/run/current-system']
 /** Folders on some systems, links into /usr on others. */
-const MERGED_FOLDERS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']
+export const MERGED_FOLDERS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']
 /** Where a root agent could read what the system keeps from everyone else. */
 const FOLDERS_WITH_SECRETS = ['/etc', '/etc/ssh', '/etc/ssl']
-const NOT_MOUNTABLE = ['/proc', '/dev', '/sys']
+export const NOT_MOUNTABLE = ['/proc', '/dev', '/sys']
 
 const kindOf = (file: string): 'folder' | 'file' | 'link' | null => {
   try {
@@ -96,11 +96,11 @@ export const viewArguments = (spec: ContainerSpec, memoryBytes: number | null): 
     files
       .filter((file) => kindOf(file) !== null && !spec.hidden.some((folder) => isWithin(file, folder)))
       .map((file) => ({ access, source: file, target: file }))
-  const shown: Mount[] = [
+  const shown = withoutRepeated([
     { access: 'read-write', source: spec.home, target: spec.homeAt },
     ...show('read-write', spec.writable),
     ...show('read-only', spec.readable),
-  ]
+  ])
   const visible = [...show('read-only', SYSTEM_FOLDERS), ...shown]
   const hidden = [...spec.hidden, ...privateSystemFiles()]
     .filter((file) => kindOf(file) !== null)

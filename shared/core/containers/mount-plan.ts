@@ -36,6 +36,17 @@ export const holderOf = (mounts: readonly Mount[], target: string): Mount | unde
     .filter((mount) => mount.target !== target && isWithin(target, mount.target))
     .sort((a, b) => depthOf(b) - depthOf(a))[0]
 
+/**
+ * Without what a read-only folder shows anyway: such a mount may lie at a link in there, and would then be made where the
+ * link leads, which may not be shown yet.
+ */
+export const withoutRepeated = (mounts: readonly Mount[]): Mount[] =>
+  mounts.filter((mount) => {
+    const holder = holderOf(mounts, mount.target)
+    const isRepeated = mount.access === 'read-only' && holder?.access === 'read-only' && path.join(holder.source, path.relative(holder.target, mount.target)) === mount.source
+    return !isRepeated
+  })
+
 /** Every place inside where a file of the host shows, unless something else is mounted over it there. */
 export const placesOf = (mounts: readonly Mount[], hostPath: string): string[] =>
   mounts.flatMap((mount) => {

@@ -22,6 +22,7 @@ import type { ServerHold } from '../broker/server-container.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
 import type { ContainerChoice } from '../containers/choose.ts'
 import { guardFiles, type GuardedFiles } from '../containers/guarded-files.ts'
+import { toolFolders } from '../containers/tool-folders.ts'
 import { isSubscriptionKey } from '../gateway/forward-headers.ts'
 import type { Gateway, GatewaySession } from '../gateway/gateway.ts'
 import { watchHooks, type HookWindow } from '../gateway/hook-window.ts'
@@ -291,6 +292,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       })
       deps.registry.add(session)
       const writable = [cwd, ...prepared.writable]
+      const tools = await toolFolders(env['PATH'] ?? '', { home: homedir(), apart: [...writable, home] })
       repositories = watchSessionRepositories({
         program: deps.repositoryWatcherFile,
         roots: writable,
@@ -343,7 +345,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         env: { ...env, ...way.env, ...identity.env, ...prepared.env, HOME: homeAt },
         terminal: params.terminal,
         writable: [...writable, ...guarded.writable],
-        readable: [folder, process.execPath, deps.shimFile, deps.gitSignerFile, ...prepared.readable, ...guarded.readable],
+        readable: [folder, process.execPath, deps.shimFile, deps.gitSignerFile, ...tools, ...prepared.readable, ...guarded.readable],
         network,
         hidden: [deps.paths.config, deps.paths.data, deps.paths.killFiles],
         home,
