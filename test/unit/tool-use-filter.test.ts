@@ -135,3 +135,62 @@ test('what the model said and thought before a call is read from an answer that 
   expect(responses.wholeWords({ output: [{ type: 'reasoning', summary: [{ type: 'summary_text', text: 'Old.' }] }, { type: 'message', content: [{ type: 'output_text', text: 'I tidy.' }] }] })).toEqual({ text: 'I tidy.', thinking: 'Old.' })
   expect(messages.wholeWords({ content: 'odd' })).toEqual({ text: '', thinking: '' })
 })
+
+describe('a call whose arguments a person changed', () => {
+  const CHANGED = { command: 'ls' }
+  const change: JudgeToolUse = ({ tool }) => (tool === 'Bash' ? { released: true, changedInput: { value: CHANGED } } : { released: true })
+  const known = (id: string) => (id === 'call_1' ? { tool: 'Bash', input: { command: 'rm -rf x' }, changed: CHANGED } : null)
+  const NOTE = 'The user changed the arguments of this call before it ran. It ran with: {"command":"ls"}'
+  const streamed = async (rules: typeof messagesStream, frames: readonly unknown[]): Promise<Record<string, unknown>[]> => {
+    const splitter = createEventSplitter(1024 * 1024)
+    const filter = createToolUseFilter(rules, change)
+    const out: Buffer[] = []
+    for (const one of splitter.push(Buffer.from(frames.map((frame) => `data: ${JSON.stringify(frame)}\n\n`).join('')))) out.push(...(await filter.take(readEvent(rules, one))))
+    return Buffer.concat(out).toString().trim().split('\n\n').map((frame) => JSON.parse(frame.split('data: ')[1] ?? '') as Record<string, unknown>)
+  }
+
+  test('reaches the agent so in the Messages API, streamed and whole, and its neighbours as they came', async () => {
+    const after = toolUse(2, 'toolu_2', 'Read', { file_path: 'a' }) + stop()
+    const out = await filtered(start() + toolUse(1, 'call_1', 'Bash', { command: 'rm -rf x' }) + after, change)
+    expect(out).toBe(start() + toolUse(1, 'call_1', 'Bash', CHANGED, '\n', 1) + after)
+    const call = { id: 'call_1', tool: 'Bash', input: { command: 'rm -rf x' } }
+    const message = { content: [{ type: 'tool_use', id: 'call_1', name: 'Bash', input: call.input }] }
+    expect(messages.denyWhole(message, new Map([['call_1', { call, reason: '', changed: { value: CHANGED } }]]))).toEqual({ content: [{ type: 'tool_use', id: 'call_1', name: 'Bash', input: CHANGED }] })
+  })
+
+  test('reaches the agent so in Chat Completions', async () => {
+    const piece = (call: unknown, finish: string | null = null) => ({ choices: [{ index: 0, delta: { tool_calls: [call] }, finish_reason: finish }] })
+    const out = await streamed(chat.stream, [piece({ index: 0, id: 'call_1', type: 'function', function: { name: 'Bash', arguments: '{"command":' } }), piece({ index: 0, function: { arguments: '"rm -rf x"}' } }), { choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] }])
+    const calls = out.flatMap(({ choices }) => (choices as { delta: { tool_calls?: { function: unknown }[] } }[]).flatMap(({ delta }) => delta.tool_calls ?? []))
+    expect(calls.map((call) => call.function)).toEqual([{ name: 'Bash', arguments: '{"command":"ls"}' }])
+  })
+
+  test('reaches the agent so in Responses, also where the last event shows it again', async () => {
+    const item = { type: 'function_call', id: 'fc_1', call_id: 'call_1', status: 'completed', name: 'Bash', arguments: '{"command":"rm -rf x"}' }
+    const out = await streamed(responses.stream, [
+      { type: 'response.output_item.added', output_index: 0, item: { ...item, arguments: '' } },
+      { type: 'response.output_item.done', output_index: 0, item },
+      { type: 'response.completed', response: { output: [item] } },
+    ])
+    expect(JSON.stringify(out)).not.toContain('rm -rf')
+    expect(out.at(-1)).toEqual({ type: 'response.completed', response: { output: [{ ...item, arguments: '{"command":"ls"}' }] } })
+  })
+
+  test('is on the way up as the model made it, its result saying what ran, in each API', () => {
+    expect(messages.putBack({ messages: [
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'call_1', name: 'Bash', input: CHANGED }, { type: 'tool_use', id: 'call_2', name: 'Bash', input: CHANGED }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_1', content: 'a.txt' }, { type: 'tool_result', tool_use_id: 'call_2', content: 'b.txt' }] },
+    ] }, known)).toEqual({ messages: [
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'call_1', name: 'Bash', input: { command: 'rm -rf x' } }, { type: 'tool_use', id: 'call_2', name: 'Bash', input: CHANGED }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_1', content: `${NOTE}\na.txt` }, { type: 'tool_result', tool_use_id: 'call_2', content: 'b.txt' }] },
+    ] })
+    expect(chat.putBack({ messages: [
+      { role: 'assistant', tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'Bash', arguments: '{"command":"ls"}' } }] },
+      { role: 'tool', tool_call_id: 'call_1', content: 'a.txt' },
+    ] }, known)).toMatchObject({ messages: [{ tool_calls: [{ function: { name: 'Bash', arguments: '{"command":"rm -rf x"}' } }] }, { content: `${NOTE}\na.txt` }] })
+    expect(responses.putBack({ input: [
+      { type: 'function_call', call_id: 'call_1', name: 'Bash', arguments: '{"command":"ls"}' },
+      { type: 'function_call_output', call_id: 'call_1', output: 'a.txt' },
+    ] }, known)).toMatchObject({ input: [{ arguments: '{"command":"rm -rf x"}' }, { output: `${NOTE}\na.txt` }] })
+  })
+})

@@ -144,3 +144,28 @@ test('tools of the broker pass: it judges them itself, and nothing can skip it',
   expect(guard.report('t1', 'mcp__holdfast__db__query', {})).toEqual({ kind: 'ask' })
   expect(asked).toEqual([])
 })
+
+test('a person may change the arguments where the gateway asks: the agent gets those, and its hook and its history are held to them', async () => {
+  const asked: ToolCallAsk[] = []
+  const guard = createToolUseGuard({
+    sessionId: SESSION,
+    gate: {
+      request: (ask) => {
+        asked.push(ask)
+        return Promise.resolve({ allowed: true, toolCallId: CALL, changedInput: { value: { command: 'ls -a' } } })
+      },
+      finish: () => undefined,
+    },
+    judge: () => 'ask',
+    isBrokered: () => false,
+    canonical: (tool, input) => (tool === 'shell' ? { tool: 'Bash', input: { command: 'x' } } : { tool, input }),
+    onTampering: () => undefined,
+    raiseAlarm: () => undefined,
+  })
+  expect(await guard.judge(use('t1'), 'c1', gone)).toEqual({ released: true, changedInput: { value: { command: 'ls -a' } } })
+  expect(guard.deniedAs('t1')).toEqual({ tool: 'Bash', input: { command: 'ls' }, changed: { command: 'ls -a' } })
+  expect(guard.report('t1', 'Bash', { command: 'ls' })).toMatchObject({ kind: 'denied' })
+  expect(guard.report('t1', 'Bash', { command: 'ls -a' })).toEqual({ kind: 'allowed', toolCallId: CALL })
+  await guard.judge(use('t2', 'shell', { command: ['x'] }), 'c1', gone)
+  expect(asked.map(({ mayChange }) => mayChange)).toEqual([true, undefined])
+})

@@ -11,7 +11,10 @@ export interface ToolUse {
   readonly words: AgentWords
 }
 
-export type ToolUseVerdict = { readonly released: true } | { readonly released: false; readonly reason: string }
+export type ToolUseVerdict =
+  /** As the model made it, or with what a person put in the place of its arguments. */
+  | { readonly released: true; readonly changedInput?: { readonly value: unknown } }
+  | { readonly released: false; readonly reason: string }
 
 /** Never rejects: what cannot be judged is not released. At once where nobody has to be asked. */
 export type JudgeToolUse = (call: ToolUse) => ToolUseVerdict | Promise<ToolUseVerdict>
@@ -38,15 +41,17 @@ export interface StreamRules {
   ends(json: Fields, key: unknown): boolean
   /** The calls of a whole part. */
   callsOf(events: readonly Fields[]): readonly AskedCall[]
-  /** The part with these calls, by id, under a name that no agent has. */
+  /** The part with these calls, by id, under a name that no agent has, or with the arguments that a person changed. */
   deny(events: readonly Fields[], denied: ReadonlyMap<string, DeniedCall>): readonly Buffer[]
   /** A later event that shows calls again, without those that were not released; null when it may pass as it is. */
   mend(json: Fields, isReleased: (id: string) => boolean, denied: ReadonlyMap<string, DeniedCall>): Buffer | null
 }
 
+/** A call that the agent gets otherwise than the model made it: not at all, or with arguments that a person changed. */
 export interface DeniedCall {
   readonly call: AskedCall
   readonly reason: string
+  readonly changed?: { readonly value: unknown }
 }
 
 /** Passes a streamed answer on, each tool call held back until it is whole and judged. */
@@ -118,11 +123,12 @@ export const verdictOn = (judge: JudgeToolUse, call: AskedCall, words: AgentWord
   }
 }
 
-/** Judges calls one after the other, and keeps those that are denied. */
+/** Judges calls one after the other, and keeps those that are denied or changed. */
 export const judgeAll = (judge: JudgeToolUse, calls: readonly AskedCall[], words: AgentWords, denied: Map<string, DeniedCall>): void | Promise<void> => {
   for (const [index, call] of calls.entries()) {
     const note = (verdict: ToolUseVerdict): void => {
       if (!verdict.released) denied.set(call.id, { call, reason: verdict.reason })
+      else if (verdict.changedInput !== undefined) denied.set(call.id, { call, reason: '', changed: verdict.changedInput })
     }
     const verdict = verdictOn(judge, call, words)
     if (verdict instanceof Promise) return verdict.then(note).then(() => judgeAll(judge, calls.slice(index + 1), words, denied))
@@ -139,7 +145,7 @@ interface Held {
 }
 
 /**
- * A released call passes as it came, to the byte; a denied one under an unknown name; everything else at once and
+ * A released call passes as it came, to the byte, unless a person changed its arguments; a denied one under an unknown name; everything else at once and
  * untouched. A call that never ends is never shown. `take` throws on a call above 64 MB.
  */
 export const createToolUseFilter = (rules: StreamRules, judge: JudgeToolUse): ToolUseFilter => {

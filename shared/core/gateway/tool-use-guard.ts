@@ -1,6 +1,7 @@
 import type { SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { PolicyEffect } from '../../contract/schemas/tool-call.ts'
-import type { DeniedInput, ToolResult } from '../../domain/denied-tool-use.ts'
+import type { ChangedInput, DeniedInput, ToolResult } from '../../domain/denied-tool-use.ts'
+import { isFields } from '../../domain/json-fields.ts'
 import type { ToolCallGate } from '../ports.ts'
 import { isSame, shapeOf, shows, type Shape } from './call-shape.ts'
 import type { AskedCall, ToolUseVerdict } from './tool-use-filter.ts'
@@ -26,8 +27,8 @@ export interface ToolUseGuard {
   /** A hook of this conversation has reported, so its calls will be asked about there; with the agent's name of the prompt it is at. */
   heardFrom(conversation: string, promptId?: string | null): void
   promptOf(conversation: string | null): string | null
-  /** What was denied in this session under an id; null when nothing was. */
-  deniedAs(toolUseId: string): DeniedInput | null
+  /** What was denied or changed in this session under an id; null when nothing was. */
+  deniedAs(toolUseId: string): DeniedInput | ChangedInput | null
   /** A hook reports a call that is about to run. */
   report(toolUseId: string, tool: string, input: unknown): HookAnswer
 }
@@ -69,7 +70,7 @@ export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
   const hooked = new Map<string, string | null>()
   const released = new Map<string, Released>()
   const allowed = new Map<string, { readonly shape: Shape; readonly toolCallId: ToolCallId }>()
-  const denied = new Map<string, DeniedInput>()
+  const denied = new Map<string, DeniedInput | ChangedInput>()
   let asksItself = false
 
   const distrust = (message: string): void => {
@@ -79,13 +80,19 @@ export const createToolUseGuard = (deps: ToolUseGuardDeps): ToolUseGuard => {
 
   const ask = async (call: AskedCall, gone: AbortSignal): Promise<ToolUseVerdict> => {
     const { id, tool, input } = call
-    const verdict = await deps.gate.request({ sessionId: deps.sessionId, ...deps.canonical(tool, input), toolUseId: id, signal: gone })
+    const known = deps.canonical(tool, input)
+    // A person changes what is shown: it can be given to the agent where that is the agent's own form of the call.
+    const isOwnForm = known.tool === tool && isFields(input) && isSame(shapeOf(tool, input), shapeOf(known.tool, known.input))
+    const verdict = await deps.gate.request({ sessionId: deps.sessionId, ...known, toolUseId: id, signal: gone, ...(isOwnForm ? { mayChange: true as const } : {}) })
     if (!verdict.allowed) {
       remember(denied, id, { tool, input, reason: verdict.reason })
       return { released: false, reason: verdict.reason }
     }
-    remember(allowed, id, { shape: shapeOf(tool, input), toolCallId: verdict.toolCallId })
-    return { released: true }
+    const { changedInput, toolCallId } = verdict
+    remember(allowed, id, { shape: shapeOf(tool, changedInput === undefined ? input : changedInput.value), toolCallId })
+    if (changedInput === undefined) return { released: true }
+    remember(denied, id, { tool, input, changed: changedInput.value })
+    return { released: true, changedInput }
   }
 
   return {

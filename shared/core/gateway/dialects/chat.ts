@@ -1,11 +1,11 @@
 import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
 import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
-import { DENIED_TOOL, type DeniedInput } from '../../../domain/denied-tool-use.ts'
+import { type ChangedInput, type DeniedInput, toldChange } from '../../../domain/denied-tool-use.ts'
 import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
 import { boundOpenAiRequest, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createChatUsageReader } from '../../../domain/openai-usage.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
-import { deniedArguments, deniedFrom, parsedInput } from './denied-call.ts'
+import { deniedFrom, parsedInput, shownFunction } from './denied-call.ts'
 import type { Dialect } from './dialect.ts'
 
 const deltaOf = (choice: Fields): Fields => (isFields(choice['delta']) ? choice['delta'] : {})
@@ -63,7 +63,7 @@ const chatStream: StreamRules = {
         if (found === undefined) return [call]
         if (shown.has(key)) return []
         shown.add(key)
-        return [{ ...call, type: 'function', custom: undefined, function: { name: DENIED_TOOL, arguments: deniedArguments(found) } }]
+        return [{ ...call, type: 'function', custom: undefined, function: shownFunction(found) }]
       })
       return callsIn(delta).length === 0 ? choice : { ...choice, delta: { ...delta, tool_calls: calls.length === 0 ? undefined : calls } }
     }
@@ -88,7 +88,7 @@ export const chat: Dialect = {
   outwardPart: outwardOpenAiPart,
   resultsIn: (json) => fieldsIn(json['messages']).flatMap(({ role, tool_call_id: id }) => (role === 'tool' && typeof id === 'string' ? [{ toolUseId: id, isError: false }] : [])),
   putBack: (json, known) => {
-    const denied = new Map<unknown, DeniedInput>()
+    const denied = new Map<unknown, DeniedInput | ChangedInput>()
     const messages = fieldsIn(json['messages']).map((message) => {
       const calls = callsIn(message)
       if (calls.length === 0) return message
@@ -102,7 +102,7 @@ export const chat: Dialect = {
       return { ...message, tool_calls: restored }
     })
     if (denied.size === 0) return null
-    return { ...json, messages: messages.map((message) => (message['role'] === 'tool' && denied.has(message['tool_call_id']) ? { ...message, content: denied.get(message['tool_call_id'])?.reason } : message)) }
+    return { ...json, messages: messages.map((message) => (message['role'] === 'tool' && denied.has(message['tool_call_id']) ? { ...message, content: toldChange(denied.get(message['tool_call_id']), message['content']) } : message)) }
   },
   createUsageReader: createChatUsageReader,
   wholeCalls: (answer) =>
@@ -114,7 +114,7 @@ export const chat: Dialect = {
   denyWhole: (answer, denied) => {
     const withoutDenied = (call: Fields): Fields => {
       const found: DeniedCall | undefined = denied.get(textOf(call['id']))
-      return found === undefined ? call : { ...call, type: 'function', custom: undefined, function: { name: DENIED_TOOL, arguments: deniedArguments(found) } }
+      return found === undefined ? call : { ...call, type: 'function', custom: undefined, function: shownFunction(found) }
     }
     return {
       ...answer,

@@ -12,6 +12,10 @@ export const parsedInput = (text: unknown): unknown => {
   }
 }
 
+/** The name and arguments under which a function's call reaches the agent, when not as the model made it. */
+export const shownFunction = (found: DeniedCall): { name: string; arguments: string } =>
+  found.changed === undefined ? { name: DENIED_TOOL, arguments: deniedArguments(found) } : { name: found.call.tool, arguments: JSON.stringify(found.changed.value) }
+
 /** What a denied call carries in its arguments, so that it can be put back; with the whole of an item that was no function's. */
 export const deniedArguments = ({ call, reason }: DeniedCall, item?: unknown): string => {
   const input: DeniedInput = { tool: call.tool, input: call.input ?? null, reason }

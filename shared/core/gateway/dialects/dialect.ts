@@ -2,7 +2,7 @@ import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
 import type { MessageUsage } from '../../../domain/message-usage.ts'
 import type { PriceTable } from '../../../domain/price.ts'
 import type { RequestBound, Unbounded } from '../../../domain/request-bound.ts'
-import type { DeniedInput, ToolResult } from '../../../domain/denied-tool-use.ts'
+import type { ChangedInput, DeniedInput, ToolResult } from '../../../domain/denied-tool-use.ts'
 import type { Fields } from '../../../domain/json-fields.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 
@@ -33,9 +33,9 @@ export interface Dialect {
   resultsIn(json: Fields): readonly ToolResult[]
   /**
    * The request with every denied call as the model made it, and the reason as its result; null when there is none.
-   * `known` gives what was denied by its id, for agents that change what they do not know.
+   * `known` gives what was denied or changed by its id, for agents that change what they do not know.
    */
-  putBack(json: Fields, known: (toolUseId: string) => DeniedInput | null): Fields | null
+  putBack(json: Fields, known: (toolUseId: string) => DeniedInput | ChangedInput | null): Fields | null
   createUsageReader(requestModel: string, onUsage: (usage: MessageUsage) => void): { read(json: Fields): void }
   /** The same for an answer that is not streamed. */
   wholeCalls(answer: Fields): readonly AskedCall[]

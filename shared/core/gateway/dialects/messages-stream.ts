@@ -21,8 +21,9 @@ const blockOf = (events: readonly Fields[]): Fields => events.map((json) => json
 
 const callOf = (block: Fields, input: unknown): AskedCall => ({ id: String(block['id']), tool: String(block['name']), input })
 
-/** A block under a name that no agent has, with all that is needed to put it back. */
-export const deniedBlock = (block: Fields, { call, reason }: DeniedCall): Fields => {
+/** A block under a name that no agent has, with all that is needed to put it back; or with changed arguments. */
+export const deniedBlock = (block: Fields, { call, reason, changed }: DeniedCall): Fields => {
+  if (changed !== undefined) return { ...block, input: changed.value }
   const input: DeniedInput = { tool: call.tool, input: call.input ?? null, reason }
   return { ...block, name: DENIED_TOOL, input }
 }

@@ -24,8 +24,8 @@ export const messages: Dialect = {
   limitOutput: null,
   outwardPart,
   resultsIn: (json) => toolResultsIn(messagesOf(json)),
-  putBack: (json) => {
-    const restored = restoreDenied(messagesOf(json))
+  putBack: (json, known) => {
+    const restored = restoreDenied(messagesOf(json), known)
     return restored === null ? null : { ...json, messages: restored }
   },
   createUsageReader: (requestModel, onUsage) => createMessageUsageReader({ requestModel, onUsage }),

@@ -1,11 +1,11 @@
 import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
 import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
-import { DENIED_TOOL, type DeniedInput } from '../../../domain/denied-tool-use.ts'
+import { type ChangedInput, DENIED_TOOL, type DeniedInput, toldChange } from '../../../domain/denied-tool-use.ts'
 import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
 import { boundOpenAiRequest, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createResponseUsageReader } from '../../../domain/openai-usage.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
-import { deniedArguments, deniedFrom, parsedInput } from './denied-call.ts'
+import { deniedArguments, deniedFrom, parsedInput, shownFunction } from './denied-call.ts'
 import type { Dialect } from './dialect.ts'
 
 /** What the provider runs by itself, and shows as done. */
@@ -32,8 +32,7 @@ const deniedItem = (item: Fields, denied: DeniedCall): Fields => ({
   id: item['id'],
   call_id: item['call_id'],
   status: item['status'],
-  name: DENIED_TOOL,
-  arguments: deniedArguments(denied, item['type'] === 'function_call' ? undefined : item),
+  ...(item['type'] === 'function_call' ? shownFunction(denied) : { name: DENIED_TOOL, arguments: deniedArguments(denied, item) }),
 })
 
 const frame = (json: Fields): Buffer => Buffer.from(`event: ${String(json['type'])}\ndata: ${JSON.stringify(json)}\n\n`)
@@ -70,7 +69,7 @@ const responsesStream: StreamRules = {
     const at = { output_index: last['output_index'], item_id: item['id'] }
     return [
       ...(isAdded(first) ? [{ ...first, item: { ...shown, arguments: '', status: 'in_progress' } }] : []),
-      { type: 'response.function_call_arguments.done', sequence_number: last['sequence_number'], ...at, name: DENIED_TOOL, arguments: shown['arguments'] },
+      { type: 'response.function_call_arguments.done', sequence_number: last['sequence_number'], ...at, name: shown['name'], arguments: shown['arguments'] },
       { ...last, item: shown },
     ].map(frame)
   },
@@ -97,10 +96,10 @@ export const responses: Dialect = {
   outwardPart: outwardOpenAiPart,
   resultsIn: (json) => fieldsIn(json['input']).flatMap(({ type, call_id: id }) => (textOf(type).endsWith('_call_output') && typeof id === 'string' ? [{ toolUseId: id, isError: false }] : [])),
   putBack: (json, known) => {
-    const denied = new Map<unknown, DeniedInput & { readonly item?: unknown }>()
+    const denied = new Map<unknown, (DeniedInput | ChangedInput) & { readonly item?: unknown }>()
     const input = fieldsIn(json['input']).map((item) => {
       if (item['type'] !== 'function_call') return item
-      const found: (DeniedInput & { readonly item?: unknown }) | null = deniedFrom(item['name'], item['arguments']) ?? known(idOf(item))
+      const found: ((DeniedInput | ChangedInput) & { readonly item?: unknown }) | null = deniedFrom(item['name'], item['arguments']) ?? known(idOf(item))
       if (found === null) return item
       denied.set(item['call_id'], found)
       return isFields(found.item) ? found.item : { ...item, name: found.tool, arguments: JSON.stringify(found.input) }
@@ -110,7 +109,7 @@ export const responses: Dialect = {
       const found = item['type'] === 'function_call_output' ? denied.get(item['call_id']) : undefined
       if (found === undefined) return item
       const type = isFields(found.item) ? `${String(found.item['type'])}_output` : item['type']
-      return { ...item, type, output: found.reason }
+      return { ...item, type, output: toldChange(found, item['output']) }
     })
     return { ...json, input: restored }
   },
