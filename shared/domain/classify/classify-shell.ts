@@ -126,7 +126,7 @@ const createReader = (state: ShellState, readFile: ShellContext['readFile']) => 
     if (program === ':' || program === 'true') return { text: '' }
     if (program === 'cat' && argv.length === 2 && argv[1] === '/dev/null') return { text: '' }
     const input = inputOfRedirects(node.redirects, state) ?? piped
-    if (program === 'cat' && argv.length === 1) return input
+    if (program === 'cat' && argv.length === 1) return inputOfRedirects(node.redirects, state) === 'none' ? { text: '' } : input
     if (program === 'eval' || program === null || isShell(program) || state.functions.has(program)) return 'hidden'
     return typeof input === 'object' || input === 'hidden' ? 'hidden' : 'unknown'
   }

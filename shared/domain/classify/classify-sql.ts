@@ -196,8 +196,13 @@ const judge = (sql: string, level: number): Finding[] => {
   const findings = judgeMeta(sql)
   if (!complete) findings.push(destructive(`${label}: longer than can be judged`))
   for (const statement of statements) findings.push(...judgeStatement(statement, label, level))
-  if (statements.some((statement) => CODE_IN_STRINGS.has(statement[0]?.text ?? ''))) {
+  // A function that is made here may be called here.
+  const makesCode = statements.length > 1 && statements.some((statement) => statement[0]?.text === 'create' && statement.some(({ text }) => text === 'function' || text === 'procedure'))
+  if (makesCode || statements.some((statement) => CODE_IN_STRINGS.has(statement[0]?.text ?? ''))) {
     for (const body of bodies) findings.push(...judge(body, level + 1))
+  }
+  if (makesCode) {
+    for (const { text } of statements.flat()) if (/^'\s*(with|delete|update|truncate|drop|begin|alter)\b/.test(text)) findings.push(...judge(text.slice(1, -1).replaceAll("''", "'"), level + 1))
   }
   return findings
 }

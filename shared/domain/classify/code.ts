@@ -22,6 +22,7 @@ export const INTERPRETERS: readonly Interpreter[] = [
   { names: ['rscript', 'Rscript', 'R', 'julia', 'elixir', 'scala', 'groovy', 'guile', 'swift', 'jshell', 'osascript', 'erl'],
     codeOptions: ['-e', '--eval', '-eval'], valueOptions: ['-l'] },
   { names: ['tclsh', 'wish'], codeOptions: [], valueOptions: [] },
+  { names: ['iex', 'irb', 'ghci', 'scala-cli'], codeOptions: ['-e', '--eval'], valueOptions: ['-S', '-r'] },
   { names: ['zx'], codeOptions: ['-e', '--eval'], valueOptions: [], backticksRun: true },
   { names: ['pwsh', 'powershell'], codeOptions: ['-c', '-Command', '-command', '-C'], valueOptions: ['-File'] },
 ]
@@ -36,11 +37,14 @@ const REMOVES = new RegExp(
   + String.raw`|\b(deleteDir|deleteRecursively|deleteTree|deleteOnExit|delete_dir|delete_file)\b|\bfile\s+delete\b|(^|[^.\w$])rm\s*\(\s*["']|\bundef\s+\$_`
   + String.raw`|\b(import|const|let|var)\s*\{[^}]*\b(rm|rmdir|unlink|truncate|rmSync|unlinkSync)\b[^}]*\}\s*(=\s*(await\s+)?(require|import)\s*\(\s*|from\s*)['"](node:)?fs`
   + String.raw`|\bopen\s*\([^()]*,\s*['"]wb?['"]\s*\)\s*\.close\(|(writeFile(Sync)?|file_put_contents|File\.write|IO\.write)\s*\(\s*['"][^'"]*['"]\s*,\s*(''|"")|write_text\(\s*(''|"")\s*\)`
+  + String.raw`|\.(prune|purge|terminate)\s*\(|\.(drop|delete|remove|destroy|purge|truncate|terminate|wipe)(_\w*)?_?(all|database|db|table|collection|index|bucket|user|many|stack|instance|container|volume|file|dir|tree|key|object|snapshot|queue|topic|branch|repo)(s|es|_\w+)?\s*\(`
+  + String.raw`|\.(drop|delete|remove|destroy|purge|truncate|terminate|wipe)(All|Database|Db|Table|Collection|Index|Bucket|User|Many|Stack|Instance|Container|Volume|File|Dir|Tree|Key|Object|Snapshot|Queue|Topic|Branch|Repo)\w*\s*\(`
+  + String.raw`|\bempty (the )?trash\b|\btell application "(Finder|System Events)" to (delete|shut|restart|log out|move|sleep)`
   + String.raw`|\.(delete|remove_dir|rmtree|drop)\s*\(\s*\)|\.rm\s*\(|\b(requests|axios|http|httpx|client|session)\.delete\s*\(`
   + String.raw`|method\s*[:=]\s*['"]DELETE|Net::HTTP::Delete|file\.remove|(^|\W)delete\s+file`, 'm')
 
 /** PowerShell's short names. */
-const REMOVES_SHORT = /(^|[;|({]\s*)(ri|rm|rmdir|del|rd|erase|clc|spps|kill)\s/im
+const REMOVES_SHORT = /(^|[;|({]\s*)(ri|rm|rmdir|del|rd|erase|clc|spps|kill)\s|\b(Remove|Stop|Clear|Disable|Uninstall|Reset|Restart|Unregister|Revoke|Format|Dismount)-[A-Z]\w+/im
 
 const RUNS = new RegExp(
   String.raw`\b(subprocess|child_process|popen\w*|Popen|execSync|execFile\w*|execl\w*|execv\w*|spawn\w*|shell_exec|passthru|`

@@ -141,7 +141,7 @@ export const judgeCommand = (argv: readonly string[], input: Input, state: Shell
     if (!isProgram(program)) return
   }
   for (const option of SCRIPT_OPTIONS.get(program) ?? []) {
-    for (const script of valuesOfOption(args, option)) hooks.runScript(script.replace(/^exec=/, ''), `${program} ${option}`)
+    for (const script of valuesOfOption(args, option)) if (!script.startsWith('-')) hooks.runScript(script.replace(/^exec=/, ''), `${program} ${option}`)
   }
   for (const argument of RUNS_QUOTED.has(program) ? args : []) if (/\s/.test(argument)) hooks.runScript(argument, program)
   for (const argument of args) {

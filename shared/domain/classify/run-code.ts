@@ -87,6 +87,7 @@ const judgeInterpreter = (call: Call): void => {
       return void state.findings.push(destructive(`${program}: runs code that cannot be seen here`))
     } else if (argument === '-') break
     else if (argument === 'run' && i === 0 && /^(deno|bun)$/.test(program)) continue
+    else if (/^(pwsh|powershell)$/.test(program) && !/^-|\.ps1$/i.test(argument) && !hasCode) return void judge(args.slice(i).join(' '))
     else if (!argument.startsWith('-')) {
       if (hasCode) {
         if (inPlace) state.findings.push(...args.slice(i).map((path) => judgeWrittenPath(path, state.place)))

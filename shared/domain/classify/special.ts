@@ -192,7 +192,8 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
     const { commands } = unwrap({ names: [], valueOptions: ['-j', '-P', '-n', '-N', '-a', '--jobs', '--colsep', '-d', '-I'] },
       end < 0 ? call.args : call.args.slice(0, end))
     const command = commands[0]
-    if (command === undefined) call.state.findings.push(destructive('parallel: runs command lines that cannot be seen here'))
+    if (call.args.some((argument) => /^--dry-?run$/.test(argument))) call.state.findings.push(read('parallel: only shows what it would run'))
+    else if (command === undefined) call.state.findings.push(destructive('parallel: runs command lines that cannot be seen here'))
     else call.hooks.runScript([...command, UNKNOWN].join(' ').replace(/\{[^{}]{0,8}\}/g, UNKNOWN), 'parallel')
     return true
   },

@@ -7,7 +7,7 @@ export const aws: Family = {
   valueOptions: ['--profile', '--region', '--output', '--query', '--endpoint-url', '--filters', '--bucket', '--key', '--name'],
   guardsProduction: true,
   rules: [
-    { sub: '* delete-*|terminate-*|remove-*|deregister-*|purge-*|destroy-*|revoke-*|disable-*|reset-*|stop-*|detach-*|cancel-*|disassociate-*|release-*|reboot-*|restore-*|abort-*|reject-*|unassign-*|schedule-key-deletion|batch-delete-*|admin-delete-*|failover-*|empty-*|untag-*|close-account|leave-organization|transact-write-items|send-command|change-resource-record-sets',
+    { sub: '* delete-*|terminate-*|remove-*|deregister-*|purge-*|destroy-*|revoke-*|disable-*|reset-*|stop-*|detach-*|cancel-*|disassociate-*|release-*|reboot-*|restore-*|abort-*|reject-*|unassign-*|schedule-key-deletion|batch-delete-*|admin-delete-*|failover-*|empty-*|untag-*|close-account|leave-organization|transact-write-items|send-command|start-session|execute-command|change-resource-record-sets',
       unless: ['--dry-run'], class: 'destructive', reason: 'removes, stops or revokes',
       yes: ['aws ec2 terminate-instances --instance-ids i', 'aws --profile p dynamodb delete-table --table-name t', 'aws route53 change-resource-record-sets x'],
       no: ['aws ec2 describe-instances', 'aws ec2 terminate-instances --dry-run --instance-ids i'] },
@@ -49,7 +49,7 @@ export const cloud: Family = {
       unlessLine: '(^| )(list|show|describe|get|get-[a-z-]+|ls|help|check)( |$)', class: 'destructive', reason: 'changes who may do what',
       yes: ['gcloud projects add-iam-policy-binding p --member=m', 'az role assignment create --role Owner', 'gsutil iam ch allUsers:r gs://b'],
       no: ['gcloud iam roles list', 'az ad user show --id x'] },
-    { sub: '** deploy|promote|rollback|apply|swap|publish|config-zip|upload-zip', unlessLine: '--dry-run|--validate-only|--no-promote|what-if', class: 'destructive', reason: 'deploys',
+    { sub: '** deploy|promote|rollback|apply|swap|publish|config-zip|upload-zip|update-traffic|set-traffic', unlessLine: '--dry-run|--validate-only|--no-promote|what-if', class: 'destructive', reason: 'deploys',
       yes: ['gcloud app deploy', 'gcloud run deploy s --image i', 'az webapp deploy --name x'], no: ['gcloud app browse', 'gcloud app deploy --no-promote'] },
     { sub: '** pipelines|pipeline|workflows|workflow|release|releases run|execute|trigger|create', line: 'deploy|prod|release|publish', class: 'destructive', reason: 'starts a deployment', yes: ['az pipelines run --name deploy'], no: ['az pipelines run --name test'] },
     { sub: '** auth|account print-access-token|print-identity-token|get-access-token|application-default', class: 'destructive', reason: 'shows or makes a credential',

@@ -5,7 +5,7 @@ export const terraform: Family = {
   programs: ['terraform', 'tofu', 'terragrunt', 'tf', 'cdktf', 'terramate'],
   valueOptions: ['-var', '-var-file', '-target', '-out', '-state', '-backend-config'],
   rules: [
-    { sub: '** apply|destroy|deploy', class: 'destructive', reason: 'changes or destroys real infrastructure',
+    { sub: '** apply|destroy|deploy|apply-all|destroy-all', class: 'destructive', reason: 'changes or destroys real infrastructure',
       yes: ['terraform apply', 'terraform -chdir=x destroy -auto-approve', 'terragrunt run-all apply'], no: ['terraform plan -destroy', 'terraform show'] },
     { sub: 'state rm|push|mv|replace-provider', unless: ['-dry-run'], class: 'destructive', reason: 'rewrites the state', yes: ['terraform state rm x'], no: ['terraform state list'] },
     { sub: 'force-unlock|taint|login|logout', class: 'destructive', reason: 'forces the state open, or marks for replacement', yes: ['terraform taint x'], no: ['terraform output'] },

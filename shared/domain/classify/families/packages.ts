@@ -17,6 +17,7 @@ export const packages: Family = {
     { sub: 'run|run-script|rum|task **', arg: '^((pre|post)?(deploy|publish|release|destroy|teardown|nuke|wipe)([:_-].*)?|.*[:_-](prod|production|deploy|publish|release|destroy|wipe|nuke|reset|drop)([:_-].*)?)$',
       unlessLine: '(lint|test|build|check|dry|typecheck|:dev|:staging|:local)', class: 'destructive', reason: 'runs a script whose name says that it deploys, publishes or wipes',
       yes: ['npm run deploy', 'pnpm run db:reset', 'yarn run release:prod'], no: ['npm run build', 'npm run test:deploy', 'npm run build:prod'] },
+    { sub: 'deploy:*|release:*|publish:*|destroy:*|*:deploy|*:destroy|*:wipe', unlessLine: '(lint|test|build|check|dry|:dev|:staging|:local|preview)', class: 'destructive', reason: 'runs a script whose name says that it deploys or wipes', yes: ['yarn deploy:prod'], no: ['yarn deploy:staging', 'yarn test:deploy'] },
     { sub: 'deploy|release|db:reset|db:drop|reset-db', class: 'destructive', reason: 'runs a script whose name says that it deploys or wipes', yes: ['yarn deploy'], no: ['yarn build'] },
     { sub: 'uninstall|remove|rm|un', flags: ['-g', '--global'], class: 'destructive', reason: 'removes a program of the user', yes: ['npm uninstall -g typescript'], no: ['npm uninstall lodash'] },
     { line: '--network[= ](mainnet|production)( |$)', class: 'destructive', reason: 'acts on the real network', yes: ['npx hardhat run x.ts --network mainnet'], no: ['npx hardhat run x.ts --network localhost'] },

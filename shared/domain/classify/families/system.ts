@@ -39,6 +39,7 @@ export const services: Family = {
   rules: [
     { line: '(^| )(status|list-\\S+|is-active|is-enabled|is-failed|show|cat|list|print|help|--list|--failed|--status-all|get-\\S+|query|-g \\S+|--get \\S+|blame|list|-t|-T|-tq|configtest|validate|-V|-v|ping|-d|--debug)( |$)', unlessLine: '(^| )(stop|restart|start|disable|enable|mask|kill|delete|unload|load|remove|set-\\S+|isolate|bootout|bootstrap|edit|revert)( |$)', class: 'read', reason: 'only looks',
       yes: ['systemctl status x', 'service x status', 'launchctl list', 'nginx -t', 'sshd -t'], no: ['systemctl stop x', 'nginx -s stop'] },
+    { line: '^$|^-g ', class: 'write', reason: 'starts a server, or lists what runs', yes: ['nginx'], no: ['nginx -s stop'] },
     { line: '^(--user )?(start|daemon-reload)( |$)', class: 'write', reason: 'starts a service', yes: ['systemctl start x'], no: ['systemctl restart x'] },
   ],
   otherwise: { class: 'destructive', reason: 'stops or changes services' },
@@ -79,14 +80,21 @@ export const debuggers: Family = {
 }
 
 export const users: Family = {
-  programs: ['useradd', 'userdel', 'usermod', 'adduser', 'deluser', 'groupadd', 'groupdel', 'groupmod', 'gpasswd', 'passwd', 'chpasswd', 'visudo', 'chsh', 'chfn', 'crontab', 'dscl', 'security', 'csrutil', 'spctl', 'newgrp', 'vipw', 'faillock',
-    'secret-tool', 'pass', 'keyctl', 'kadmin', 'ssh-copy-id', 'ssh-add', 'loginctl-user', 'realm', 'samba-tool', 'dseditgroup', 'sysadminctl', 'reg', 'schtasks', 'wmic', 'defaults', 'gsettings', 'dconf', 'systemd-tmpfiles', 'update-alternatives', 'chage', 'aa-disable', 'aa-complain', 'aa-enforce', 'aa-teardown', 'apparmor_parser', 'auditctl', 'update-ca-certificates', 'trust', 'atrm', 'pwck', 'authconfig', 'pam-auth-update', 'semodule', 'certbot', 'certutil', 'kinit', 'op', 'bw', 'lpass', 'rbw', 'gopass', 'holdfast'],
+  programs: ['useradd', 'userdel', 'adduser', 'deluser', 'groupadd', 'groupdel', 'groupmod', 'chpasswd', 'visudo', 'crontab', 'dscl', 'security', 'csrutil', 'spctl', 'newgrp', 'vipw', 'faillock',
+    'secret-tool', 'pass', 'keyctl', 'kadmin', 'ssh-copy-id', 'ssh-add', 'loginctl-user', 'realm', 'samba-tool', 'dseditgroup', 'sysadminctl', 'reg', 'schtasks', 'wmic', 'defaults', 'gsettings', 'dconf', 'systemd-tmpfiles', 'update-alternatives', 'aa-disable', 'aa-complain', 'aa-enforce', 'aa-teardown', 'apparmor_parser', 'auditctl', 'update-ca-certificates', 'trust', 'atrm', 'pwck', 'authconfig', 'pam-auth-update', 'semodule', 'certbot', 'certutil', 'kinit', 'op', 'bw', 'lpass', 'rbw', 'gopass', 'holdfast'],
   rules: [
     { line: '^(-c|--check|-c -f \\S+|-cf \\S+|account list|certificates|item list|--dry-run.*|renew --dry-run)( |$)', class: 'read', reason: 'only checks', yes: ['visudo -c', 'certbot certificates'], no: ['visudo', 'certbot delete'] },
     { line: '^(-l|-L|--list|list\\S*|status|read|query|ls|show|get|dump|--status|-S|find-\\w+|find|--check|/query|--display \\S+|sessions|usage|doctor|classify|policy|--version)( |$)', unlessLine: '-w( |$)|(^| )-g( |$)|dump-keychain', class: 'read', reason: 'only looks',
       yes: ['crontab -l', 'defaults read x', 'reg query x'], no: ['crontab -r', 'security find-generic-password -w', 'defaults write x y z'] },
   ],
   otherwise: { class: 'destructive', reason: 'changes users, credentials or what runs by itself' },
+}
+
+/** Sources: shadow-utils' manual pages. */
+export const accounts: Family = {
+  programs: ['usermod', 'gpasswd', 'passwd', 'chsh', 'chfn', 'chage'],
+  rules: [{ line: '^(-S|--status|--help|-V|--version)( |$)|^(-l|--list) (?!root)\\w+$(?<!^-l \\w+)|^--list( |$)', class: 'read', reason: 'only looks', yes: ['passwd -S bob', 'chage --list bob'], no: ['passwd -l root', 'usermod -L bob'] }],
+  otherwise: { class: 'destructive', reason: 'changes who may log in' },
 }
 
 export const network: Family = {

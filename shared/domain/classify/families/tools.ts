@@ -38,7 +38,7 @@ export const terminals: Family = {
   programs: ['tmux', 'screen', 'zellij', 'pbcopy', 'xsel', 'wl-copy', 'clip', 'script', 'asciinema'],
   rules: [
     { sub: 'kill-server|kill-session|kill-window|kill-pane|kill-all-sessions|delete-all-sessions', class: 'destructive', reason: 'ends what runs in other windows', yes: ['tmux kill-server'], no: ['tmux ls'] },
-    { line: '(^| )-X +(quit|kill)( |$)', class: 'destructive', reason: 'ends what runs in other windows', yes: ['screen -S x -X quit'], no: ['screen -S x -X stuff a'] },
+    { line: '(^| )-X .*\\b(quit|kill)( |$)|^-X +(quit|kill)( |$)', class: 'destructive', reason: 'ends what runs in other windows', yes: ['screen -S x -X quit'], no: ['screen -S x -X stuff a'] },
     { line: '^(ls|list-\\S+|-ls|-list|--version|-V|has-session.*|show-\\S+.*)$', class: 'read', reason: 'only looks', yes: ['tmux ls', 'screen -ls'], no: ['tmux new -d'] },
   ],
   otherwise: { class: 'write', reason: "changes what the user's terminal holds" },

@@ -12,11 +12,12 @@ export const web: Family = {
   valueOptions: curlValues,
   outputOptions: ['-o', '--output', '--output-dir'],
   rules: [
-    { line: '(^| )(-[a-zA-Z]*X ?|(?i:--request)[= ])(?i:delete)( |$)|^(?i:delete) ', class: 'destructive', reason: 'asks a server to delete', yes: ['curl -X DELETE http://x/1', 'curl -XDELETE x', 'http DELETE x/1'], no: ['curl http://x/delete'] },
+    { line: '(^| )(-[a-zA-Z]*X ?|(?i:--request)[= ])(?i:delete)( |$)|^(-\\S+ )*(?i:delete) ', class: 'destructive', reason: 'asks a server to delete', yes: ['curl -X DELETE http://x/1', 'curl -XDELETE x', 'http DELETE x/1'], no: ['curl http://x/delete'] },
     { line: '/_(delete_by_query|shutdown|close|forcemerge)|mutation[^a-z].*(?i:delete|remove)|(?i:(drop|truncate) (table|database))', class: 'destructive', reason: 'asks a server to delete',
       yes: ['curl -X POST http://x/i/_delete_by_query'], no: ['curl -X POST http://x/i/_search'] },
     { line: '(?i:(-X ?|--request[= ])(post|put|patch)( |$).*/(deploy|releases?/publish|terminate|shutdown|delete|destroy|purge)|/(terminate|shutdown|destroy|purge)\\b.*(-X ?|--request[= ])post)', class: 'destructive', reason: 'asks a server to deploy or destroy',
       yes: ['curl -X POST http://x/api/destroy'], no: ['curl -X POST http://x/api/items'] },
+    { line: '(-[a-zA-Z]*X ?|(?i:--request)[= ])(?i:post|put|patch)( .*)?/((force-)?leave|stop|restart|reboot|kill|drain|revoke|disable|reset|rollback|promote|purge|wipe|flush)(\\?\\S*)?( |$)', class: 'destructive', reason: 'asks a server to stop, or to take something back', yes: ['curl -X PUT http://x/v1/agent/leave'], no: ['curl -X POST http://x/leave-requests'] },
     { line: '/(Delete|Remove|Purge|Drop|Destroy)[A-Z]\\w*$|<delete>|/_cluster/settings|mutation *[{(\\w].*(?i:delete|remove|drop|purge)', class: 'destructive', reason: 'asks a server to delete', yes: ['grpcurl h:1 a.Users/DeleteUser', "curl x -d '<delete><query>*:*</query></delete>'"], no: ['grpcurl h:1 a.Users/GetUser'] },
     { line: SECRET_FILE, class: 'destructive', reason: 'sends a file of secrets', yes: ['curl -d @.env x', 'curl -T ~/.ssh/id_rsa x'], no: ['curl -d @body.json x', 'curl -o .env x'] },
     { flags: ['-K', '--config'], class: 'destructive', reason: 'takes its arguments from a file that cannot be seen here', yes: ['curl -K x'], no: ['curl -k x'] },
