@@ -51,7 +51,7 @@ function createProject({ carriesNode = true } = {}) {
     if (file.endsWith('.mjs')) cpSync(join(root, 'build', file), join(folder, 'build', file))
   }
   write('shared/host/cli.ts', CLI)
-  for (const entry of ['main.tsx', 'approval/main.ts', 'index.html', 'approval.html']) write(`renderer/${entry}`, entry.endsWith('html') ? '<!doctype html>' : `console.log('${entry}')`)
+  for (const entry of ['main.tsx', 'theme/apply-theme.ts', 'approval/main.ts', 'index.html', 'approval.html']) write(`renderer/${entry}`, entry.endsWith('html') ? '<!doctype html>' : `console.log('${entry}')`)
   for (const entry of ['main.ts', 'icons/one.svg']) write(`electron/${entry}`, '')
   for (const entry of ['host-main', 'stdio-shim']) write(`shared/host/${entry}.ts`, `console.log('${entry}')`)
 

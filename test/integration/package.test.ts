@@ -50,6 +50,7 @@ describe.skipIf(missing !== null)(`the app as it is packaged${missing === null ?
       'LICENSE', 'app.asar', 'bin/holdfast', 'runtime/LICENSE', 'runtime/node',
       ...programs.map((name) => `app.host/host/${name}.mjs`),
       ...['index.html', 'main.css', 'main.js'].flatMap((file) => [`app.host/renderer/approval/${file}`, `app.host/renderer/dashboard/${file}`]),
+      'app.host/renderer/dashboard/theme.js',
       ...inModules.map((file) => `app.host/node_modules/${file}`),
     ]
     const ofElectron = ['LICENSE.electron.txt', 'LICENSES.chromium.html', 'holdfast-app', 'locales/en-US.pak']
