@@ -107,7 +107,10 @@ const tell = (entry: LedgerEntry, tools: Map<string, string>): string | null => 
   const ended = bodyOf(entry, 'session/ended')
   if (ended) return ended.failed === undefined ? `ended with code ${ended.exitCode ?? 'none'}${spent(ended)}` : `did not start: ${line(ended.failed)}`
   const killed = bodyOf(entry, 'session/killed')
-  if (killed) return `KILLED: ${plural(killed.processesKilled, 'process')} ended in ${formatDuration(killed.durationMs)}, survivors: ${killed.survivors.length === 0 ? 'none' : killed.survivors.join(', ')}${spent(killed)}`.replace('processs', 'processes')
+  if (killed) {
+    const survivors = killed.survivors === undefined || killed.survivors.length === 0 ? 'none' : killed.survivors.join(', ')
+    return `KILLED: ${plural(killed.processesKilled, 'process')} ended in ${formatDuration(killed.durationMs)}, survivors: ${survivors}${spent(killed)}`.replace('processs', 'processes')
+  }
   if (entry.pruned) return `${entry.kind}: its content was pruned`
   return entry.kind === 'model-request/intent' ? null : entry.kind
 }

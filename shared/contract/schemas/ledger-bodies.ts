@@ -57,7 +57,8 @@ export const LEDGER_BODIES = {
   }),
   'session/killed': z.looseObject({
     processesKilled: count,
-    survivors: z.array(count),
+    /** Missing in some: it is written when there is none. */
+    survivors: z.array(count).optional(),
     durationMs: milliseconds,
     restoreProblem: text.nullable(),
     agent: text.optional(),

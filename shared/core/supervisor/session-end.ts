@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
+import type { LedgerBody } from '../../contract/schemas/ledger-bodies.ts'
 import type { KillReport } from '../../contract/schemas/session.ts'
 import { isOver } from '../../domain/session-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
@@ -88,7 +89,7 @@ const endAll = async ({ container }: LiveSession): Promise<KillProof> => {
  */
 export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, approvals, pace, alarms, messages, recordChanges, killedElsewhere }: SessionEndDeps): SessionEnd => {
   /** Writes the one entry that ends a session, and forgets it. Without the entry, the rest of the end is done all the same. */
-  const end = (run: Run, kind: 'session/ended' | 'session/killed', body: Record<string, unknown>, apply: () => void): void => {
+  const end = <Kind extends 'session/ended' | 'session/killed'>(run: Run, kind: Kind, body: LedgerBody<Kind>, apply: () => void): void => {
     const { id } = run.session
     gate.endSession(id)
     const { usage, toolCalls, agent, startedAt } = registry.get(id)
@@ -212,7 +213,7 @@ export const createSessionEnd = ({ clock, ledger, registry, checkpoints, gate, a
     await within(CLOSE_MS, recordChanges(sessionId))
     const back = await restoreAfterKill(session, keepChanges)
     await within(LAST_OUTPUT_MS, run.shown)
-    const body = { processesKilled: proof.killed, durationMs, restoreProblem: back.restoreProblem }
+    const body = { processesKilled: proof.killed, survivors: proof.survivors, durationMs, restoreProblem: back.restoreProblem }
     end(run, 'session/killed', body, () => registry.apply(sessionId, { type: 'killed', at: clock.now(), reason: 'killed by the user' }))
     return { ...report, ...back }
   }
