@@ -6,13 +6,12 @@ import { matcherOf } from '../../domain/ledger-search.ts'
 import type { Ledger, LedgerPage } from '../ports.ts'
 import { type Database, inDatabaseWords } from '../storage/database.ts'
 import { HIGHEST, selectRows } from './rows.ts'
-import type { SearchIndex } from './search-index.ts'
+import { SHARD, type SearchIndex } from './search-index.ts'
 
 /** What one page looks at and gives at most, so that it neither holds up the host nor overflows a frame. */
-const MAX_SCANNED = 10_000
+const MAX_SCANNED = 4_000
 const MAX_PAGE_CHARACTERS = 2_000_000
-/** A search looks at parts of so many entries until this time is over. */
-const SEARCH_PART = 10_000
+/** A search looks at one shard of the index after another until this time is over. */
 const SEARCH_MS = 20
 
 type Order = 'ASC' | 'DESC'
@@ -116,7 +115,7 @@ export const createPageReader = ({ database, file, last, search }: PageReaderDep
     const entries: LedgerEntry[] = []
     let [low, high] = [after, Math.min(before, last() + 1)]
     for (;;) {
-      const [from, to] = order === 'ASC' ? [low, Math.min(high, low + SEARCH_PART + 1)] : [Math.max(low, high - SEARCH_PART - 1), high]
+      const [from, to] = order === 'ASC' ? [low, Math.min(high, (Math.floor(low / SHARD) + 1) * SHARD + 1)] : [Math.max(low, Math.floor((high - 2) / SHARD) * SHARD), high]
       const part = collect(searched(from, to, order, filter.sessionId, filter.text), limit - entries.length, filter)
       entries.push(...part.entries)
       if (!part.isEnd) return { entries, at: part.at, isEnd: false }
