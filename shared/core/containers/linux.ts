@@ -12,6 +12,7 @@ import { sealDescriptors } from './libc.ts'
 import { DEFAULT_LIMITS, limitProcessIds, type Limits } from './limits.ts'
 import { viewArguments } from './linux-view.ts'
 import { identify, readBootId, readProcesses, sendSignal, type ProcessIdentity } from './processes.ts'
+import { seccompFilter } from './seccomp.ts'
 import { openPty } from './terminal.ts'
 import { findTool, tryTool } from './tools.ts'
 import { descriptorSaid, openerArguments, openerVariables, serveWayOut } from './way-out.ts'
@@ -31,6 +32,9 @@ exit 125`
 
 const NAMESPACES = ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try']
 
+/** What no namespace holds: see there. */
+const FILTER = seccompFilter()
+
 /** What bubblewrap writes to `--info-fd`. */
 const BubblewrapInfo = z.object({ 'child-pid': z.number().int().positive() })
 
@@ -45,6 +49,7 @@ const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: To
   ...Object.entries(spec.env).flatMap(([name, value]) => ['--setenv', name, value]),
   ...openerVariables(spec.network),
   ...['--chdir', spec.cwd, '--info-fd', '5', '--block-fd', '7'],
+  ...(FILTER === null ? [] : ['--seccomp', '8']),
 ]
 
 interface Tools {
@@ -93,7 +98,6 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
   const launch = async (spec: ContainerSpec): Promise<Container> => {
     const ready = await tools()
     if (typeof ready === 'string') throw new HoldfastError('container-unavailable', ready)
-    const options = bubblewrapOptions(spec, ready, limits)
     const cgroup = makeCgroup(spec.sessionId, limits)
     const pty = spec.terminal === null ? null : openPty(spec.terminal)
     // Inside the user namespace, so that the processes in it are counted alone.
@@ -106,7 +110,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
       cwd: '/',
       env: {},
       detached: true,
-      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', typeof spec.network === 'string' ? 'ignore' : 'pipe', 'pipe'],
+      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', typeof spec.network === 'string' ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     pty?.closeAgentEnd()
     const exited = new Promise<ContainerExit>((resolve) => {
@@ -114,6 +118,8 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
       child.once('error', () => resolve({ code: null, signal: null }))
     })
     try {
+      // While the gate joins the cgroup, for which the kernel may wait some 10 ms.
+      const options = bubblewrapOptions(spec, ready, limits)
       const limit = (init: number) => limitProcessIds(ready.nsenter, init, limits)
       const handle = await openGate(spec, child, { cgroup, options, limit })
       const { init } = handle
@@ -148,8 +154,8 @@ const openGate = async (
   child: ChildProcess,
   { cgroup, options, limit }: { cgroup: string | null; options: readonly string[]; limit: (init: number) => Promise<void> },
 ): Promise<KillFile> => {
-  const [argumentsEnd, gate, info, opener, block] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null, Duplex]
-  for (const stream of [argumentsEnd, gate, info, opener, block]) stream?.on('error', () => undefined)
+  const [argumentsEnd, gate, info, opener, block, filter] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null, Duplex, Duplex]
+  for (const stream of [argumentsEnd, gate, info, opener, block, filter]) stream?.on('error', () => undefined)
   const reported = text(info)
   await new Promise((resolve) => gate.once('data', resolve).once('close', resolve))
   const root = child.pid === undefined ? null : identify(child.pid)
@@ -159,20 +165,22 @@ const openGate = async (
   writeKillFile(spec.killFile, early)
   spec.requireStart?.()
   gate.end('go\n')
+  filter.end(FILTER)
   argumentsEnd.end(options.map((option) => `${option}\0`).join(''))
   const answer = await reported
   if (answer === '') throw await startFailure(child)
   const init = identify(BubblewrapInfo.parse(JSON.parse(answer))['child-pid'])
   const handle = { ...early, init }
-  if (init !== null) {
-    writeKillFile(spec.killFile, handle)
-    await limit(init.pid)
-  }
+  if (init !== null) writeKillFile(spec.killFile, handle)
+  const limited = init === null ? Promise.resolve() : limit(init.pid)
+  // Nothing of the agent's runs before it is limited: where the opener comes first, that holds until its own word.
+  if (opener === null) await limited
   block.end('go\n')
   if (opener !== null && typeof spec.network === 'object') {
     const descriptor = await descriptorSaid(opener)
     if (descriptor === null || init === null) throw await startFailure(child)
     await serveWayOut(spec.network, init.pid, descriptor)
+    await limited
     opener.end('go\n')
   }
   return handle
