@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { matchingRules, readArguments } from '../../shared/domain/classify/family.ts'
-import { FAMILIES, familyOf } from '../../shared/domain/classify/families/index.ts'
-import { classifyShell, readShell } from '../../shared/domain/classify/classify-shell.ts'
-
-const rulesFor = (command: string) => {
-  const argv = readShell(command).commands[0]?.argv ?? []
-  const family = familyOf(argv[0] ?? '')
-  return family === undefined ? [] : matchingRules(family, readArguments(argv.slice(1), family.valueOptions))
-}
+import { brokenExamples, rulesFor } from '../../shared/domain/classify/check-rules.ts'
+import { FAMILIES } from '../../shared/domain/classify/families/index.ts'
+import { classifyShell } from '../../shared/domain/classify/classify-shell.ts'
 
 describe('every rule holds its own examples', () => {
   for (const family of FAMILIES) {
@@ -30,4 +24,13 @@ test('every rule has an example that it matches', () => {
 test('no program is in two families', () => {
   const programs = FAMILIES.flatMap((family) => family.programs)
   expect(programs.filter((program, index) => programs.indexOf(program) !== index)).toEqual([])
+})
+
+test('the check that a doctor runs finds none that does not hold, and would find one', () => {
+  expect(brokenExamples()).toEqual([])
+  const [rule] = FAMILIES.flatMap((family) => family.rules).filter(({ yes }) => yes.length > 1)
+  const yes = rule?.yes as string[]
+  yes.push('ls no-such-example')
+  expect(brokenExamples()).toEqual(['ls no-such-example'])
+  yes.pop()
 })

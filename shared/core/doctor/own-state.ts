@@ -3,6 +3,9 @@ import { dirname, join } from 'node:path'
 import type { Client } from '../../contract/client.ts'
 import type { Finding } from '../../contract/schemas/finding.ts'
 import { HoldfastError } from '../../contract/errors.ts'
+import { brokenExamples } from '../../domain/classify/check-rules.ts'
+import { FAMILIES } from '../../domain/classify/families/index.ts'
+import { shown } from '../../domain/classify/finding.ts'
 import { formatCount } from '../../domain/format.ts'
 import type { Paths } from '../paths.ts'
 import { readProfileFile } from '../policy/read-profile-file.ts'
@@ -71,6 +74,14 @@ export const examineProfiles = async (paths: Paths, cwd: string): Promise<Findin
   } catch (error) {
     return fail('profiles', 'one cannot be read, and no session starts with it', messageOf(error))
   }
+}
+
+/** Holds what is known about programs against its own examples, on this machine's runtime. */
+export const examineRules = (): Finding => {
+  const broken = brokenExamples()
+  const rules = FAMILIES.reduce((sum, family) => sum + family.rules.length, 0)
+  if (broken.length === 0) return ok('classification', `${formatCount(rules)} rules about programs, each of which holds its examples`)
+  return fail('classification', `${formatCount(broken.length)} examples are not judged as they should be, such as ${shown(broken[0] ?? '')}`, 'Install Holdfast anew, and report it if that does not help.')
 }
 
 /** Whether a host answers, and what it says of the audit log. */

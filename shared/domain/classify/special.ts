@@ -58,6 +58,7 @@ const judgeEditorScript = ({ program, state, hooks }: Call, script: string): voi
     if (EMPTIES.test(line)) state.findings.push(destructive(`${program}: deletes every line: ${shown(line)}`))
     const run = /^\s*(?:silent!? *)?(?:[\d,$%.']*\s*)(?:[rw]\s*)?!(.*)$/.exec(line)?.[1]
     if (run !== undefined && run.trim() !== '') hooks.runScript(run, program)
+    if (/\b(delete|system|systemlist|rename|writefile|job_start|libcall)\s*\(|\b(lua|python3?|perl|ruby)\b.*\b(remove|unlink|system|execute|rmtree)\b/.test(line)) state.findings.push(destructive(`${program}: runs code that deletes, or runs another program: ${shown(line)}`))
     const path = /^\s*(?:silent!? *)?[\d,$%]*\s*w(?:rite)?!?\s+([^!\s]\S*)/.exec(line)?.[1]
     if (path !== undefined) state.findings.push(judgeWrittenPath(path, state.place))
   }
@@ -217,7 +218,7 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
     const isFile = options.some((option) => option === '-f' || option.startsWith('--file'))
     const inPlace = args.some((argument, index) => argument === 'inplace' && /^(-i|--include)$/.test(args[index - 1] ?? ''))
     if (isFile || inPlace) state.findings.push(write(isFile ? 'awk: runs a program file' : 'awk: rewrites files in place'))
-    if (!isFile) state.findings.push(judgeAwk(words[0] ?? ''))
+    if (!isFile) state.findings.push(judgeAwk(words[0] ?? ''), ...[...(words[0] ?? '').matchAll(/>\s*"([^"]{1,400})"/g)].map(([, path = '']) => judgeWrittenPath(path, state.place)))
     if (inPlace) state.findings.push(...words.slice(isFile ? 0 : 1).map((path) => judgeWrittenPath(path, state.place)))
     return true
   },
@@ -234,7 +235,7 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
       const finding = judgeSed(script)
       if (finding !== null) state.findings.push(finding)
       for (const [, path = ''] of script.matchAll(/(?:^|[;{}\n/])\s*[\d$,]*\s*[wW] +(\S+)/g)) state.findings.push(judgeWrittenPath(path, state.place))
-      if (inPlace && /^\s*(1,\$)?\s*d\s*;?\s*$|^\s*(\/\.\*\/|\/\^\/|0,\/\S+\/)d\s*$/.test(script)) state.findings.push(destructive('sed -i: deletes every line'))
+      if (inPlace && /^\s*(1,\$)?\s*d\s*;?\s*$|^\s*(\/(\.\*?|\^|\$|\.\+)\/|0,\/\S+\/)d\s*$/.test(script)) state.findings.push(destructive('sed -i: deletes every line'))
     }
     if (inPlace) {
       const files = (given.length > 0 ? words : words.slice(1)).filter((word) => word !== '')
@@ -245,6 +246,7 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
   gsed: (call) => SPECIAL['sed']?.(call) ?? true,
   git: (call) => {
     judgeGitOptions(call)
+    if (call.args.some((argument) => argument === 'rebase' || argument === 'difftool')) for (const script of valuesOfOption(call.args, '-x')) call.hooks.runScript(script, 'git -x')
     const foreach = call.args[0] === 'submodule' ? call.args.indexOf('foreach') : -1
     const command = foreach < 0 ? [] : call.args.slice(foreach + 1).filter((_, index, all) => all.slice(0, index + 1).some((each) => !each.startsWith('-')))
     if (command.length > 0) call.hooks.runScript(command.join(' '), 'git submodule foreach')

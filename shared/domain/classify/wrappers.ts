@@ -126,7 +126,7 @@ export const SCRIPT_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['tar', ['--to-command', '--use-compress-program', '-I', '--rsh-command']],
   ['bsdtar', ['--use-compress-program']],
   ['rsync', ['-e', '--rsh', '--rsync-path']],
-  ['git', ['--exec', '-x', '--extcmd', '--upload-pack', '--receive-pack', '--tree-filter', '--index-filter',
+  ['git', ['--exec', '--extcmd', '--upload-pack', '--receive-pack', '--tree-filter', '--index-filter',
     '--msg-filter', '--env-filter', '--commit-filter']],
   ['sg', ['-c']],
   ['rg', ['--pre']],

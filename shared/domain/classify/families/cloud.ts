@@ -22,6 +22,7 @@ export const aws: Family = {
       no: ['aws s3 ls', 'aws s3 rm s3://b/k --dryrun'] },
     { sub: 's3 sync', flags: ['--delete'], unless: ['--dryrun'], class: 'destructive', reason: 'deletes what the source has not', yes: ['aws s3 sync . s3://b --delete'],
       no: ['aws s3 sync . s3://b', 'aws s3 sync . s3://b --delete --dryrun'] },
+    { sub: 'secretsmanager|ssm|kms put-secret-value|update-secret|create-secret|put-parameter|rotate-secret|put-key-policy', class: 'destructive', reason: 'changes secrets', yes: ['aws secretsmanager put-secret-value --secret-id s'], no: ['aws secretsmanager list-secrets'] },
     { sub: 's3|s3api', line: '--acl[= ]public|--grants', class: 'destructive', reason: 'opens data to others', yes: ['aws s3 cp a s3://b --acl public-read'], no: ['aws s3 cp a s3://b'] },
     { sub: 'cloudformation deploy|update-stack|create-stack|execute-change-set|delete-stack', class: 'destructive', reason: 'deploys', yes: ['aws cloudformation deploy --stack-name s'],
       no: ['aws cloudformation describe-stacks'] },
