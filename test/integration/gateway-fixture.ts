@@ -31,6 +31,7 @@ export const createMemoryLedger = () => {
       const hash = '0'.repeat(64)
       return { sequence: entries.length, at: 0, kind, sessionId, body, bodyHash: hash, pruned: false, previousHash: hash, hash }
     },
+    appendSoon: async (kind, sessionId, body) => ledger.append(kind, sessionId, body),
     read: () => ({ entries: [], next: null }),
     tail: () => ({ entries: [], next: null }),
     seal: () => null,
@@ -67,6 +68,7 @@ export const startGateway = async (params: {
   guard?: GatewaySession['guard']
   isNetworkOpen?: boolean
   environment?: GatewayDeps['environment']
+  ledger?: Ledger
   onCapReached?: GatewayDeps['onCapReached']
 }) => {
   const notes = createMemoryLedger()
@@ -79,10 +81,10 @@ export const startGateway = async (params: {
   })
   const gateway = createGateway({
     clock: { now: () => Date.now() },
-    ledger: notes.ledger,
+    ledger: params.ledger ?? notes.ledger,
     priceTable: PRICE_TABLE,
     environment: params.environment ?? {},
-    trail: createDecisionTrail({ ledger: notes.ledger, recordOf: () => 'full' }),
+    trail: createDecisionTrail({ ledger: params.ledger ?? notes.ledger, recordOf: () => 'full' }),
     admit: params.admit ?? (() => null),
     onUsage: (_, usage) => usages.push(usage),
     onCharged: () => undefined,

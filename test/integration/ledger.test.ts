@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
+import { openLedger } from '../../shared/core/ledger/ledger.ts'
 import { MAX_BODY_BYTES } from '../../shared/core/ledger/body-text.ts'
 import { wholeCalls } from '../support/strace.ts'
 import { CHILD, scratch, hasStrace, isRoot, ONE, TWO, newFile, open, fill, verified, startChild, firstLine, mountTmpfs } from './ledger-fixture.ts'
@@ -31,6 +32,27 @@ describe('entries', () => {
       faults: [],
       signed: { through: 0, seals: 0, publicKey: null, problem: null },
     })
+    again.close()
+  })
+
+  test('that wait for the disk together stand in the order of their calls, and are told of in that order once they are durable', async () => {
+    const file = newFile()
+    const told: number[] = []
+    const ledger = openLedger({ file, clock: { now: () => 1 }, onAppended: ({ sequence }) => told.push(sequence) })
+    const soon = ledger.appendSoon('session/paused', ONE, { reason: 'a' })
+    const later = ledger.appendSoon('session/paused', TWO, { reason: 'b' })
+    expect(told).toEqual([])
+    const between = ledger.append('session/resumed', ONE, {})
+    expect(told).toEqual([1, 2, 3])
+    const last = ledger.appendSoon('session/resumed', TWO, {})
+    expect([(await soon).sequence, (await later).sequence, between.sequence, (await last).sequence]).toEqual([1, 2, 3, 4])
+    expect(told).toEqual([1, 2, 3, 4])
+    const cut = ledger.appendSoon('session/resumed', TWO, {})
+    ledger.close()
+    await expect(ledger.appendSoon('session/resumed', TWO, {})).rejects.toThrow('not open')
+    await cut.catch(() => undefined)
+    const again = open(file)
+    expect(await again.verify()).toMatchObject({ ok: true, entries: 5 })
     again.close()
   })
 

@@ -106,11 +106,12 @@ export const runExchange = async (
   const startedAt = deps.clock.now()
   // What is no model request is the same for several APIs: who speaks Anthropic's says its version.
   const bearer = dialect.bearer || (metered === null && request.headers['anthropic-version'] === undefined)
-  const intent = deps.ledger.append('model-request/intent', session.sessionId, describeIntent(exchange))
+  const intent = await deps.ledger.appendSoon('model-request/intent', session.sessionId, describeIntent(exchange))
   const progress: Progress = { status: null, usage: null, cost: null, answerBytes: 0, end: { kind: 'free' } }
 
   const send = async (): Promise<UpstreamAnswer> => {
     const token = await session.proof()
+    gone.throwIfAborted()
     try {
       return await upstream.send({
         baseUrl: session.upstreamBaseUrl,
@@ -180,7 +181,7 @@ export const runExchange = async (
     const latencyMs = deps.clock.now() - startedAt
     const charged = metered === null ? null : { agent: session.agent, project: session.project, charged: metered.reservation.settle(progress.end, latencyMs) }
     const outcome = describeOutcome(intent.sequence, latencyMs, progress, dialect.provider, deps.priceTable, charged)
-    deps.ledger.append('model-request/outcome', session.sessionId, outcome)
+    await deps.ledger.appendSoon('model-request/outcome', session.sessionId, outcome)
     if (conversation !== null && progress.cost !== null) session.figures.passed(conversation, figuresOf(progress.cost.tokens, progress.cost.microUsd), progress.end.kind === 'whole')
     if (charged !== null) deps.onCharged(session.sessionId, charged.charged)
     for (const warning of session.meter.warnings()) deps.onCapNear(session.sessionId, warning)

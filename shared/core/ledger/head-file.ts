@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { z } from 'zod'
 import { LedgerSeal } from '../../contract/schemas/ledger.ts'
 
@@ -31,4 +32,19 @@ export const writeHeadFile = (file: string, head: HeadFile): void => {
     closeSync(handle)
   }
   renameSync(aside, file)
+}
+
+/** The same, while other work goes on. Not where `isStill` says at its end that another has been written meanwhile: false then. */
+export const writeHeadFileSoon = async (file: string, head: HeadFile, isStill: () => boolean): Promise<boolean> => {
+  const aside = `${file}.soon`
+  const handle = await open(aside, 'w', 0o600)
+  try {
+    await handle.writeFile(`${JSON.stringify(head)}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  if (!isStill()) return false
+  renameSync(aside, file)
+  return true
 }

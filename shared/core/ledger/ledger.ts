@@ -1,15 +1,18 @@
 import { hash } from 'node:crypto'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HoldfastError } from '../../contract/errors.ts'
-import type { LedgerEntry, LedgerVerification } from '../../contract/schemas/ledger.ts'
+import type { SessionId } from '../../contract/ids.ts'
+import type { LedgerBody } from '../../contract/schemas/ledger-bodies.ts'
+import type { LedgerEntry, LedgerKind, LedgerVerification } from '../../contract/schemas/ledger.ts'
 import { GENESIS, hashInput, headFault, type LedgerHead } from '../../domain/ledger-chain.ts'
 import { createSealBatch, parseSeal, sealText, type SealAnchor } from '../../domain/ledger-seal.ts'
 import { CONTENT_KINDS, createLedgerProof } from '../../domain/ledger-verify.ts'
 import type { Clock, Ledger } from '../ports.ts'
 import { closeDatabase, type Database, databaseError, inDatabaseWords, openDatabase } from '../storage/database.ts'
+import { type GroupSync, openGroupSync } from '../storage/group-sync.ts'
 import { ledgerMigrations } from '../storage/migrations/ledger.ts'
 import { bodyText } from './body-text.ts'
-import { type HeadFile, readHeadFile, writeHeadFile } from './head-file.ts'
+import { type HeadFile, readHeadFile, writeHeadFile, writeHeadFileSoon } from './head-file.ts'
 import { createPageReader } from './read-pages.ts'
 import { LOWEST, selectRows } from './rows.ts'
 import type { Searched, SearchIndex } from './search-index.ts'
@@ -65,15 +68,23 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
 
   const headFile = `${file}.head`
   let head: LedgerHead = newest.get() ?? GENESIS
+  /** As far as all is known to be on disk; what came after it waits, in order, to be told of. */
+  let durable = head
+  const untold: LedgerEntry[] = []
+  let groupSync: GroupSync | null = null
   let kept = readHeadFile(headFile)
   const found = kept
   const hashAtKept = kept?.sequence === GENESIS.sequence ? GENESIS.hash : one.get(kept?.sequence ?? 0)?.hash
   const cut = headFault(kept, head, hashAtKept ?? null)
   let seal: SealAnchor | null = kept?.seal ?? null
 
+  const headToKeep = (): HeadFile | null => {
+    const isKept = kept?.sequence === durable.sequence && kept.seal?.to === seal?.to
+    return cut !== null || isKept ? null : { sequence: durable.sequence, hash: durable.hash, seal }
+  }
   const keepHead = (): void => {
-    if (cut !== null || (kept?.sequence === head.sequence && kept.seal?.to === seal?.to)) return
-    const next: HeadFile = { sequence: head.sequence, hash: head.hash, seal }
+    const next = headToKeep()
+    if (next === null) return
     writeHeadFile(headFile, next)
     kept = next
   }
@@ -87,16 +98,28 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
       // A head that lags behind is still a true one, and the next append tries again.
     }
   }
+  const keepHeadAside = async (): Promise<void> => {
+    const next = headToKeep()
+    const before = kept
+    try {
+      if (next !== null && (await writeHeadFileSoon(headFile, next, () => kept === before && database.open))) kept = next
+    } catch {
+      // As above.
+    }
+    timer = undefined
+    if (database.open && durable.sequence > (next?.sequence ?? durable.sequence)) keepHeadSoon()
+  }
   const keepHeadSoon = (): void => {
-    if (head.sequence - (kept?.sequence ?? 0) >= HEAD_LAG_ENTRIES) keepHeadNow()
-    else timer ??= setTimeout(keepHeadNow, HEAD_LAG_MS).unref()
+    if (durable.sequence - (kept?.sequence ?? 0) >= HEAD_LAG_ENTRIES) keepHeadNow()
+    else timer ??= setTimeout(() => void keepHeadAside(), HEAD_LAG_MS).unref()
   }
   keepHead()
 
   const search = openSearch?.({ rowsAfter: (sequence, limit) => chunk.all(sequence + 1, limit), hashAt: (sequence) => one.get(sequence)?.hash ?? null }) ?? null
   const pages = createPageReader({ database, file, last: () => head.sequence, search })
 
-  const append: Ledger['append'] = (kind, sessionId, body) => {
+  /** Chains and writes one entry, as durable as the database is set to make it. */
+  const write = <Kind extends LedgerKind>(kind: Kind, sessionId: SessionId | null, body: LedgerBody<Kind>): LedgerEntry => {
     const text = bodyText(kind, body)
     if (cut !== null) {
       throw new HoldfastError(
@@ -110,11 +133,54 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
     const own = sha256(hashInput(chained))
     inDatabaseWords(file, () => insert.run(chained.sequence, at, kind, sessionId, text, chained.bodyHash, head.hash, own))
     head = { sequence: chained.sequence, hash: own }
+    const entry: LedgerEntry = { ...chained, body, pruned: false, hash: own }
+    untold.push(entry)
+    return entry
+  }
+
+  /** All up to this entry is on disk. */
+  const settle = ({ sequence, hash: own }: LedgerEntry): void => {
+    if (!database.open) return
+    if (sequence > durable.sequence) durable = { sequence, hash: own }
     keepHeadSoon()
     search?.saw()
-    const entry: LedgerEntry = { ...chained, body, pruned: false, hash: own }
-    onAppended?.(entry)
+    while (untold[0] !== undefined && untold[0].sequence <= durable.sequence) {
+      const told = untold.shift()
+      if (told !== undefined) onAppended?.(told)
+    }
+  }
+
+  const append: Ledger['append'] = (kind, sessionId, body) => {
+    const entry = write(kind, sessionId, body)
+    settle(entry)
     return entry
+  }
+
+  const appendSoon: Ledger['appendSoon'] = async (kind, sessionId, body) => {
+    groupSync ??= openGroupSync(`${file}-wal`)
+    if (groupSync === null) return append(kind, sessionId, body)
+    // Into the database's log without a wait for the disk, which is then waited for together, while other work goes on.
+    database.pragma('synchronous = NORMAL')
+    let entry: LedgerEntry
+    try {
+      entry = write(kind, sessionId, body)
+    } finally {
+      database.pragma('synchronous = FULL')
+    }
+    await groupSync.sync().catch((error: unknown) => {
+      throw databaseError(error, file)
+    })
+    settle(entry)
+    return entry
+  }
+
+  const closeGroupSync = (): void => {
+    try {
+      groupSync?.close()
+      durable = head
+    } catch {
+      // What may not be on disk is not in the head that is kept.
+    }
   }
 
   /** Verify and prune take turns: one would see the other half done. */
@@ -127,6 +193,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
 
   return {
     append,
+    appendSoon,
 
     read: pages.read,
     tail: pages.tail,
@@ -211,6 +278,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
 
     close() {
       if (!database.open) return
+      closeGroupSync()
       keepHeadNow()
       search?.close()
       closeDatabase(database)

@@ -1,0 +1,52 @@
+import { closeSync, existsSync, fdatasync, fdatasyncSync, openSync } from 'node:fs'
+
+/** Makes what was written to a file durable, off this thread; who waits at the same time shares one sync. */
+export interface GroupSync {
+  /** Resolves when all that was written before is on disk; rejects with the system's error when it may not be. */
+  sync(): Promise<void>
+  /** Makes durable what was written so far; from then on `sync` rejects. Throws the system's error. */
+  close(): void
+}
+
+/** null when the file is not there. The file must not be replaced by another while this is open. */
+export const openGroupSync = (file: string): GroupSync | null => {
+  if (!existsSync(file)) return null
+  const descriptor = openSync(file, 'r+')
+  let isClosed = false
+  let running: Promise<void> | null = null
+  let next: Promise<void> | null = null
+
+  const start = (): Promise<void> => {
+    if (isClosed) return Promise.reject(new Error(`${file} is closed`))
+    const run = new Promise<void>((resolve, reject) => fdatasync(descriptor, (error) => (error === null ? resolve() : reject(error))))
+    running = run
+    const over = (): void => {
+      if (running === run) running = null
+    }
+    run.then(over, over)
+    return run
+  }
+
+  return {
+    sync: () => {
+      if (running === null) return start()
+      // The one under way may have begun before what is to be made durable was written.
+      next ??= running
+        .catch(() => undefined)
+        .then(() => {
+          next = null
+          return start()
+        })
+      return next
+    },
+    close: () => {
+      if (isClosed) return
+      isClosed = true
+      try {
+        fdatasyncSync(descriptor)
+      } finally {
+        closeSync(descriptor)
+      }
+    },
+  }
+}
