@@ -97,7 +97,7 @@ policy:
     await here.holdfast(['down'])
     const { stdout } = await here.holdfast(['ledger', 'export'])
     entries = stdout.trim().split('\n').map((line) => JSON.parse(line) as LedgerEntry)
-  }, 120_000)
+  }, 300_000)
   afterAll(async () => {
     server.close()
     await here.end()
