@@ -224,5 +224,6 @@ export const Response = z.union([
 ])
 export type Response = z.infer<typeof Response>
 
-export const EventFrame = z.object({ sequence: z.number().int().positive(), event: z.string().max(64), data: z.unknown() })
+/** `sandbox` stands in every event of a session that no container holds, and in no other. */
+export const EventFrame = z.object({ sequence: z.number().int().positive(), event: z.string().max(64), data: z.unknown(), sandbox: z.literal('off').optional() })
 export type EventFrame = z.infer<typeof EventFrame>

@@ -103,7 +103,7 @@ export const createHost = async (options: HostOptions): Promise<Host> => {
 const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const { paths, clock, secrets, log } = options
   makeFolders(paths)
-  const hub = createEventHub()
+  const hub = createEventHub((sessionId) => registry.find(sessionId)?.container === 'off')
   const listeners: ((entry: LedgerEntry) => void)[] = [(entry) => hub.publish('ledger/appended', entry)]
   const ledger = openLedger({ file: paths.ledger, openSearch: (searched) => openSearchIndex(paths.ledgerSearch, searched), clock, onAppended: (entry) => listeners.forEach((listener) => listener(entry)) })
   opened.push(() => ledger.close())

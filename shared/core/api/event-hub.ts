@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../contract/errors.ts'
+import type { SessionId } from '../../contract/ids.ts'
 import { MAX_FRAME_BYTES, type EventData, type EventName } from '../../contract/protocol.ts'
 
 /** What the hub needs of a connection. One that does not read is dropped by its transport; the hub waits for nobody. */
@@ -20,12 +21,20 @@ export interface EventHub {
   frameOf<Name extends EventName>(event: Name, data: EventData<Name>): string
 }
 
-export const createEventHub = (): EventHub => {
+/** The session that an event is about. */
+const sessionOf = (data: object): SessionId | null => {
+  const { sessionId = null, container, id = null } = data as { sessionId?: SessionId | null; container?: string; id?: SessionId }
+  return sessionId ?? (container === undefined ? null : id)
+}
+
+/** `isUnheld` tells of a session whether no container holds it. */
+export const createEventHub = (isUnheld: (sessionId: SessionId) => boolean = () => false): EventHub => {
   const subscribers = new Set<Subscriber>()
   let sequence = 0
 
   const frameOf: EventHub['frameOf'] = (event, data) => {
-    const frame = JSON.stringify({ sequence: sequence + 1, event, data })
+    const sessionId = sessionOf(data)
+    const frame = JSON.stringify({ sequence: sequence + 1, event, data, ...(sessionId !== null && isUnheld(sessionId) ? { sandbox: 'off' } : {}) })
     if (Buffer.byteLength(frame) > MAX_FRAME_BYTES)
       throw new HoldfastError('internal', `An event ${event} was too long to send.`)
     sequence += 1
