@@ -140,10 +140,15 @@ const subfolders = (folder: string): string[] => {
   }
 }
 
+/** Whether anything in it or below it lives. */
+export const isPopulated = (folder: string): boolean => {
+  const events = readEvents(folder)
+  return events !== null && parseCgroupEvent(events, 'populated')
+}
+
 /** Process ids in it and below it. */
 export const cgroupProcesses = (folder: string): number[] => {
-  const events = readEvents(folder)
-  if (events === null || !parseCgroupEvent(events, 'populated')) return []
+  if (!isPopulated(folder)) return []
   let own: number[] = []
   try {
     own = readFileSync(path.join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)

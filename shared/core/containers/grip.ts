@@ -6,6 +6,7 @@ import {
   freezeCgroup,
   isCgroupOf,
   isInCgroup,
+  isPopulated,
   killCgroup,
   removeCgroup,
   thawCgroup,
@@ -104,7 +105,10 @@ export const createGrip = (handle: KillFile): Grip => {
       }
       empty = survivors.length === 0 ? empty + 1 : 0
       if (!inTime()) break
-      if (empty === 0) await delay(1)
+      if (empty > 0) continue
+      // A look at every process of the machine takes longer than most of them take to die.
+      do await delay(1)
+      while (cgroup !== null && isPopulated(cgroup) && inTime())
     }
     if (survivors.length === 0) {
       // The root last: in a plain container it may be the process that runs this.
