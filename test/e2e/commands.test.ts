@@ -111,7 +111,7 @@ describe('doctor', () => {
   it('looks at everything without a host or a keychain, and starts neither', () => {
     const { code, stdout } = holdfast(['doctor', '--json'])
     const names = (JSON.parse(stdout) as { findings: { name: string }[] }).findings.map(({ name }) => name)
-    expect(names).toEqual(['node', 'git', 'container', 'cgroup', 'keychain', 'claude', 'folders', 'disk', 'profiles', 'host', 'ledger'])
+    expect(names).toEqual(['node', 'git', 'container', 'cgroup', 'keychain', 'claude', 'folders', 'disk', 'profiles', 'classification', 'host', 'ledger'])
     expect(stateOf(stdout, 'keychain')).toMatchObject({ state: 'warn', todo: expect.stringContaining('session bus') as string })
     expect(stateOf(stdout, 'claude')).toMatchObject({ state: 'warn' })
     expect(stateOf(stdout, 'host')).toMatchObject({ state: 'ok' })

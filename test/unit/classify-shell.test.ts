@@ -61,8 +61,9 @@ const AROUND: readonly ((command: string) => string)[] = [
   (command) => `trap ${quote(command)} EXIT`,
   (command) => `ssh host ${quote(command)}`,
   (command) => `timeout -k 1 5 bash -c ${quote(command)}`,
-  (command) => `printf '%s\\n' a b | xargs -I{} sh -c ${quote(command)}`,
-  (command) => `find . -name x -exec sh -c ${quote(command)} \\;`,
+  (command) => `printf '%s\\n' a b | xargs -I@@ sh -c ${quote(command)}`,
+  // What stands for a file would be put into a command that holds the same sign.
+  (command) => (command.includes('{}') ? `sh -c ${quote(command)}` : `find . -name x -exec sh -c ${quote(command)} \\;`),
   (command) => `echo $(${command}\n)`,
   (command) => `x="$(\n${command}\n)"`,
   (command) => `diff <(${command}\n) /dev/null`,

@@ -14,7 +14,7 @@ import { createVariables } from './variables.ts'
 import {
   elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, textOfPrint, valueOfAssignment, valueOfWord,
 } from './words.ts'
-import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS } from './wrappers.ts'
+import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS, PRINTS_VARIABLES } from './wrappers.ts'
 
 export interface ShellContext {
   /** The project's folder, where the command starts; without it no path counts as outside the project. */
@@ -124,6 +124,7 @@ const createReader = (state: ShellState, readFile: ShellContext['readFile']) => 
     const program = programOf(argv[0] ?? '')
     if (program === 'echo' || program === 'printf') return inputOf(textOfPrint([program, ...argv.slice(1)]))
     if (program === ':' || program === 'true') return { text: '' }
+    if (program !== null && !state.functions.has(program) && PRINTS_VARIABLES.test([program, ...argv.slice(1)].join(' '))) return { text: '' }
     if (program === 'cat' && argv.length === 2 && argv[1] === '/dev/null') return { text: '' }
     const input = inputOfRedirects(node.redirects, state) ?? piped
     if (program === 'cat' && argv.length === 1) return inputOfRedirects(node.redirects, state) === 'none' ? { text: '' } : input

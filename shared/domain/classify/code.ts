@@ -50,7 +50,7 @@ const RUNS = new RegExp(
   String.raw`\b(subprocess|child_process|popen\w*|Popen|execSync|execFile\w*|execl\w*|execv\w*|spawn\w*|shell_exec|passthru|`
   + String.raw`proc_open|pcntl_exec|qx|fork|posix_spawn|execa|Invoke-Expression|iex|Start-Process|Open3|getoutput|`
   + String.raw`do shell script|kill|killpg|process\.dlopen)\b`
-  + String.raw`|(?<!platform\.)\bsystem\s*\(\s*[^)\s]|\bsystem\s*(%[wWqQ]?[[({<]|\s["'$@])|\bfrom\s+(os|subprocess|pty|shutil)\s+import\s+[^;\n]*\b(system|popen|exec\w*|spawn\w*|run|call|check_\w+)\b|(?<![.\w])exec\s*[("'\s]\s*["'([\w$]|\bos\.(system|exec\w+)|%x[{([]|`
+  + String.raw`|(?<!platform\.)\bsystem\s*\(\s*[^)\s]|\bcreate_subprocess_\w+|\b(system|exec)\s+qw\b|\b(Kernel|Process)\.(exec|spawn|system|fork)\b|\bsystem\s*(%[wWqQ]?[[({<]|\s["'$@])|\bfrom\s+(os|subprocess|pty|shutil)\s+import\s+[^;\n]*\b(system|popen|exec\w*|spawn\w*|run|call|check_\w+)\b|(?<![.\w])exec\s*[("'\s]\s*["'([\w$]|\bos\.(system|exec\w+)|%x[{([]|`
   + String.raw`Deno\.(run|Command)|Bun\.(\$|spawn)|os\.execute|open\s*\(?[^;]*["'][|]|\|\s*["']\s*[,)]`)
 
 const HIDES = new RegExp(
@@ -101,7 +101,7 @@ export const judgeCode = (code: string, program: string, backticksRun: boolean, 
   if (PRINTS_TEXT.test(code)) return read(`${label}: only prints`)
   if (REMOVES.test(code) || (/^(pwsh|powershell)$/.test(program) && REMOVES_SHORT.test(code))) return destructive(`${label}: removes or ends something`)
   if (RUNS.test(code) || (backticksRun && code.includes('`'))) return destructive(`${label}: runs another program`)
-  if (HIDES.test(code)) return destructive(`${label}: its effect cannot be told from the code`)
+  if (HIDES.test(code) || (program === 'php' && /\$\w+\s*\(/.test(code))) return destructive(`${label}: its effect cannot be told from the code`)
   if (DESTRUCTIVE_SQL.test(code) && (!HAS_WHERE.test(code) || /\b(drop|truncate)\s/i.test(code))
     && /execut|query|cursor|(?<!\.)sql|\.run\(|\.exec\(/i.test(code)) return destructive(`${label}: destroys data in a database`)
   if (!WRITES.test(code)) {

@@ -88,14 +88,15 @@ const scan = (call: Call): boolean => {
   const subs = SCANNED.get(call.program)
   if (subs === undefined || (subs !== null && !call.args.some((argument) => subs.includes(argument)))) return false
   let found = false
+  let sawOther = false
   for (let i = 0; i < Math.min(call.args.length, MAX_SCANNED); i += 1) {
     const argument = call.args[i] ?? ''
     const program = argument.startsWith('-') || /[:=]/.test(argument) ? null : programOf(argument)
     if (program === null || (i === 0 && subs !== null)) continue
     if (program !== call.program && isProgram(program)) {
-      found = true
+      found ||= !sawOther
       call.run(call.args.slice(i), call.input, 'maybe')
-    }
+    } else if (!call.args[i - 1]?.startsWith('-')) sawOther = true
     const first = /^\S+(?=\s)/.exec(argument)?.[0]
     if (subs !== null && first !== undefined && isProgram(first)) call.hooks.runScript(argument, call.program)
   }

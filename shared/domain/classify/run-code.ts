@@ -116,7 +116,7 @@ const judgeSqlClient = (client: SqlClient, call: Call): boolean => {
     state.findings.push(read(`${program}: prints help or a list`))
     return true
   }
-  if (args.some((argument) => /^--dry[-_]run$/.test(argument)) && program === 'bq') {
+  if (args.some((argument) => /^--dry[-_]run$/.test(argument)) && !args.some((argument) => argument.startsWith('--nodry')) && program === 'bq') {
     state.findings.push(read(`${program}: only checks a query`))
     return true
   }

@@ -1,5 +1,6 @@
 import { type Call, runInput } from './call.ts'
 import { judgeAwk, judgeSed } from './code.ts'
+import { judgeEditor, judgeEditorScript, judgeTransfer } from './consoles.ts'
 import { familyOf } from './families/index.ts'
 import { judgeFamily, readArguments, valuesOfOption } from './family.ts'
 import { destructive, read, shown, write } from './finding.ts'
@@ -50,32 +51,12 @@ const noteFetched = ({ args, hooks }: Call, options: readonly string[], named: R
   }
 }
 
-/** A line editor's commands: to delete every line, or to write where it should not. */
-const EMPTIES = /^\s*(silent!? *|bufdo!? *|argdo!? *)*(%|1,\$|0,\$|,|g!?\/\.?\/|v\/\S*\/|global\/\.?\/)d(elete)?( *_)?( *\||$)/
-
-const judgeEditorScript = ({ program, state, hooks }: Call, script: string): void => {
-  for (const line of script.split(/\n/)) {
-    if (EMPTIES.test(line)) state.findings.push(destructive(`${program}: deletes every line: ${shown(line)}`))
-    const run = /^\s*(?:silent!? *)?(?:[\d,$%.']*\s*)(?:[rw]\s*)?!(.*)$/.exec(line)?.[1]
-    if (run !== undefined && run.trim() !== '') hooks.runScript(run, program)
-    if (/\b(delete|system|systemlist|rename|writefile|job_start|libcall)\s*\(|\b(lua|python3?|perl|ruby)\b.*\b(remove|unlink|system|execute|rmtree)\b/.test(line)) state.findings.push(destructive(`${program}: runs code that deletes, or runs another program: ${shown(line)}`))
-    const path = /^\s*(?:silent!? *)?[\d,$%]*\s*w(?:rite)?!?\s+([^!\s]\S*)/.exec(line)?.[1]
-    if (path !== undefined) state.findings.push(judgeWrittenPath(path, state.place))
-  }
-}
-
-const judgeEditor = (call: Call): boolean => {
-  for (const option of ['-c', '--cmd', '-cmd']) for (const script of valuesOfOption(call.args, option)) judgeEditorScript(call, script)
-  for (const argument of call.args) if (argument.startsWith('+')) judgeEditorScript(call, argument.slice(1))
-  if (typeof call.input === 'object' && call.args.some((argument) => /^-(e?s|es|E|Es)$/.test(argument))) judgeEditorScript(call, call.input.text)
-  return false
-}
-
-/** File transfer clients read their commands. */
-const judgeTransfer = ({ program, args, input, state }: Call): boolean => {
-  const text = typeof input === 'object' ? input.text : ''
-  if (input === 'hidden' || args.some((argument) => argument.startsWith('-b') && program === 'sftp')) state.findings.push(destructive(`${program}: runs commands that cannot be seen here`))
-  if (/(^|\n|;)\s*-?@?(rm|rmdir|delete|mdelete|mrm|del|rename|mirror\s.*--(delete|Remove))\b/.test(text)) state.findings.push(destructive(`${program}: deletes or renames files on another machine`))
+/** What a copy holds is what its one source holds. */
+const noteCopy = ({ args, input, hooks }: Call): boolean => {
+  const [source, target, more] = readArguments(args, new Set(['-m', '-o', '-g', '-S'])).words
+  if (source === undefined || target === undefined || more !== undefined) return false
+  const content = source === '/dev/stdin' ? input : hooks.fileContent(source)
+  if (content !== null) hooks.noteFile(target, content)
   return false
 }
 
@@ -84,6 +65,8 @@ const FD_OPTIONS = new Set(['-x', '-X', '--exec', '--exec-batch'])
 
 /** Past the values that a variable is followed through. */
 const MAX_LINES = 16
+
+const NO_VALUES: ReadonlySet<string> = new Set()
 
 /** As long as a path may be on Linux. */
 const MAX_FOLDER = 4_096
@@ -207,10 +190,16 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
   },
   '.': (call) => SPECIAL['source']?.(call) ?? true,
   at: (call) => {
-    runInput(call, 'a script')
-    return false
+    const looks = /^-[lVc]$/.test(call.args[0] ?? '')
+    if (looks) call.state.findings.push(read(`${call.program}: lists what is to run`))
+    else if (/^-[dr]$/.test(call.args[0] ?? '')) call.state.findings.push(destructive(`${call.program}: takes out what was to run`))
+    else runInput(call, 'a script')
+    return looks
   },
   batch: (call) => SPECIAL['at']?.(call) ?? false,
+  cp: noteCopy,
+  install: noteCopy,
+  mv: noteCopy,
   awk: ({ args, state }) => {
     const { words, options } = readArguments(args, new Set(['-F', '-v', '-f', '-i', '--file', '--include']))
     const hidden = options.some((option) => option.startsWith('-f')) && args.some((argument) => /^\/dev\/(fd\/|stdin)/.test(argument))
@@ -246,6 +235,8 @@ const SPECIAL: Readonly<Record<string, (call: Call) => boolean>> = {
   gsed: (call) => SPECIAL['sed']?.(call) ?? true,
   git: (call) => {
     judgeGitOptions(call)
+    const [sub, name = '', value = ''] = readArguments(call.args, NO_VALUES).words
+    if (sub === 'config' && /^alias\./i.test(name) && value !== '') call.hooks.runScript(value.startsWith('!') ? value.slice(1) : `git ${value}`, `git ${shown(name)}`)
     if (call.args.some((argument) => argument === 'rebase' || argument === 'difftool')) for (const script of valuesOfOption(call.args, '-x')) call.hooks.runScript(script, 'git -x')
     const foreach = call.args[0] === 'submodule' ? call.args.indexOf('foreach') : -1
     const command = foreach < 0 ? [] : call.args.slice(foreach + 1).filter((_, index, all) => all.slice(0, index + 1).some((each) => !each.startsWith('-')))

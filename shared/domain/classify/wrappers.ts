@@ -59,7 +59,7 @@ export const WRAPPERS: readonly Wrapper[] = [
   { names: ['watch'], valueOptions: ['-n', '--interval'], joins: true },
   { names: ['ssh', 'mosh', 'autossh', 'sshpass'], valueOptions: SSH_OPTIONS, skip: 1, joins: true,
     floor: write('runs on another machine'), harmless: ['-V', '-G', '-Q'] },
-  { names: ['su'], skip: 1, valueOptions: ['-c', '-s', '-g', '-G', '--command', '--shell'],
+  { names: ['su'], harmless: ['--version', '--help', '-V', '-h'], skip: 1, valueOptions: ['-c', '-s', '-g', '-G', '--command', '--shell'],
     floor: write('runs as another user'), bare: destructive('opens a shell as another user') },
   { names: ['runuser'], valueOptions: ['-u', '-g', '-G', '-c', '--user', '--command'], floor: write('runs as another user') },
 ]
@@ -130,6 +130,7 @@ export const SCRIPT_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
     '--msg-filter', '--env-filter', '--commit-filter']],
   ['sg', ['-c']],
   ['rg', ['--pre']],
+  ['tcpdump', ['-z']],
   ['fd', ['--exec', '--exec-batch']],
   ['split', ['--filter']],
   ['zip', ['--unzip-command', '-TT']],
@@ -155,6 +156,10 @@ export const LOADING_VARIABLES =
 /** Variables of options, and the options that load code. */
 export const LOADING_OPTIONS = /^(NODE_OPTIONS|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS)$/
 export const LOADS = /(^|\s)(-r|--require|--import|--loader|--experimental-loader|-javaagent|-agentpath|-agentlib)/
+
+/** Programs that print nothing but settings of a shell, for it to take over. */
+export const PRINTS_VARIABLES =
+  /^(ssh-agent( -[sck])*|brew shellenv( \w+)?|(pyenv|rbenv|nodenv|jenv|goenv) (init|virtualenv-init)( -\S*)*( \w+)?|(direnv hook|starship init|zoxide init|mise activate|atuin init) \w+|fnm env( --[\w-]+)*|dircolors( -b)?|opam env|conda shell\.\w+ hook|minikube docker-env)$/
 
 const ASSIGNMENT = /^[A-Za-z_][A-Za-z0-9_]*=/
 

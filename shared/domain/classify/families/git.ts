@@ -88,7 +88,7 @@ export const git: Family = {
     { sub: 'config', flags: ['--global', '--system'], unless: ['--get', '--list', '-l', '--get-all', '--get-regexp'], arg: '.', class: 'destructive',
       reason: 'changes git for everything of this user', yes: ['git config --global user.name x'],
       no: ['git config --global --get user.name', 'git config user.name x'] },
-    { sub: 'config', line: '(?i:hookspath|alias\\.|\\.(pager|editor|sshcommand|fsmonitor|textconv|clean|smudge|process|cmd|program)|pager\\.|credential|external|include|insteadof)\\S* +\\S',
+    { sub: 'config', line: '(?i:hookspath|alias\\.\\S+ +!|\\.(pager|editor|sshcommand|fsmonitor|textconv|clean|smudge|process|cmd|program)|pager\\.|credential|external|include|insteadof)\\S* +\\S',
       unless: ['--get', '--list', '-l', '--get-all', '--get-regexp'], class: 'destructive', reason: 'makes git run or reach something else later',
       yes: ['git config core.hooksPath /tmp/h', "git config alias.x '!rm -rf src'"], no: ['git config --get core.hooksPath', 'git config user.email a@b'] },
     { sub: 'config', flags: ['--unset', '--unset-all', '--remove-section'], class: 'write', reason: 'changes the settings of the repository',

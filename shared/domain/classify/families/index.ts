@@ -12,7 +12,7 @@ import { configurationManagers, deploy, infrastructureReaders, publishers, terra
 import { helm, kubectl } from './kubernetes.ts'
 import { packages, registries, systemPackages } from './packages.ts'
 import { finders, mostlyReaders, readers } from './readers.ts'
-import { accounts, debuggers, diskInspectors, disks, kernelModules, machines, network, processes, services, settings, users } from './system.ts'
+import { accounts, sudoers, debuggers, diskInspectors, disks, kernelModules, machines, network, processes, services, settings, users } from './system.ts'
 import { builders, servers, terminals, testers, versionManagers } from './tools.ts'
 import { netcat, remoteCopies, transfer, web } from './transfer.ts'
 
@@ -20,7 +20,7 @@ import { netcat, remoteCopies, transfer, web } from './transfer.ts'
 export const FAMILIES: readonly Family[] = [
   agents, readers, mostlyReaders, finders, removers, fileChanges, fileMoves, fileRenames, archives, permissions, git, hosting, containers, kubectl, helm,
   terraform, deploy, configurationManagers, publishers, infrastructureReaders, aws, cloud, packages, registries, systemPackages, databases, databaseDroppers, graphs, migrations, taskRunners,
-  checkers, compilers, web, transfer, remoteCopies, netcat, disks, diskInspectors, services, settings, processes, accounts, users, network, kernelModules, debuggers, machines,
+  checkers, compilers, web, transfer, remoteCopies, netcat, disks, diskInspectors, services, settings, processes, accounts, sudoers, users, network, kernelModules, debuggers, machines,
   versionControl, administration, directories, replacers, testers, builders, versionManagers, terminals, servers,
 ]
 

@@ -47,11 +47,13 @@ export const deploy: Family = {
 /** Sources: ansible's, Salt's, Puppet's and Chef's command references. */
 export const configurationManagers: Family = {
   programs: ['ansible', 'ansible-playbook', 'ansible-pull', 'salt', 'salt-call', 'salt-ssh', 'puppet', 'chef-client', 'chef-solo', 'knife', 'pyinfra', 'cf-agent'],
+  valueOptions: ['-e', '--extra-vars', '-i', '--inventory', '-m', '--module-name', '-a', '--args', '-l', '--limit', '-t', '--tags', '-u', '--user', '-f', '--forks', '-o', '-r', '-j', '-E', '-c', '-M', '--skip-tags', '--private-key', '--key-file'],
   rules: [
-    { line: '(^| )(--check|--syntax-check|--list-\\S+|-C|--version|--noop|--why-run|-W|--dry)( |$)|(-m|--module-name)[= ]?(\\S+\\.)?(ping|setup|debug)( |$)|(^| )(test\\.\\w+|grains\\.\\w+|pillar\\.(get|items)|status\\.\\w+|disk\\.usage)( |$)|^(config print|resource|parser validate|help|facts|module list)|^\\S+ (list|show|status)( |$)',
-      class: 'read', reason: 'only looks, or tries it', yes: ['ansible all -m ping', 'ansible-playbook --check site.yml', "salt '*' test.ping", 'puppet apply --noop a.pp', 'knife node list'], no: ['ansible-playbook site.yml', "salt '*' cmd.run date"] },
-    { line: '^(?!.*(--check|--syntax-check|--list-|-C( |$)|--version|--noop|--why-run|-W( |$)|--dry|-m ?(ping|setup|debug)|test\\.|grains\\.|pillar\\.(get|items)|status\\.|disk\\.usage|^(config print|resource|parser|help|facts|module list)|^\\S+ (list|show|status)( |$))).', class: 'destructive', reason: 'changes other machines',
-      yes: ['ansible-playbook site.yml', "ansible all -m shell -a 'rm x'", "salt '*' cmd.run date", 'puppet apply a.pp'], no: ['ansible all -m ping', 'ansible-playbook site.yml --syntax-check'] },
+    { flags: ['--check', '--syntax-check', '--list-tasks', '--list-hosts', '--list-tags', '-C', '--version', '--noop', '--why-run', '-W'], class: 'read', reason: 'only looks, or tries it',
+      yes: ['ansible-playbook --check site.yml', 'puppet apply --noop a.pp'], no: ['ansible-playbook site.yml', "ansible-playbook site.yml -e 'x --check'"] },
+    { line: '^\\S+ (-m|--module-name)[= ](ansible\\.builtin\\.)?(ping|setup|debug)$', class: 'read', reason: 'only looks', yes: ['ansible all -m ping'], no: ["ansible all -m ping -a 'x' -m shell"] },
+    { sub: '* test.*|grains.*|pillar.get|pillar.items|status.*|disk.usage', class: 'read', reason: 'only looks', yes: ["salt '*' test.ping"], no: ["salt '*' cmd.run date"] },
+    { sub: 'help|facts|resource|parser|module|config|node|cookbook|role|environment|client|data list|show|status|print|validate', class: 'read', reason: 'only looks', yes: ['knife node list', 'puppet config print'], no: ['knife node delete x'] },
   ],
   otherwise: { class: 'destructive', reason: 'changes this machine, or others' },
 }
@@ -68,7 +70,7 @@ export const publishers: Family = {
 
 /** Programs that only look at what is deployed or at how it is described. */
 export const infrastructureReaders: Family = {
-  programs: ['ansible-inventory', 'ansible-lint', 'ansible-doc', 'ansible-config', 'dive', 'grype', 'syft', 'kubectl-neat', 'terraform-docs', 'dockle', 'cfn-lint', 'conftest', 'opa', 'regula', 'steampipe', 'promtool', 'amtool', 'logcli', 'grpc_health_probe'],
+  programs: ['ansible-inventory', 'ansible-lint', 'ansible-doc', 'ansible-config', 'dive', 'grype', 'syft', 'kubectl-neat', 'terraform-docs', 'dockle', 'cfn-lint', 'conftest', 'opa', 'regula', 'steampipe', 'promtool', 'logcli', 'grpc_health_probe'],
   rules: [],
   otherwise: { class: 'read', reason: 'only looks' },
 }

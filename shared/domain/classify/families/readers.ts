@@ -11,7 +11,7 @@ export const readers: Family = {
     + 'mapfile readarray printenv pidof suspend caller dirs numfmt shuf ts pv zcat bzcat xzcat zless clear tput stty zipinfo delta difft nvidia-smi '
     + 'lsattr getfacl getcap namei locate mlocate fzf glow ccze sha224sum sha384sum sum tsort ptx pr uuidgen '
     + 'gls ghead gtail gstat gwc gdate gcat ggrep zdiff codesign xcode-select pbpaste xclip say afplay cscope ctags rga sad sk lsb_release inxi neofetch fastfetch '
-    + 'xmlstarlet mongostat mongotop modinfo lastlog atq getenforce sestatus getsebool aa-status pipdeptree grpcui dust duf procs bandwhich btm gping doggo dog onefetch sysdig bpftrace iotop iftop nethogs mpstat sar pidstat pmap nmap '
+    + 'mongostat mongotop modinfo lastlog atq getenforce sestatus getsebool aa-status pipdeptree grpcui dust duf procs bandwhich btm gping doggo dog onefetch iotop iftop nethogs mpstat sar pidstat pmap nmap '
   + 'ipcs tasklist where findstr dir ver Get-ChildItem Get-Content Get-Process Select-String jc dot '
   ).trim().split(/\s+/),
   rules: [],
@@ -20,12 +20,13 @@ export const readers: Family = {
 
 /** Programs that look, unless told to write. */
 export const mostlyReaders: Family = {
-  programs: ['hash', 'enable', 'sort', 'gsort', 'uniq', 'date', 'hostname', 'yq', 'xmllint', 'tidy', 'gitk', 'tig', 'dasel', 'mlr', 'tcpdump', 'read'],
+  programs: ['hash', 'enable', 'sort', 'gsort', 'uniq', 'date', 'hostname', 'yq', 'xmllint', 'tidy', 'gitk', 'tig', 'dasel', 'mlr', 'tcpdump', 'read', 'xmlstarlet'],
   valueOptions: ['-k', '-t', '-d', '-S', '-T'],
   outputOptions: ['-o', '--output'],
   rules: [
     { line: '^-[pf] \\S*[/.]', class: 'destructive', reason: 'lets a name stand for another program', yes: ['hash -p /bin/rm ls', 'enable -f ./x.so y'], no: ['hash -r', 'enable -n test'] },
     { line: '^(-s|--set)[= ]', unlessLine: '^-s \\S*\\.', class: 'destructive', reason: "sets the machine's clock", yes: ["date -s '2020-01-01'"], no: ['date +%s'] },
+    { line: '^(ed|edit) (.* )?(-L|--inplace)( |$)', writes: 'last', class: 'write', reason: 'rewrites files', yes: ['xmlstarlet ed -L -d //x f.xml'], no: ['xmlstarlet ed -d //x f.xml'] },
     { line: '(^| )(-i|--inplace|--in-place)( |$)', writes: 'last', class: 'write', reason: 'rewrites files', yes: ['yq -i .a=1 f.yaml'], no: ['yq .a f.yaml'] },
     { line: '(^| )(-o|--output)[= ]?\\S', class: 'write', reason: 'writes a file', yes: ['sort -o a b'], no: ['sort a'] },
     { sub: '* *', line: '^[^-]\\S* [^-]\\S*$', unlessLine: '[\\\'"{}()|+*/]|^[.~]', class: 'write', reason: 'may write the second file', yes: ['uniq a b'], no: ['uniq a', 'date +%F'] },

@@ -37,8 +37,9 @@ export const services: Family = {
   programs: ['systemctl', 'service', 'launchctl', 'rc-service', 'initctl', 'sv', 'supervisorctl', 'chkconfig', 'update-rc.d', 'rc-update', 'sc', 'net', 'monit', 'nginx', 'apachectl', 'apache2ctl', 'httpd', 'caddy', 'haproxy', 'sshd', 'named-checkconf', 'a2dissite', 'a2ensite', 'a2dismod', 'a2enmod', 'forever', 'logrotate', 'fail2ban-client', 'netplan', 'openrc', 's6-svc', 'runsvdir', 'svcadm', 'nssm', 'networksetup', 'pmset', 'scutil'],
   valueOptions: ['-H', '-M', '-t', '--type', '-n', '-p', '--property'],
   rules: [
-    { line: '(^| )(status|list-\\S+|is-active|is-enabled|is-failed|show|cat|list|print|help|--list|--failed|--status-all|get-\\S+|query|-g \\S+|--get \\S+|blame|list|-t|-T|-tq|configtest|validate|-V|-v|ping|-d|--debug)( |$)', unlessLine: '(^| )(stop|restart|start|disable|enable|mask|kill|delete|unload|load|remove|set-\\S+|isolate|bootout|bootstrap|edit|revert)( |$)', class: 'read', reason: 'only looks',
-      yes: ['systemctl status x', 'service x status', 'launchctl list', 'nginx -t', 'sshd -t'], no: ['systemctl stop x', 'nginx -s stop'] },
+    { line: '(^| )(status|list-\\S+|is-active|is-enabled|is-failed|show|cat|list|print|help|--list|--failed|--status-all|get-\\S+|query|-g \\S+|--get \\S+|blame|list)( |$)', unlessLine: '(^| )(stop|restart|start|disable|enable|mask|kill|delete|unload|load|remove|set-\\S+|isolate|bootout|bootstrap|edit|revert)( |$)', class: 'read', reason: 'only looks',
+      yes: ['systemctl status x', 'service x status', 'launchctl list'], no: ['systemctl stop x', 'nginx -s stop'] },
+    { line: '^(-t|-T|-tq|-V|-v|--version|configtest|ping|-t -c \\S+|-d \\S+|-S|validate( --config \\S+)?)$', class: 'read', reason: 'only checks', yes: ['nginx -t', 'sshd -t', 'apachectl configtest'], no: ['nginx -t -s stop', 'netplan -v apply'] },
     { line: '^$|^-g ', class: 'write', reason: 'starts a server, or lists what runs', yes: ['nginx'], no: ['nginx -s stop'] },
     { line: '^(--user )?(start|daemon-reload)( |$)', class: 'write', reason: 'starts a service', yes: ['systemctl start x'], no: ['systemctl restart x'] },
   ],
@@ -80,14 +81,20 @@ export const debuggers: Family = {
 }
 
 export const users: Family = {
-  programs: ['useradd', 'userdel', 'adduser', 'deluser', 'groupadd', 'groupdel', 'groupmod', 'chpasswd', 'visudo', 'crontab', 'dscl', 'security', 'csrutil', 'spctl', 'newgrp', 'vipw', 'faillock',
+  programs: ['useradd', 'userdel', 'adduser', 'deluser', 'groupadd', 'groupdel', 'groupmod', 'chpasswd', 'crontab', 'dscl', 'security', 'csrutil', 'spctl', 'newgrp', 'vipw', 'faillock',
     'secret-tool', 'pass', 'keyctl', 'kadmin', 'ssh-copy-id', 'ssh-add', 'loginctl-user', 'realm', 'samba-tool', 'dseditgroup', 'sysadminctl', 'reg', 'schtasks', 'wmic', 'defaults', 'gsettings', 'dconf', 'systemd-tmpfiles', 'update-alternatives', 'aa-disable', 'aa-complain', 'aa-enforce', 'aa-teardown', 'apparmor_parser', 'auditctl', 'update-ca-certificates', 'trust', 'atrm', 'pwck', 'authconfig', 'pam-auth-update', 'semodule', 'certbot', 'certutil', 'kinit', 'op', 'bw', 'lpass', 'rbw', 'gopass', 'holdfast'],
   rules: [
-    { line: '^(-c|--check|-c -f \\S+|-cf \\S+|account list|certificates|item list|--dry-run.*|renew --dry-run)( |$)', class: 'read', reason: 'only checks', yes: ['visudo -c', 'certbot certificates'], no: ['visudo', 'certbot delete'] },
+    { line: '^(account list|certificates|item list|renew --dry-run)( |$)', class: 'read', reason: 'only checks', yes: ['certbot certificates'], no: ['visudo', 'certbot delete', 'pass -c x'] },
     { line: '^(-l|-L|--list|list\\S*|status|read|query|ls|show|get|dump|--status|-S|find-\\w+|find|--check|/query|--display \\S+|sessions|usage|doctor|classify|policy|--version)( |$)', unlessLine: '-w( |$)|(^| )-g( |$)|dump-keychain', class: 'read', reason: 'only looks',
       yes: ['crontab -l', 'defaults read x', 'reg query x'], no: ['crontab -r', 'security find-generic-password -w', 'defaults write x y z'] },
   ],
   otherwise: { class: 'destructive', reason: 'changes users, credentials or what runs by itself' },
+}
+
+export const sudoers: Family = {
+  programs: ['visudo'],
+  rules: [{ line: '^(-c|--check|-cf \\S+|-c -f \\S+|-V|--version)$', class: 'read', reason: 'only checks', yes: ['visudo -c'], no: ['visudo', 'visudo -f x'] }],
+  otherwise: { class: 'destructive', reason: 'changes who may do what' },
 }
 
 /** Sources: shadow-utils' manual pages. */
@@ -111,6 +118,6 @@ export const network: Family = {
 /** Sources: kmod's manual pages. */
 export const kernelModules: Family = {
   programs: ['modprobe', 'rmmod', 'insmod', 'dkms', 'depmod', 'kexec', 'umount'],
-  rules: [{ line: '^(-c|-n|-D|--show-\\S+|--dry-run|status|--version|-V)( |$)', class: 'read', reason: 'only looks', yes: ['modprobe -n x', 'dkms status x'], no: ['modprobe -r x', 'rmmod x', 'insmod x.ko'] }],
+  rules: [{ line: '^(--dry-run|--show-\\S+|status|--version|-V)( |$)', class: 'read', reason: 'only looks', yes: ['modprobe --dry-run x', 'dkms status x'], no: ['modprobe -r x', 'rmmod x', 'insmod x.ko', 'umount -n /mnt'] }],
   otherwise: { class: 'destructive', reason: 'changes the kernel that runs, or what is mounted' },
 }

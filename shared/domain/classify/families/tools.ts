@@ -35,7 +35,7 @@ export const versionManagers: Family = {
 }
 
 export const terminals: Family = {
-  programs: ['tmux', 'screen', 'zellij', 'pbcopy', 'xsel', 'wl-copy', 'clip', 'script', 'asciinema'],
+  programs: ['tmux', 'screen', 'zellij', 'ssh-agent', 'pbcopy', 'xsel', 'wl-copy', 'clip', 'script', 'asciinema'],
   rules: [
     { sub: 'kill-server|kill-session|kill-window|kill-pane|kill-all-sessions|delete-all-sessions', class: 'destructive', reason: 'ends what runs in other windows', yes: ['tmux kill-server'], no: ['tmux ls'] },
     { line: '(^| )-X .*\\b(quit|kill)( |$)|^-X +(quit|kill)( |$)', class: 'destructive', reason: 'ends what runs in other windows', yes: ['screen -S x -X quit'], no: ['screen -S x -X stuff a'] },
@@ -45,7 +45,7 @@ export const terminals: Family = {
 }
 
 export const servers: Family = {
-  programs: ['open', 'xdg-open', 'start', 'reset', 'z', 'zoxide', 'autojump', 'j',  'gunicorn', 'uvicorn', 'hypercorn', 'daphne', 'puma', 'sidekiq', 'http.server', 'live-server', 'http-server', 'serve', 'watchman', 'jupyter', 'jupyter-lab', 'ipython', 'streamlit'],
+  programs: ['open', 'xdg-open', 'reset', 'z', 'zoxide', 'gunicorn', 'uvicorn', 'hypercorn', 'daphne', 'puma', 'sidekiq', 'http.server', 'live-server', 'http-server', 'serve', 'watchman', 'jupyter', 'jupyter-lab', 'ipython', 'streamlit'],
   rules: [],
   otherwise: { class: 'write', reason: 'serves the project' },
 }
