@@ -1,32 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { missingForBrowser, openDashboard, startBrowser, terminalText, type Dashboard } from '../support/browser.ts'
+import { expect, it } from 'vitest'
+import { terminalText } from '../support/browser.ts'
+import { describeDashboard } from '../support/dashboard.ts'
 import { press, pressWhenAwake, tabTo } from '../support/keyboard.ts'
 import { pinServer } from '../support/pinned-server.ts'
-import { bash, createScriptedWorld, use } from '../support/script.ts'
-import { missingForEndToEnd, type World } from '../support/world.ts'
+import { bash, use } from '../support/script.ts'
 
-const missing = [missingForEndToEnd(), missingForBrowser()].filter((part) => part !== null).join(', ')
-
-let browser: Browser
-let world: World
-let dashboard: Dashboard
-beforeAll(async () => {
-  if (missing === '') browser = await startBrowser()
-})
-afterAll(() => browser?.close())
-afterEach(async () => {
-  await dashboard.context.close()
-  await world.end()
-})
-
-describe.skipIf(missing !== '')(`the dashboard by keyboard alone${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
+describeDashboard('the dashboard by keyboard alone', (open) => {
   it('launches, types in the terminal and leaves it, pauses, puts a chosen file back, undoes, kills, keeps a secret and verifies the log', async () => {
-    world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), use('Write', { file_path: join(project, 'CLAUDE.md'), content: 'other\n' }), bash('ls')])
-    dashboard = await openDashboard(browser, world)
-    const { page, faults } = dashboard
+    const { world, page, faults } = await open((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), use('Write', { file_path: join(project, 'CLAUDE.md'), content: 'other\n' }), bash('ls')])
     const made = join(world.project, 'made.txt')
     const kept = join(world.project, 'CLAUDE.md')
     const original = readFileSync(kept, 'utf8')
@@ -87,11 +70,8 @@ describe.skipIf(missing !== '')(`the dashboard by keyboard alone${missing === ''
   })
 
   it('approves a call as changed, grants one for 30 days and takes the grant back', async () => {
-    world = await createScriptedWorld(() => [bash('rm -rf build'), bash('rm -rf build/')])
-    await world.holdfast(['up'])
-    dashboard = await openDashboard(browser, world)
-    const { page, faults } = dashboard
-    const approvals = await dashboard.openApprovals()
+    const { world, page, faults, openApprovals } = await open(() => [bash('rm -rf build'), bash('rm -rf build/')])
+    const approvals = await openApprovals()
     const session = world.start(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.'])
     session.child.stdin?.end()
 
@@ -117,11 +97,9 @@ describe.skipIf(missing !== '')(`the dashboard by keyboard alone${missing === ''
   })
 
   it('switches a tool of a server off and on, accepts one that changed, and takes a change back', async () => {
-    world = await createScriptedWorld(() => [])
+    const { world, page, faults, openApprovals } = await open()
     pinServer(world)
-    dashboard = await openDashboard(browser, world)
-    const { page, faults } = dashboard
-    const approvals = await dashboard.openApprovals()
+    const approvals = await openApprovals()
     await page.bringToFront()
     const confirm = async (): Promise<void> => {
       await approvals.bringToFront()
@@ -153,9 +131,7 @@ describe.skipIf(missing !== '')(`the dashboard by keyboard alone${missing === ''
   })
 
   it('rotates and removes a secret, explains a call, replays past ones, searches the log, chooses a theme, and logs out', async () => {
-    world = await createScriptedWorld(() => [])
-    dashboard = await openDashboard(browser, world)
-    const { page, faults } = dashboard
+    const { page, faults } = await open()
 
     await press(page, 'Secrets')
     await press(page, 'Rotate agent/test')

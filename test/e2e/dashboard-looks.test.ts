@@ -1,24 +1,10 @@
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { expect, it } from 'vitest'
 import { axeOn, expectAccessible, violations } from '../support/axe.ts'
-import { launch, missingForBrowser, openDashboard, startBrowser, terminalText, type Dashboard } from '../support/browser.ts'
-import { bash, createScriptedWorld, use } from '../support/script.ts'
-import { missingForEndToEnd, type World } from '../support/world.ts'
-
-const missing = [missingForEndToEnd(), missingForBrowser()].filter((part) => part !== null).join(', ')
-
-let browser: Browser
-let world: World
-let dashboard: Dashboard
-beforeAll(async () => {
-  if (missing === '') browser = await startBrowser()
-})
-afterAll(() => browser?.close())
-afterEach(async () => {
-  await dashboard.context.close()
-  await world.end()
-})
+import { launch, terminalText } from '../support/browser.ts'
+import { describeDashboard } from '../support/dashboard.ts'
+import { bash, use } from '../support/script.ts'
 
 /** Axe looks at some thirty states. */
 const LONG_MS = 180_000
@@ -50,13 +36,11 @@ const goTo = async (page: Page, [route, heading]: readonly [string, string]): Pr
   await page.waitForLoadState('networkidle')
 }
 
-describe.skipIf(missing !== '')(`the looks of the dashboard${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
+describeDashboard('the looks of the dashboard', (open) => {
   it('keep nobody out of a session and its questions: no axe violation in light and dark', async () => {
-    world = await createScriptedWorld((project) => [use('Read', { file_path: join(project, 'README.md') }), use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build')])
-    dashboard = await openDashboard(browser, world)
-    const { page } = dashboard
+    const { world, page, openApprovals } = await open((project) => [use('Read', { file_path: join(project, 'README.md') }), use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build')])
     await expectAccessible(page, 'sessions without any')
-    const approvals = await dashboard.openApprovals()
+    const approvals = await openApprovals()
     await expectAccessible(approvals, 'no question')
     await page.bringToFront()
     await launch(page, world)
@@ -76,14 +60,12 @@ describe.skipIf(missing !== '')(`the looks of the dashboard${missing === '' ? ''
   }, LONG_MS)
 
   it('keep nobody out of any other page, nor of a change of a rule', async () => {
-    world = await createScriptedWorld(() => [])
-    dashboard = await openDashboard(browser, world)
-    const { page } = dashboard
+    const { page, openApprovals } = await open()
     for (const one of PAGES) {
       await goTo(page, one)
       await expectAccessible(page, one[0])
     }
-    const approvals = await dashboard.openApprovals()
+    const approvals = await openApprovals()
     await page.bringToFront()
     await goTo(page, ['agents/test', 'test'])
     await page.getByLabel('Deny').fill('Bash(ls:*)')
@@ -98,9 +80,7 @@ describe.skipIf(missing !== '')(`the looks of the dashboard${missing === '' ? ''
   }, LONG_MS)
 
   it('fit from 420 pixels to 4K, move nothing about while they load, and hold in high contrast', async () => {
-    world = await createScriptedWorld(() => [])
-    dashboard = await openDashboard(browser, world)
-    const { page } = dashboard
+    const { page } = await open()
     await page.evaluate(`{
       globalThis.shifted = []
       new PerformanceObserver((list) => {

@@ -1,25 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { missingForBrowser, openDashboard, startBrowser, type Dashboard } from '../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { expect, it } from 'vitest'
+import { describeDashboard } from '../support/dashboard.ts'
 import { press, pressWhenAwake, tabTo } from '../support/keyboard.ts'
-import { createScriptedWorld } from '../support/script.ts'
-import { missingForEndToEnd, type World } from '../support/world.ts'
-
-const missing = [missingForEndToEnd(), missingForBrowser()].filter((part) => part !== null).join(', ')
-
-let browser: Browser
-let world: World
-let dashboard: Dashboard
-beforeAll(async () => {
-  if (missing === '') browser = await startBrowser()
-})
-afterAll(() => browser?.close())
-afterEach(async () => {
-  await dashboard.context.close()
-  await world.end()
-})
 
 const explained = async (page: Page): Promise<string> => {
   await page.goto(new URL('/#/policy/explain', page.url()).href)
@@ -29,11 +13,9 @@ const explained = async (page: Page): Promise<string> => {
   return page.getByRole('status', { name: 'The decision' }).locator('.effect').innerText()
 }
 
-describe.skipIf(missing !== '')(`rules on the dashboard${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
+describeDashboard('rules on the dashboard', (open) => {
   it('are changed by keyboard alone, by form and text at once, only once a person has confirmed it on the approvals page', async () => {
-    world = await createScriptedWorld(() => [])
-    dashboard = await openDashboard(browser, world)
-    const { page, faults } = dashboard
+    const { world, page, faults, openApprovals } = await open()
     const file = join(world.holdfastHome, 'config', 'profiles', 'test.yaml')
     const before = readFileSync(file, 'utf8')
     expect(await explained(page)).toBe('allow')
@@ -54,7 +36,7 @@ describe.skipIf(missing !== '')(`rules on the dashboard${missing === '' ? '' : `
     await page.getByText('waits for your word on the approvals page').waitFor()
     expect(readFileSync(file, 'utf8')).toBe(before)
 
-    const approvals = await dashboard.openApprovals()
+    const approvals = await openApprovals()
     await approvals.getByRole('heading', { name: 'Change the profile test' }).waitFor()
     await pressWhenAwake(approvals, 'Make this change')
     await approvals.getByText('Done: Change the profile test').waitFor()
@@ -66,9 +48,8 @@ describe.skipIf(missing !== '')(`rules on the dashboard${missing === '' ? '' : `
   })
 
   it('are changed by no answer in the first moment of a change, and by no click on what was not shown', async () => {
-    world = await createScriptedWorld(() => [])
-    dashboard = await openDashboard(browser, world)
-    const approvals = await dashboard.openApprovals()
+    const { world, openApprovals } = await open()
+    const approvals = await openApprovals()
     await approvals.getByText('Nothing waits for you').waitFor()
     const client = await world.client()
     const { profiles } = await client.call('profile/list', {})
@@ -85,10 +66,8 @@ describe.skipIf(missing !== '')(`rules on the dashboard${missing === '' ? '' : `
   })
 
   it('stay in sight over a restart of the host: the page says that it is away, and goes on without a reload', async () => {
-    world = await createScriptedWorld(() => [])
-    dashboard = await openDashboard(browser, world)
-    const { page } = dashboard
-    const approvals = await dashboard.openApprovals()
+    const { world, page, openApprovals } = await open()
+    const approvals = await openApprovals()
     await approvals.getByText('Nothing waits for you').waitFor()
     await page.evaluate('globalThis.loadedOnce = true')
     const { pid } = await world.endpoint()

@@ -1,34 +1,20 @@
 import { appendFileSync, copyFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { expectAccessible } from '../support/axe.ts'
-import { missingForBrowser, openDashboard, startBrowser, terminalText } from '../support/browser.ts'
+import { terminalText } from '../support/browser.ts'
+import { describeDashboard } from '../support/dashboard.ts'
 import { press, pressWhenAwake, tabTo } from '../support/keyboard.ts'
-import { createScriptedWorld, use } from '../support/script.ts'
-import { missingForEndToEnd, type World } from '../support/world.ts'
+import { use } from '../support/script.ts'
 
-const missing = [missingForEndToEnd(), missingForBrowser()].filter((part) => part !== null).join(', ')
 const EXAMPLES = fileURLToPath(new URL('../fixtures/onboarding', import.meta.url))
 
-let browser: Browser
-let world: World
-beforeAll(async () => {
-  if (missing === '') browser = await startBrowser()
-})
-afterAll(async () => {
-  await browser?.close()
-  await world?.end()
-})
-
-describe.skipIf(missing !== '')(`the first run on the dashboard${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
+describeDashboard('the first run on the dashboard', (open) => {
   it('goes from an empty page to a governed agent that works, by keyboard alone, with a yes on the approvals page', async () => {
-    world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' })])
+    const { world, page, faults, openApprovals } = await open((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' })])
     copyFileSync(join(EXAMPLES, 'CLAUDE.md'), join(world.project, 'CLAUDE.md'))
     const [projectFile, userFile] = [join(world.project, 'holdfast.yaml'), join(world.holdfastHome, 'config', 'profiles', 'claude-project.yaml')]
-    const dashboard = await openDashboard(browser, world)
-    const { page, faults } = dashboard
 
     await press(page, 'Set up an agent')
     await page.getByRole('region', { name: 'This machine' }).getByText(/things were tried/).waitFor()
@@ -45,7 +31,7 @@ describe.skipIf(missing !== '')(`the first run on the dashboard${missing === '' 
     await proposal.getByText('waits for your word on the approvals page').waitFor()
     expect([existsSync(projectFile), existsSync(userFile)]).toEqual([false, false])
 
-    const approvals = await dashboard.openApprovals()
+    const approvals = await openApprovals()
     await approvals.getByRole('heading', { name: 'Set up the agent claude-project' }).waitFor()
     await expectAccessible(approvals, 'a setup to confirm')
     await pressWhenAwake(approvals, 'Make this change')

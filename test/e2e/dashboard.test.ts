@@ -1,26 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { launch, missingForBrowser, openDashboard, startBrowser, terminalText, type Dashboard } from '../support/browser.ts'
-import { bash, createScriptedWorld, toolResults, use } from '../support/script.ts'
-import { missingForEndToEnd, type World } from '../support/world.ts'
-
-const missing = [missingForEndToEnd(), missingForBrowser()].filter((part) => part !== null).join(', ')
-
-let browser: Browser
-let world: World | null = null
-let dashboard: Dashboard | null = null
-beforeAll(async () => {
-  if (missing === '') browser = await startBrowser()
-})
-afterAll(() => browser?.close())
-afterEach(async () => {
-  await dashboard?.context.close()
-  await world?.end()
-  world = null
-  dashboard = null
-})
+import type { Page } from 'playwright-core'
+import { expect, it } from 'vitest'
+import { launch, terminalText } from '../support/browser.ts'
+import { describeDashboard } from '../support/dashboard.ts'
+import { bash, toolResults, use } from '../support/script.ts'
+import type { World } from '../support/world.ts'
 
 /** A session on the dashboard, at work on what the test asks of it. */
 const working = async (page: Page, here: World): Promise<void> => {
@@ -38,35 +23,32 @@ const answer = async (approvals: Page, shows: string, key: string): Promise<void
   await approvals.keyboard.press(key)
 }
 
-describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing: ${missing})`}`, () => {
+describeDashboard('the dashboard', (open) => {
   it('launches Claude Code, shows what it does live, answers for it, pauses, kills, reverts and undoes', async () => {
-    world = await createScriptedWorld((project) => [
+    const { world, page, faults, requests, openApprovals } = await open((project) => [
       use('Read', { file_path: join(project, 'README.md') }),
       use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }),
       bash('rm -rf build'),
       bash('rm -rf build/'),
       bash('rm -rf ./build'),
     ])
-    dashboard = await openDashboard(browser, world)
-    const { page, faults, requests } = dashboard
-    const here = world
-    const approvals = await dashboard.openApprovals()
+    const approvals = await openApprovals()
     await page.bringToFront()
-    await working(page, here)
+    await working(page, world)
 
     await page.getByRole('link', { name: 'Timeline' }).click()
     const timeline = page.getByRole('listbox', { name: 'Timeline' })
     await timeline.getByRole('option').filter({ hasText: 'made.txt' }).filter({ hasText: 'done' }).waitFor()
     await timeline.getByRole('option').filter({ hasText: 'rm -rf build' }).filter({ hasText: 'waits for approval' }).waitFor()
-    expect(readFileSync(join(here.project, 'made.txt'), 'utf8')).toBe('made\n')
+    expect(readFileSync(join(world.project, 'made.txt'), 'utf8')).toBe('made\n')
     await expect.poll(() => page.title(), { timeout: 10_000 }).toBe('(1) Sessions · Holdfast')
 
     await answer(approvals, 'rm -rf build', 'd')
     await answer(approvals, 'rm -rf build/', 'a')
     await answer(approvals, 'rm -rf ./build', 'd')
-    await expect.poll(() => toolResults(here).length, { timeout: 30_000 }).toBe(5)
-    expect(toolResults(here)[2]).toContain('Denied by the user')
-    expect(existsSync(join(here.project, 'build'))).toBe(false)
+    await expect.poll(() => toolResults(world).length, { timeout: 30_000 }).toBe(5)
+    expect(toolResults(world)[2]).toContain('Denied by the user')
+    expect(existsSync(join(world.project, 'build'))).toBe(false)
 
     await page.bringToFront()
     await page.getByRole('button', { name: 'Pause' }).click()
@@ -79,16 +61,16 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
     await page.getByRole('button', { name: 'Put back what is chosen (1)' }).click()
     await page.getByRole('button', { name: 'Put back', exact: true }).click()
     await page.getByText('Put back: 1 file put back').waitFor()
-    expect(readFileSync(join(here.project, 'build', 'out.txt'), 'utf8')).toBe('built\n')
-    expect(readFileSync(join(here.project, 'made.txt'), 'utf8')).toBe('made\n')
+    expect(readFileSync(join(world.project, 'build', 'out.txt'), 'utf8')).toBe('built\n')
+    expect(readFileSync(join(world.project, 'made.txt'), 'utf8')).toBe('made\n')
 
     await page.getByRole('button', { name: 'Kill and revert' }).click()
     await page.getByText('nothing is left running').waitFor()
-    expect(existsSync(join(here.project, 'made.txt'))).toBe(false)
-    expect(readFileSync(join(here.project, 'build', 'out.txt'), 'utf8')).toBe('built\n')
+    expect(existsSync(join(world.project, 'made.txt'))).toBe(false)
+    expect(readFileSync(join(world.project, 'build', 'out.txt'), 'utf8')).toBe('built\n')
     await page.getByRole('button', { name: 'Undo the last revert' }).click()
     await page.getByText('The revert was undone').waitFor()
-    expect(readFileSync(join(here.project, 'made.txt'), 'utf8')).toBe('made\n')
+    expect(readFileSync(join(world.project, 'made.txt'), 'utf8')).toBe('made\n')
 
     await page.getByRole('link', { name: 'Audit log' }).click()
     await page.getByRole('button', { name: 'Verify' }).click()
@@ -98,9 +80,7 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
   })
 
   it('keeps a session through a reload of its window, with what it printed', async () => {
-    world = await createScriptedWorld(() => [])
-    dashboard = await openDashboard(browser, world)
-    const { page } = dashboard
+    const { world, page } = await open()
     await launch(page, world)
     await expect.poll(() => terminalText(page), { timeout: 30_000 }).toContain('manual mode on')
     await page.reload()
@@ -109,9 +89,8 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
   })
 
   it('takes no answer in the first moment of a question, nor from a key held down; kills the session by key', async () => {
-    world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build')])
-    dashboard = await openDashboard(browser, world)
-    const approvals = await dashboard.openApprovals()
+    const { world, openApprovals, page } = await open((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build')])
+    const approvals = await openApprovals()
     await approvals.evaluate(`{
       const press = (repeat) => document.dispatchEvent(new KeyboardEvent('keydown', { key: 'a', repeat }))
       globalThis.press = press
@@ -121,8 +100,8 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
         press(false)
       }).observe(document.body, { childList: true, subtree: true })
     }`)
-    await dashboard.page.bringToFront()
-    await working(dashboard.page, world)
+    await page.bringToFront()
+    await working(page, world)
     await approvals.bringToFront()
     await approvals.locator('.answers button:not([aria-disabled="true"])').first().waitFor()
     await approvals.evaluate('press(true)')
@@ -136,9 +115,7 @@ describe.skipIf(missing !== '')(`the dashboard${missing === '' ? '' : ` (missing
   })
 
   it('keeps and rotates a secret, whose value never comes back', async () => {
-    world = await createScriptedWorld(() => [])
-    dashboard = await openDashboard(browser, world)
-    const { page } = dashboard
+    const { page } = await open()
     await page.getByRole('link', { name: 'Secrets' }).click()
     await page.getByRole('button', { name: 'Keep a secret' }).click()
     await page.getByLabel('Name').fill('agent/from-page')

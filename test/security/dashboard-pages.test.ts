@@ -49,7 +49,7 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
       } catch { resolve(false) }
     })`)
 
-  it('show script in model text, tool input, results and file names as text, and run none of it', async () => {
+  it('show script in model text, tool input, results, file and server names and a project’s words as text, and run none of it', async () => {
     const { page } = dashboard
     const approvals = await dashboard.openApprovals()
     let ran = 0
@@ -75,6 +75,17 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
     writeFileSync(join(world.holdfastHome, 'data', 'tool-pins.json'), JSON.stringify({ version: 1, servers, packages: {} }))
     await page.getByRole('link', { name: 'Servers' }).click()
     await page.getByRole('region', { name: 'The stopped tool' }).getByText(MARKUP).first().waitFor()
+    writeFileSync(join(world.project, 'CLAUDE.md'), `## Forbidden\n- ${MARKUP}\n- deploying ${MARKUP} to production\n`)
+    writeFileSync(join(world.project, '.mcp.json'), JSON.stringify({ mcpServers: { [MARKUP.slice(0, 64)]: { type: 'http', url: 'http://evil.example/mcp' } } }))
+    await page.getByRole('link', { name: 'Set up' }).click()
+    await page.getByLabel('Folder').fill(world.project)
+    await page.getByRole('button', { name: 'Look at it' }).click()
+    await page.getByText(MARKUP, { exact: true }).first().waitFor()
+    await page.getByRole('button', { name: 'Set it up' }).click()
+    await approvals.bringToFront()
+    await approvals.getByText('Set up the agent').first().waitFor()
+    expect(await approvals.locator('.changes').innerText()).toContain('<script>pwned()</script>')
+    await page.bringToFront()
     await page.getByRole('link', { name: 'Audit log' }).click()
     await page.getByRole('listbox', { name: 'Audit log' }).getByRole('option').filter({ hasText: 'pwned' }).last().click()
     for (const one of [page, approvals]) expect(await one.locator('img, svg[onload], a[href^="javascript:"]').count()).toBe(0)

@@ -215,6 +215,7 @@ describe('what a page may do', () => {
     'proposal/make': { change: { kind: 'profile', name: 'x', text: '', base: null } },
     'server/accept': { key: 'x', tools: [{ tool: 'x', hash: 'a'.repeat(64) }] },
     'policy/replay': {},
+    'setup/propose': { cwd: '/' },
   }
 
   it.each([
@@ -223,6 +224,7 @@ describe('what a page may do', () => {
     ['dashboard', 'server/accept'],
     ['approver', 'proposal/make'],
     ['approver', 'policy/replay'],
+    ['approver', 'setup/propose'],
     ['dashboard', 'host/stop'],
     ['dashboard', 'dashboard/open'],
     ['approver', 'session/start'],

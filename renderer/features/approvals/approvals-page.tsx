@@ -4,85 +4,59 @@ import { formatDuration } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useLive, useNow, useQuery } from '../../connection/hooks.ts'
 import { Ago, Button, ButtonLink, ClassBadge, Empty, Fault, Page } from '../../ui/basics.tsx'
+import { Table } from '../../ui/table.tsx'
 
 const Waiting = ({ requests, page }: { requests: readonly ApprovalRequest[]; page: string | null }) => {
   const now = useNow(1_000)
   return (
-    <div className="panel table-wrap" role="region" aria-label="Calls that wait" tabIndex={0}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Agent</th>
-            <th scope="col">Wants to</th>
-            <th scope="col" className="wide-only">Why it is asked</th>
-            <th scope="col">Denied by itself</th>
-            <th scope="col"><span className="hidden-text">Answer</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          {requests.map((request) => (
-            <tr key={request.id}>
-              <td>
-                <a href={`#/sessions/${request.sessionId}`}>{visibleText(request.agent)}</a>
-              </td>
-              <td style={{ overflowWrap: 'anywhere' }}>
-                <ClassBadge of={request.decision.classification.class} /> {visibleText(request.tool)} <code>{visibleText(inputSummary(request.input))}</code>
-              </td>
-              <td className="wide-only">{request.decision.classification.reasons.map(visibleText).join('; ')}</td>
-              <td className="number">in {formatDuration(Math.max(0, request.expiresAt - now))}</td>
-              <td className="end">
-                {page !== null && (
-                  <ButtonLink kind="primary" href={page} target="_blank" rel="noopener">
-                    Answer
-                  </ButtonLink>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Calls that wait" head={['Agent', 'Wants to', { name: 'Why it is asked', className: 'wide-only' }, 'Denied by itself', { name: 'Answer', hidden: true }]}>
+      {requests.map((request) => (
+        <tr key={request.id}>
+          <td>
+            <a href={`#/sessions/${request.sessionId}`}>{visibleText(request.agent)}</a>
+          </td>
+          <td style={{ overflowWrap: 'anywhere' }}>
+            <ClassBadge of={request.decision.classification.class} /> {visibleText(request.tool)} <code>{visibleText(inputSummary(request.input))}</code>
+          </td>
+          <td className="wide-only">{request.decision.classification.reasons.map(visibleText).join('; ')}</td>
+          <td className="number">in {formatDuration(Math.max(0, request.expiresAt - now))}</td>
+          <td className="end">
+            {page !== null && (
+              <ButtonLink kind="primary" href={page} target="_blank" rel="noopener">
+                Answer
+              </ButtonLink>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }
 
 const Grants = ({ grants, onRevoke, busy }: { grants: readonly Grant[]; onRevoke(grant: Grant): void; busy: boolean }) => {
   const now = useNow(60_000)
   return (
-    <div className="panel table-wrap" role="region" aria-label="Grants" tabIndex={0}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Agent</th>
-            <th scope="col">May, without being asked</th>
-            <th scope="col" className="wide-only">In</th>
-            <th scope="col">Until</th>
-            <th scope="col" className="end wide-only">Used</th>
-            <th scope="col"><span className="hidden-text">Actions</span></th>
-          </tr>
-        </thead>
-        <tbody>
-          {grants.map((grant) => (
-            <tr key={grant.id}>
-              <td>{visibleText(grant.agent)}</td>
-              <td style={{ overflowWrap: 'anywhere' }}>
-                {visibleText(grant.tool)} <code>{visibleText(inputSummary(grant.input))}</code>
-              </td>
-              <td className="wide-only mono" style={{ overflowWrap: 'anywhere' }}>{visibleText(grant.cwd)}</td>
-              <td title={grant.expiresAt === null ? undefined : new Date(grant.expiresAt).toLocaleString()}>{grant.expiresAt === null ? 'the session ends' : `in ${formatDuration(Math.max(0, grant.expiresAt - now))}`}</td>
-              <td className="end number wide-only" title="since the host started">
-                {grant.uses}
-                {grant.lastUsedAt !== null && <> <span className="muted">(<Ago at={grant.lastUsedAt} />)</span></>}
-              </td>
-              <td className="end">
-                <Button kind="danger" disabled={busy} aria-label={`Revoke ${visibleText(grant.tool)} ${visibleText(inputSummary(grant.input))}`} onClick={() => onRevoke(grant)}>
-                  Revoke
-                </Button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Grants" head={['Agent', 'May, without being asked', { name: 'In', className: 'wide-only' }, 'Until', { name: 'Used', className: 'end wide-only' }, { name: 'Actions', hidden: true }]}>
+      {grants.map((grant) => (
+        <tr key={grant.id}>
+          <td>{visibleText(grant.agent)}</td>
+          <td style={{ overflowWrap: 'anywhere' }}>
+            {visibleText(grant.tool)} <code>{visibleText(inputSummary(grant.input))}</code>
+          </td>
+          <td className="wide-only mono" style={{ overflowWrap: 'anywhere' }}>{visibleText(grant.cwd)}</td>
+          <td title={grant.expiresAt === null ? undefined : new Date(grant.expiresAt).toLocaleString()}>{grant.expiresAt === null ? 'the session ends' : `in ${formatDuration(Math.max(0, grant.expiresAt - now))}`}</td>
+          <td className="end number wide-only" title="since the host started">
+            {grant.uses}
+            {grant.lastUsedAt !== null && <> <span className="muted">(<Ago at={grant.lastUsedAt} />)</span></>}
+          </td>
+          <td className="end">
+            <Button kind="danger" disabled={busy} aria-label={`Revoke ${visibleText(grant.tool)} ${visibleText(inputSummary(grant.input))}`} onClick={() => onRevoke(grant)}>
+              Revoke
+            </Button>
+          </td>
+        </tr>
+      ))}
+    </Table>
   )
 }
 

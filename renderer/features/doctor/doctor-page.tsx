@@ -3,6 +3,7 @@ import type { AuditedFinding, AuditedReach, Finding } from '../../../shared/cont
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useLive, useQuery } from '../../connection/hooks.ts'
 import { Button, Empty, Fault, Field, Page, Tabs } from '../../ui/basics.tsx'
+import { Table } from '../../ui/table.tsx'
 
 const LOOKS: Readonly<Record<Finding['state'], { look: string; name: string }>> = {
   ok: { look: 'quiet', name: 'holds' },
@@ -21,33 +22,22 @@ const Machine = () => {
       <Fault text={fault} />
       {data === null && fault === null && <p className="muted">Looking…</p>}
       {data !== null && (
-        <div className="panel table-wrap" role="region" aria-label="Findings" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">What</th>
-                <th scope="col">State</th>
-                <th scope="col">Found</th>
-              </tr>
-            </thead>
-            <tbody>
-              {data.findings.map(({ name, state, message, todo }) => (
-                <tr key={name}>
-                  <td>
-                    <strong>{name}</strong>
-                  </td>
-                  <td>
-                    <span className={`badge ${LOOKS[state].look}`}>{LOOKS[state].name}</span>
-                  </td>
-                  <td style={{ overflowWrap: 'anywhere' }}>
-                    {visibleText(message)}
-                    {todo !== null && <p className="muted">{visibleText(todo)}</p>}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Findings" head={['What', 'State', 'Found']}>
+          {data.findings.map(({ name, state, message, todo }) => (
+            <tr key={name}>
+              <td>
+                <strong>{name}</strong>
+              </td>
+              <td>
+                <span className={`badge ${LOOKS[state].look}`}>{LOOKS[state].name}</span>
+              </td>
+              <td style={{ overflowWrap: 'anywhere' }}>
+                {visibleText(message)}
+                {todo !== null && <p className="muted">{visibleText(todo)}</p>}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </>
   )
@@ -76,33 +66,21 @@ const FindingItem = ({ finding: { severity, threat, what, why, fix, file, line }
 const ReachTable = ({ reach }: { reach: readonly AuditedReach[] }) => (
   <section className="stack tight">
     <h2>Within reach of agents that run as you, outside Holdfast</h2>
-    <div className="panel table-wrap" role="region" aria-label="Within reach of agents" tabIndex={0}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">What</th>
-            <th scope="col">How far</th>
-            <th scope="col">Whose</th>
-            <th scope="col" className="wide-only">Stands in</th>
-          </tr>
-        </thead>
-        <tbody>
-          {reach.map(({ kind, agent, name, detail, file, line }, index) => (
-            <tr key={index}>
-              <td>
-                <strong>{visibleText(name)}</strong> <span className="badge quiet">{kind}</span>
-              </td>
-              <td style={{ overflowWrap: 'anywhere' }}>{visibleText(detail)}</td>
-              <td>{agent === null ? 'every agent' : visibleText(agent)}</td>
-              <td className="muted mono wide-only" style={{ overflowWrap: 'anywhere' }}>
-                {visibleText(file)}
-                {line === null ? '' : `:${line}`}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Within reach of agents" head={['What', 'How far', 'Whose', { name: 'Stands in', className: 'wide-only' }]}>
+      {reach.map(({ kind, agent, name, detail, file, line }, index) => (
+        <tr key={index}>
+          <td>
+            <strong>{visibleText(name)}</strong> <span className="badge quiet">{kind}</span>
+          </td>
+          <td style={{ overflowWrap: 'anywhere' }}>{visibleText(detail)}</td>
+          <td>{agent === null ? 'every agent' : visibleText(agent)}</td>
+          <td className="muted mono wide-only" style={{ overflowWrap: 'anywhere' }}>
+            {visibleText(file)}
+            {line === null ? '' : `:${line}`}
+          </td>
+        </tr>
+      ))}
+    </Table>
   </section>
 )
 

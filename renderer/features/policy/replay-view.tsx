@@ -5,6 +5,7 @@ import { formatCount } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost } from '../../connection/hooks.ts'
 import { Ago, Button, ClassBadge, EffectBadge, Empty, Fault, Stats } from '../../ui/basics.tsx'
+import { Table } from '../../ui/table.tsx'
 import type { Scope } from './scope.tsx'
 
 /** What past calls would come to under these rules. */
@@ -28,44 +29,31 @@ export const ReplayResult = ({ replay }: { replay: Replay }) => {
         </div>
       )}
       {replay.differences.length > 0 && (
-        <div className="panel table-wrap" role="region" aria-label="Calls decided otherwise" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Was</th>
-                <th scope="col">Now</th>
-                <th scope="col">Call</th>
-                <th scope="col" className="wide-only">By</th>
-                <th scope="col" className="wide-only">When</th>
-              </tr>
-            </thead>
-            <tbody>
-              {replay.differences.map(({ toolCallId, was, now, tool, input, at, sessionId }) => (
-                <tr key={toolCallId}>
-                  <td>
-                    <EffectBadge of={was} />
-                  </td>
-                  <td>
-                    <EffectBadge of={now.effect} />
-                  </td>
-                  <td style={{ overflowWrap: 'anywhere' }}>
-                    <a href={`#/sessions/${sessionId}`}>{visibleText(tool)}</a> <ClassBadge of={now.classification.class} /> <code>{visibleText(inputSummary(input))}</code>
-                  </td>
-                  <td className="wide-only" style={{ overflowWrap: 'anywhere' }}>
-                    {now.rules.filter(({ effect }) => effect === now.effect).map(({ rule, source }) => (
-                      <code key={rule + source} title={visibleText(source)}>
-                        {visibleText(rule)}{' '}
-                      </code>
-                    ))}
-                  </td>
-                  <td className="wide-only">
-                    <Ago at={at} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Calls decided otherwise" head={['Was', 'Now', 'Call', { name: 'By', className: 'wide-only' }, { name: 'When', className: 'wide-only' }]}>
+          {replay.differences.map(({ toolCallId, was, now, tool, input, at, sessionId }) => (
+            <tr key={toolCallId}>
+              <td>
+                <EffectBadge of={was} />
+              </td>
+              <td>
+                <EffectBadge of={now.effect} />
+              </td>
+              <td style={{ overflowWrap: 'anywhere' }}>
+                <a href={`#/sessions/${sessionId}`}>{visibleText(tool)}</a> <ClassBadge of={now.classification.class} /> <code>{visibleText(inputSummary(input))}</code>
+              </td>
+              <td className="wide-only" style={{ overflowWrap: 'anywhere' }}>
+                {now.rules.filter(({ effect }) => effect === now.effect).map(({ rule, source }) => (
+                  <code key={rule + source} title={visibleText(source)}>
+                    {visibleText(rule)}{' '}
+                  </code>
+                ))}
+              </td>
+              <td className="wide-only">
+                <Ago at={at} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
       {others > replay.differences.length && <p className="muted">The newest {replay.differences.length} of {formatCount(others)} are shown.</p>}
     </>

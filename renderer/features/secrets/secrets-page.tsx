@@ -4,6 +4,7 @@ import { secretState, secretStateText } from '../../../shared/domain/secret-stat
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useNow, useQuery } from '../../connection/hooks.ts'
 import { Ago, Button, Empty, Fault, Note, Page } from '../../ui/basics.tsx'
+import { Table } from '../../ui/table.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { SecretDialog } from './secret-dialog.tsx'
 
@@ -47,50 +48,36 @@ export const SecretsPage = () => {
         </div>
       )}
       {data !== null && data.secrets.length > 0 && (
-        <div className="panel table-wrap" role="region" aria-label="Secrets" tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Kept</th>
-                <th scope="col" className="wide-only">Opens</th>
-                <th scope="col" className="wide-only">Last used</th>
-                <th scope="col">State</th>
-                <th scope="col"><span className="hidden-text">Actions</span></th>
-              </tr>
-            </thead>
-            <tbody>
-              {data.secrets.map((kept) => {
-                const { name, createdAt, owner, scope, usedAt, usedBy } = kept
-                return (
-                <tr key={name}>
-                  <td>
-                    <code>{name}</code>
-                  </td>
-                  <td>
-                    <Ago at={createdAt} />
-                  </td>
-                  <td className="wide-only">{[owner, scope].filter((part) => part !== undefined).map(visibleText).join(': ') || <span className="muted">not said</span>}</td>
-                  <td className="wide-only">{usedAt === undefined ? <span className="muted">never</span> : <><Ago at={usedAt} /> by {visibleText(usedBy ?? '')}</>}</td>
-                  <td>
-                    <State of={kept} />
-                  </td>
-                  <td className="end">
-                    <div className="bar">
-                      <Button aria-label={`Rotate ${name}`} onClick={() => setEditing({ kept })}>
-                        Rotate
-                      </Button>
-                      <Button kind="danger" aria-label={`Remove ${name}`} onClick={() => setRemoving(name)}>
-                        Remove
-                      </Button>
-                    </div>
-                  </td>
-                </tr>
-                )
-              })}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Secrets" head={['Name', 'Kept', { name: 'Opens', className: 'wide-only' }, { name: 'Last used', className: 'wide-only' }, 'State', { name: 'Actions', hidden: true }]}>
+          {data.secrets.map((kept) => {
+            const { name, createdAt, owner, scope, usedAt, usedBy } = kept
+            return (
+            <tr key={name}>
+              <td>
+                <code>{name}</code>
+              </td>
+              <td>
+                <Ago at={createdAt} />
+              </td>
+              <td className="wide-only">{[owner, scope].filter((part) => part !== undefined).map(visibleText).join(': ') || <span className="muted">not said</span>}</td>
+              <td className="wide-only">{usedAt === undefined ? <span className="muted">never</span> : <><Ago at={usedAt} /> by {visibleText(usedBy ?? '')}</>}</td>
+              <td>
+                <State of={kept} />
+              </td>
+              <td className="end">
+                <div className="bar">
+                  <Button aria-label={`Rotate ${name}`} onClick={() => setEditing({ kept })}>
+                    Rotate
+                  </Button>
+                  <Button kind="danger" aria-label={`Remove ${name}`} onClick={() => setRemoving(name)}>
+                    Remove
+                  </Button>
+                </div>
+              </td>
+            </tr>
+            )
+          })}
+        </Table>
       )}
       {editing !== null && (
         <SecretDialog

@@ -4,6 +4,7 @@ import { formatUsd } from '../../../shared/domain/format.ts'
 import type { Session } from '../../../shared/contract/schemas/session.ts'
 import { useAction, useHost, useLive, useNow } from '../../connection/hooks.ts'
 import { Ago, Button, ButtonLink, Empty, Fault, Foreign, Lasting, Page, StateBadge } from '../../ui/basics.tsx'
+import { Table } from '../../ui/table.tsx'
 import { Meter } from '../../ui/meter.tsx'
 import { useSessionActions } from './session-actions.tsx'
 
@@ -60,30 +61,12 @@ const Row = ({ session }: { session: Session }) => {
   )
 }
 
-const Table = ({ label, sessions }: { label: string; sessions: readonly Session[] }) => (
-  <div className="panel table-wrap" role="region" aria-label={label} tabIndex={0}>
-    <table className="table">
-      <caption className="hidden-text">{label}</caption>
-      <thead>
-        <tr>
-          <th scope="col">State</th>
-          <th scope="col">Agent</th>
-          <th scope="col">Project</th>
-          <th scope="col" className="wide-only">Container</th>
-          <th scope="col" className="end wide-only">Calls</th>
-          <th scope="col" className="end">Cost</th>
-          <th scope="col" className="end wide-only">Rate</th>
-          <th scope="col" className="wide-only">Age</th>
-          <th scope="col"><span className="hidden-text">Actions</span></th>
-        </tr>
-      </thead>
-      <tbody>
-        {sessions.map((session) => (
-          <Row key={session.id} session={session} />
-        ))}
-      </tbody>
-    </table>
-  </div>
+const SessionTable = ({ label, sessions }: { label: string; sessions: readonly Session[] }) => (
+  <Table label={label} head={['State', 'Agent', 'Project', { name: 'Container', className: 'wide-only' }, { name: 'Calls', className: 'end wide-only' }, { name: 'Cost', className: 'end' }, { name: 'Rate', className: 'end wide-only' }, { name: 'Age', className: 'wide-only' }, { name: 'Actions', hidden: true }]}>
+    {sessions.map((session) => (
+      <Row key={session.id} session={session} />
+    ))}
+  </Table>
 )
 
 export const SessionsPage = () => {
@@ -122,11 +105,11 @@ export const SessionsPage = () => {
           </Empty>
         </div>
       )}
-      {live.length > 0 && <Table label="Running sessions" sessions={live} />}
+      {live.length > 0 && <SessionTable label="Running sessions" sessions={live} />}
       {over.length > 0 && (
         <>
           <h2>Over</h2>
-          <Table label="Sessions that are over" sessions={over} />
+          <SessionTable label="Sessions that are over" sessions={over} />
         </>
       )}
     </Page>
