@@ -7,7 +7,7 @@ const OVERSCAN = 8
  * A list of rows of one height, of which only those in sight are drawn: 100,000 scroll as ten do. Follows its end while
  * it is scrolled there. Arrows, Page Up and Down, Home and End choose a row.
  */
-export const VirtualList = ({ label, count, selected, onSelect, row }: { label: string; count: number; selected: number | null; onSelect(index: number): void; row(index: number): ReactNode }) => {
+export const VirtualList = ({ label, count, selected, onSelect, onDoubleClick, row }: { label: string; count: number; selected: number | null; onSelect(index: number): void; onDoubleClick?(index: number): void; row(index: number): ReactNode }) => {
   const ref = useRef<HTMLDivElement>(null)
   const atEnd = useRef(true)
   const id = useId()
@@ -66,6 +66,7 @@ export const VirtualList = ({ label, count, selected, onSelect, row }: { label: 
         className="list-row"
         style={{ top: index * ROW_HEIGHT }}
         onClick={() => choose(index)}
+        onDoubleClick={() => onDoubleClick?.(index)}
       >
         {row(index)}
       </div>,

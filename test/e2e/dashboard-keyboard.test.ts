@@ -52,6 +52,18 @@ describeDashboard('the dashboard by keyboard alone', (open) => {
     await page.getByText('nothing is left running').waitFor()
     expect(existsSync(made)).toBe(false)
 
+    await press(page, 'Timeline')
+    await press(page, 'Fold turns')
+    await tabTo(page, 'Timeline')
+    const lines = page.getByRole('listbox', { name: 'Timeline' }).getByRole('option')
+    const folded = await lines.count()
+    await page.keyboard.press('Home')
+    while (!(await page.getByRole('option', { selected: true }).innerText()).includes('inside')) await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowRight')
+    await expect.poll(() => lines.count()).toBeGreaterThan(folded)
+    await page.keyboard.press('ArrowLeft')
+    await expect.poll(() => lines.count()).toBe(folded)
+
     await press(page, 'Secrets')
     await press(page, 'Keep a secret')
     await tabTo(page, 'Name')

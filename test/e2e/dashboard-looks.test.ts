@@ -6,9 +6,6 @@ import { launch, terminalText } from '../support/browser.ts'
 import { describeDashboard } from '../support/dashboard.ts'
 import { bash, use } from '../support/script.ts'
 
-/** Axe looks at some thirty states. */
-const LONG_MS = 180_000
-
 /** Every page of the dashboard but a session's, by its heading. */
 const PAGES: readonly (readonly [string, string])[] = [
   ['sessions', 'Sessions'],
@@ -57,7 +54,7 @@ describeDashboard('the looks of the dashboard', (open) => {
     }
     await page.getByRole('listbox', { name: 'Timeline' }).getByRole('option').first().click()
     await expectAccessible(page, 'an entry of the timeline')
-  }, LONG_MS)
+  })
 
   it('keep nobody out of any other page, nor of a change of a rule', async () => {
     const { page, openApprovals } = await open()
@@ -77,7 +74,7 @@ describeDashboard('the looks of the dashboard', (open) => {
     await approvals.bringToFront()
     await approvals.getByRole('heading', { name: 'Change the profile test' }).waitFor()
     await expectAccessible(approvals, 'a change to confirm')
-  }, LONG_MS)
+  })
 
   it('fit from 420 pixels to 4K, move nothing about while they load, and hold in high contrast', async () => {
     const { page } = await open()
@@ -105,5 +102,5 @@ describeDashboard('the looks of the dashboard', (open) => {
       await goTo(page, one)
       expect(await violations(axeOn(page).withRules('color-contrast'))).toEqual([])
     }
-  }, LONG_MS)
+  })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { foldRows } from '../../renderer/features/sessions/fold-rows.ts'
 import { createTimeline, filterRows } from '../../renderer/features/sessions/timeline.ts'
 import type { LedgerEntry, LedgerKind } from '../../shared/contract/schemas/ledger.ts'
 import type { ToolCall } from '../../shared/contract/schemas/tool-call.ts'
@@ -97,5 +98,19 @@ describe('a session’s timeline', () => {
     expect(filterRows(timeline.rows, '', 'destructive').map(({ key }) => key)).toEqual(['b'])
     expect(filterRows(timeline.rows, '', 'denied').map(({ key }) => key)).toEqual(['b'])
     expect(filterRows(timeline.rows, 'nothing', 'all')).toEqual([])
+  })
+
+  it('folds to one row a turn, which is opened by itself, and folds away neither an alarm nor what waits', () => {
+    const timeline = createTimeline()
+    timeline.add(entry(1, 'session/started', { command: ['claude'] }))
+    timeline.add(entry(2, 'model-request/intent', { model: 'claude-x' }))
+    timeline.add(entry(3, 'tool-call/intent', { toolCallId: 'call_a', tool: 'Read', input: {}, decision: decision('read') }))
+    timeline.add(entry(4, 'alarm/raised', { message: 'look' }))
+    timeline.add(entry(5, 'model-request/intent', { model: 'claude-x' }))
+    timeline.add(entry(6, 'tool-call/intent', { toolCallId: 'call_b', tool: 'Bash', input: {}, decision: decision('write') }))
+    timeline.add(entry(7, 'approval/requested', { toolCallId: 'call_c', tool: 'Bash' }))
+    const told = (...opened: string[]) => foldRows(timeline.rows, new Set(opened)).map(({ row, inside }) => [row.title, inside])
+    expect(told()).toEqual([['started', 0], ['model', 2], ['alarm', 0], ['model', 2], ['Bash', 0]])
+    expect(told('m2')).toEqual([['started', 0], ['model', 2], ['Read', 0], ['alarm', 0], ['model', 2], ['Bash', 0]])
   })
 })

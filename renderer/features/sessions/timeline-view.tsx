@@ -1,22 +1,24 @@
-import { useMemo, useState } from 'react'
+import { useMemo, useState, type KeyboardEvent } from 'react'
 import type { SessionId } from '../../../shared/contract/ids.ts'
 import { inputFields } from '../../../shared/domain/describe.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { ClassBadge, ClockTime, Empty, Facts, Fault } from '../../ui/basics.tsx'
+import { Button, ClassBadge, ClockTime, Empty, Facts, Fault } from '../../ui/basics.tsx'
 import { VirtualList } from '../../ui/virtual-list.tsx'
+import { foldRows } from './fold-rows.ts'
 import { filterRows, type TimelineRow } from './timeline.ts'
 import { useTimeline } from './use-timeline.ts'
 
 type Only = Parameters<typeof filterRows>[2]
 
-const Line = ({ row }: { row: TimelineRow }) => (
+const Line = ({ row, inside, isOpen }: { row: TimelineRow; inside: number; isOpen: boolean }) => (
   <>
+    {inside > 0 && <span className="muted" aria-hidden="true">{isOpen ? '▾' : '▸'}</span>}
     <ClockTime at={row.at} />
     <span className="kind">{row.class === null ? <span className={`badge ${row.kind === 'alarm' ? 'danger' : 'quiet'}`}>{row.kind}</span> : <ClassBadge of={row.class} />}</span>
     <span className="what clip">
       <strong>{row.title}</strong> <span className="mono">{row.what}</span>
     </span>
-    <span className="aside">{[row.state, row.aside].filter((part) => part !== '').join(' · ')}</span>
+    <span className="aside">{[inside > 0 && !isOpen ? `${inside} inside` : '', row.state, row.aside].filter((part) => part !== '').join(' · ')}</span>
   </>
 )
 
@@ -62,8 +64,18 @@ export const TimelineView = ({ sessionId }: { sessionId: SessionId }) => {
   const [only, setOnly] = useState<Only>('all')
   const [chosen, setChosen] = useState<string | null>(null)
   const rows = useMemo(() => filterRows(timeline.rows, words, only), [timeline, version, words, only])
-  const place = chosen === null ? -1 : rows.findIndex(({ key }) => key === chosen)
-  const row = rows[place]
+  const [opened, setOpened] = useState<ReadonlySet<string> | null>(null)
+  const turns = useMemo(() => (opened === null || words !== '' || only !== 'all' ? null : foldRows(rows, opened)), [rows, version, opened, words, only])
+  const count = turns?.length ?? rows.length
+  const rowAt = (index: number): TimelineRow | undefined => (turns === null ? rows[index] : turns[index]?.row)
+  const place = chosen === null ? -1 : turns === null ? rows.findIndex(({ key }) => key === chosen) : turns.findIndex((one) => one.row.key === chosen)
+  const row = rowAt(place)
+  const open = (key: string, isOpen: boolean): void => setOpened((before) => new Set(isOpen ? [...(before ?? []), key] : [...(before ?? [])].filter((one) => one !== key)))
+  const onKey = (event: KeyboardEvent): void => {
+    if (turns === null || row?.kind !== 'model' || (event.key !== 'ArrowRight' && event.key !== 'ArrowLeft')) return
+    event.preventDefault()
+    open(row.key, event.key === 'ArrowRight')
+  }
   return (
     <>
       <div className="bar">
@@ -77,13 +89,16 @@ export const TimelineView = ({ sessionId }: { sessionId: SessionId }) => {
           <option value="said">what it said</option>
           <option value="change">what it changed</option>
         </select>
+        <Button aria-pressed={opened !== null} title="One row a model request; → and ← unfold and fold the chosen one" onClick={() => setOpened(opened === null ? new Set() : null)}>
+          Fold turns
+        </Button>
         <span className="muted number" role="status">
           {loaded ? `${rows.length.toLocaleString('en')} of ${timeline.rows.length.toLocaleString('en')}` : 'loading…'}
         </span>
       </div>
       <Fault text={fault} />
       <div className={`panel${row === undefined ? '' : ' split'}`} style={{ display: row === undefined ? 'flex' : undefined, flex: 1, minHeight: 0, overflow: 'hidden' }}>
-        <div className="list-side" style={{ display: 'flex', flex: 1, minWidth: 0 }}>
+        <div className="list-side" style={{ display: 'flex', flex: 1, minWidth: 0 }} onKeyDown={onKey}>
           {rows.length === 0 && loaded ? (
             <Empty title={timeline.rows.length === 0 ? 'Nothing yet' : 'Nothing fits the search'}>
               <p>{timeline.rows.length === 0 ? 'What the agent does appears here as it happens.' : 'Take a word out, or show everything.'}</p>
@@ -91,12 +106,16 @@ export const TimelineView = ({ sessionId }: { sessionId: SessionId }) => {
           ) : (
             <VirtualList
               label="Timeline"
-              count={rows.length}
+              count={count}
               selected={place === -1 ? null : place}
-              onSelect={(index) => setChosen(rows[index]?.key ?? null)}
+              onSelect={(index) => setChosen(rowAt(index)?.key ?? null)}
+              onDoubleClick={(index) => {
+                const one = turns?.[index]?.row
+                if (one?.kind === 'model') open(one.key, !opened?.has(one.key))
+              }}
               row={(index) => {
-                const one = rows[index]
-                return one === undefined ? null : <Line row={one} />
+                const one = rowAt(index)
+                return one === undefined ? null : <Line row={one} inside={turns?.[index]?.inside ?? 0} isOpen={opened?.has(one.key) === true} />
               }}
             />
           )}
