@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -80,11 +80,14 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
     await page.getByRole('link', { name: 'Set up' }).click()
     await page.getByLabel('Folder').fill(world.project)
     await page.getByRole('button', { name: 'Look at it' }).click()
+    await page.getByRole('alert').filter({ hasText: MARKUP.slice(0, 64) }).waitFor()
+    rmSync(join(world.project, '.mcp.json'))
+    await page.getByRole('button', { name: 'Look at it' }).click()
     await page.getByText(MARKUP, { exact: true }).first().waitFor()
     await page.getByRole('button', { name: 'Set it up' }).click()
     await approvals.bringToFront()
     await approvals.getByText('Set up the agent').first().waitFor()
-    expect(await approvals.locator('.changes').innerText()).toContain('<script>pwned()</script>')
+    expect(await approvals.getByRole('region', { name: 'Set up the agent' }).innerText()).toContain('<script>pwned()</script>')
     await page.bringToFront()
     await page.getByRole('link', { name: 'Audit log' }).click()
     await page.getByRole('listbox', { name: 'Audit log' }).getByRole('option').filter({ hasText: 'pwned' }).last().click()

@@ -84,7 +84,7 @@ try {
   await shoot(page, 'session-terminal')
   await page.getByRole('link', { name: 'Timeline' }).click()
   await shoot(page, 'session-timeline')
-  await page.getByLabel('Timeline').getByRole('option').filter({ hasText: 'Write' }).click()
+  await page.getByLabel('Timeline').getByRole('option').filter({ hasText: 'src.ts' }).filter({ hasText: 'done' }).click()
   await shoot(page, 'session-timeline-entry')
   await page.getByRole('link', { name: 'Changes' }).click()
   await shoot(page, 'session-changes')

@@ -34,13 +34,15 @@ const Machine = () => {
           {lacking.length === 0 ? 'It has all that Holdfast needs.' : lacking.length === 1 ? 'One thing is missing or fails:' : `${lacking.length} things are missing or fail:`} <a href="#/doctor">{data.findings.length} things were tried</a>
         </p>
       )}
-      {lacking.length > 0 && <ul className="dots">
-        {lacking.map(({ name, state, message, todo }) => (
-          <li key={name}>
-            {state === 'fail' && <span className="badge danger">fails</span>} <strong>{name}</strong>: {visibleText(message)} {todo !== null && <span className="muted">{visibleText(todo)}</span>}
-          </li>
-        ))}
-      </ul>}
+      {lacking.length > 0 && (
+        <ul className="dots">
+          {lacking.map(({ name, state, message, todo }) => (
+            <li key={name}>
+              {state === 'fail' && <span className="badge danger">fails</span>} <strong>{name}</strong>: {visibleText(message)} {todo !== null && <span className="muted">{visibleText(todo)}</span>}
+            </li>
+          ))}
+        </ul>
+      )}
     </>
   )
 }
@@ -54,14 +56,16 @@ const Audit = ({ cwd }: { cwd: string }) => {
       <p>
         {data.findings.length === 0 ? 'Nothing is wrong with how agents are set up here.' : `${data.findings.length} findings, ${worst.length} of them high.`} <a href={`#/doctor/setup/${encodeURIComponent(cwd)}`}>What agents reach today, and what to mend</a>
       </p>
-      {worst.length > 0 && <ul className="dots">
-        {worst.slice(0, MAX_SAID).map(({ what, file, line }, index) => (
-          <li key={index}>
-            <span className="badge danger">high</span> {visibleText(what)}{' '}
-            {file !== null && <span className="muted mono" style={{ overflowWrap: 'anywhere' }}>{visibleText(file)}{line === null ? '' : `:${line}`}</span>}
-          </li>
-        ))}
-      </ul>}
+      {worst.length > 0 && (
+        <ul className="dots">
+          {worst.slice(0, MAX_SAID).map(({ what, file, line }, index) => (
+            <li key={index}>
+              <span className="badge danger">high</span> {visibleText(what)}{' '}
+              {file !== null && <span className="muted mono" style={{ overflowWrap: 'anywhere' }}>{visibleText(file)}{line === null ? '' : `:${line}`}</span>}
+            </li>
+          ))}
+        </ul>
+      )}
     </>
   )
 }
@@ -173,10 +177,10 @@ const Proposed = ({ cwd }: { cwd: string }) => {
 /** From a machine and a project to a governed agent that runs: the same steps as `holdfast init` at a terminal. */
 export const SetupPage = () => {
   const [folder, setFolder] = useState('')
-  const [cwd, setCwd] = useState('')
+  const [look, setLook] = useState({ cwd: '', round: 0 })
   const submit = (event: FormEvent): void => {
     event.preventDefault()
-    setCwd(folder.trim())
+    setLook(({ round }) => ({ cwd: folder.trim(), round: round + 1 }))
   }
   return (
     <Page title="Set up an agent">
@@ -187,13 +191,13 @@ export const SetupPage = () => {
         <form className="form" onSubmit={submit}>
           <FolderField value={folder} onChange={setFolder} />
           <div className="bar">
-            <Button kind="primary" type="submit" disabled={folder.trim() === '' || folder.trim() === cwd}>
+            <Button kind="primary" type="submit" disabled={folder.trim() === ''}>
               Look at it
             </Button>
           </div>
         </form>
       </Step>
-      {cwd !== '' && <Proposed key={cwd} cwd={cwd} />}
+      {look.cwd !== '' && <Proposed key={look.round} cwd={look.cwd} />}
     </Page>
   )
 }
