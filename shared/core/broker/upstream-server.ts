@@ -6,20 +6,18 @@ import type {
   ClientCapabilities,
   Notification,
   Progress,
-  Prompt,
   ProtocolEra,
   RequestMethod,
-  Resource,
-  ResourceTemplateType,
   Result,
   ResultTypeMap,
-  ServerCapabilities,
   Tool,
 } from '@modelcontextprotocol/client'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { ServerBoundary } from '../../domain/boundary/server-boundary.ts'
 import type { Clock, KillProof } from '../ports.ts'
 import type { Redactor } from './redactor.ts'
+import { createServerListing, NO_OFFER } from './server-listing.ts'
+import type { UpstreamOffer } from './server-listing.ts'
 import { createUpstreamClient, isRefusalOfTheOlder, requestInRounds, speakingFor } from './upstream-client.ts'
 import type { Answers, Questions, ServerQuestion, UpstreamClient } from './upstream-client.ts'
 import type { UpstreamProcess, Urgency } from './upstream-process.ts'
@@ -64,14 +62,6 @@ export interface Upstream {
   call(params: CallToolRequestParams, options: UpstreamCallOptions): Promise<CallToolResult>
   /** Ends it for good, processes included. */
   close(urgency: Urgency): Promise<KillProof>
-}
-
-/** What a server has beside its tools, as last listed. */
-export interface UpstreamOffer {
-  readonly capabilities: ServerCapabilities
-  readonly resources: readonly Resource[]
-  readonly templates: readonly ResourceTemplateType[]
-  readonly prompts: readonly Prompt[]
 }
 
 /** A server of the user's. */
@@ -131,12 +121,6 @@ const FINISH_MS = 10_000
 const MAX_RESTART_DELAY_MS = 60_000
 /** After this long without a fault, a failure is a first one again. */
 const STEADY_MS = 60_000
-const MAX_TOOLS = 1_000
-/** Resources, templates and prompts that are kept of one server. */
-const MAX_LISTED = 10_000
-const NO_OFFER: UpstreamOffer = { capabilities: {}, resources: [], templates: [], prompts: [] }
-/** What a person can read in a question and write in a rule: no space, no invisible character. */
-const TOOL_NAME = /^[\x21-\x7e]{1,128}$/
 
 /** Starts a stdio MCP server at once and keeps it running, with back-off, until closed. */
 export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer => {
@@ -144,9 +128,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   const firstStart = Promise.withResolvers<void>()
   let state: UpstreamStatus['state'] = 'starting'
   let message: string | null = null
-  let offered: readonly Tool[] = []
-  let tools: readonly Tool[] = []
-  let offer: UpstreamOffer = NO_OFFER
+  const listing = createServerListing(deps.admit)
   let calls = 0
   let current: UpstreamClient | null = null
   /** Requests under way, the newest last: stdio does not say which of them a server's question belongs to. */
@@ -167,42 +149,19 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     deps.onChanged()
   }
 
-  const takeTools = (listed: readonly Tool[]): void => {
-    offered = listed.filter((tool) => TOOL_NAME.test(tool.name)).slice(0, MAX_TOOLS)
-    tools = deps.admit(offered)
-    const left = listed.length - offered.length
-    const held = offered.length - tools.length
-    const limits = `a name may be 128 plain characters long, and a server may have ${MAX_TOOLS} tools`
-    const problems = [
-      ...(left === 0 ? [] : [`${left} of its tools are left out: ${limits}`]),
-      ...(held === 0 ? [] : [`${held} of its tools are stopped until the user has looked at them (holdfast servers)`]),
-    ]
-    become('ready', problems.length === 0 ? null : problems.join('; '))
-  }
-
-  /** Without a record of what was accepted, nothing may be used. */
-  const takeToolsOrNone = (listed: readonly Tool[]): void => {
-    try {
-      takeTools(listed)
-    } catch (error) {
-      tools = []
-      become('ready', `its tools cannot be checked (${error instanceof Error ? error.message : String(error)})`)
-    }
-  }
-
   /** One life of the server: resolves with why it ended. */
   const runOnce = async (process: UpstreamProcess): Promise<string> => {
     const agent = await Promise.race([deps.agent, process.ended])
     if (typeof agent === 'string') return agent
     if (closing.signal.aborted) return 'was closed'
     const life = createUpstreamClient(deps.version, agent.capabilities, speaksNewer ? 'modern' : agent.era, {
-      onTools: takeToolsOrNone,
+      onTools: (tools) => become('ready', listing.takeTools(tools)),
       onResources: (resources, templates) => {
-        offer = { ...offer, resources: resources.slice(0, MAX_LISTED), templates: templates.slice(0, MAX_LISTED) }
+        listing.takeResources(resources, templates)
         deps.onOfferChanged('resources')
       },
       onPrompts: (prompts) => {
-        offer = { ...offer, prompts: prompts.slice(0, MAX_LISTED) }
+        listing.takePrompts(prompts)
         deps.onOfferChanged('prompts')
       },
       onNotification: (notification) => newestOrigin().notify(deps.redactor.json(notification)),
@@ -214,7 +173,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     let problem = 'closed its output or sent too long a message'
     try {
       await client.connect(process.transport, { timeout: CONNECT_TIMEOUT_MS })
-      offer = { ...NO_OFFER, capabilities: client.getServerCapabilities() ?? {} }
+      listing.begin(client.getServerCapabilities() ?? {})
       await life.listAll()
       firstStart.resolve()
       await closed
@@ -284,12 +243,12 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   return {
     name: deps.name,
     boundary: deps.boundary,
-    status: () => ({ name: deps.name, state, message, tools: tools.length }),
+    status: () => ({ name: deps.name, state, message, tools: listing.tools().length }),
     log: () => deps.redactor.text(running?.said() ?? ''),
-    tools: () => tools,
+    tools: listing.tools,
     firstStart: firstStart.promise,
     reviewTools: () => {
-      if (state === 'ready') takeToolsOrNone(offered)
+      if (state === 'ready') become('ready', listing.reviewTools())
     },
     call: (params, { onProgress, ...options }) =>
       working(options.origin, async ({ client, progressListeners }) => {
@@ -309,7 +268,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       const old = running
       void Promise.race([idle(), delay(FINISH_MS, undefined, { ref: false })]).then(() => old?.stop('gently'))
     },
-    offer: () => (state === 'ready' ? offer : NO_OFFER),
+    offer: () => (state === 'ready' ? listing.offer() : NO_OFFER),
     request: (request, options) => working(options.origin, ({ client }) => send(client, request, options)),
     notify: (notification) => void current?.client.notification(notification).catch(() => {}),
     close: async (urgency) => {
