@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Client } from '@modelcontextprotocol/client'
 import { afterEach, expect, test } from 'vitest'
+import type { BrokerDeps } from '../../shared/core/broker/create-broker.ts'
 import { CALL_ID, FIXTURE_SERVER, nodeServer, openHarness } from '../fixtures/servers/broker-session.ts'
 import type { Harness } from '../fixtures/servers/broker-session.ts'
 import { heldBytes } from '../support/memory.ts'
@@ -14,10 +15,11 @@ afterEach(async () => {
   await harness.close()
 })
 
-const open = async (env: Record<string, string> = {}): Promise<Client> => {
+const open = async (env: Record<string, string> = {}, deps: Partial<BrokerDeps> = {}): Promise<Client> => {
   harness = await openHarness(
     { hostile: nodeServer(HOSTILE, { KEY_SECRET: 'agent/key', ...env }), fine: nodeServer(FIXTURE_SERVER) },
     {
+      deps,
       secrets: { 'agent/key': SECRET },
       decide: async ({ tool }) =>
         tool.endsWith('sampling') ? { allowed: false, toolCallId: CALL_ID, reason: 'Not on my budget.' } : { allowed: true, toolCallId: CALL_ID },
@@ -93,6 +95,7 @@ test('progress without an end holds up its own call alone, fills no memory, and 
   const endless = client.callTool({ name: 'hostile__endless' }, { signal: gone.signal, onprogress: () => void ((heard += 1) === 20_000 && resolve()) })
   endless.catch(() => {})
   await flooded
+  await expect.poll(() => harness.session.servers()[1]?.state, { timeout: 20_000 }).toBe('ready')
   await othersDoNotNotice(client)
   await expect.poll(() => heldBytes() - before, { timeout: 20_000 }).toBeLessThan(50_000_000)
   gone.abort()
@@ -128,4 +131,24 @@ test('of more tools than anybody needs, the first thousand are taken, and it say
   expect(tools.filter(({ name }) => name.startsWith('hostile__'))).toHaveLength(1_000)
   expect(harness.session.servers()[0]?.message).toContain('19011 of its tools are left out')
   await othersDoNotNotice(client)
+})
+
+test('of a million tools nothing is taken, and the server says that it could not be understood', async () => {
+  const before = heldBytes()
+  // It is not tried again meanwhile, and nobody waits for it.
+  const client = await open({ HOSTILE_TOOLS: '1000000' }, { timing: { startGraceMs: 3_000, restartDelayMs: 60_000 } })
+  await expect.poll(() => harness.session.servers()[0], { timeout: 30_000 }).toMatchObject({ state: 'restarting', tools: 0, message: expect.stringContaining('hostile') })
+  await expect.poll(() => harness.session.servers()[1]?.state, { timeout: 20_000 }).toBe('ready')
+  await othersDoNotNotice(client)
+  await expect.poll(() => heldBytes() - before, { timeout: 20_000 }).toBeLessThan(100_000_000)
+})
+
+test('of two tools whose names imitate each other only the one that was there first goes on, until a person has looked', async () => {
+  harness = await openHarness({ fine: nodeServer(FIXTURE_SERVER), hostile: nodeServer(HOSTILE, { HOSTILE_NAME: 'mutabIe' }) })
+  const { client } = await harness.agent()
+  const names = async () => (await client.listTools()).tools.map(({ name }) => name)
+  await expect.poll(() => harness.session.servers().map(({ state }) => state), { timeout: 20_000 }).toEqual(['ready', 'ready'])
+  expect((await names()).filter((name) => ['fine__mutable', 'hostile__mutabIe'].includes(name))).toHaveLength(1)
+  expect(await names()).toEqual(expect.arrayContaining(['fine__pid', 'hostile__fine']))
+  expect(harness.alarms.join()).toMatch(/The tool (mutable|mutabIe) of the MCP server (fine|hostile) is stopped: .*has a name that (imitates|looks like) a tool of the server/)
 })
