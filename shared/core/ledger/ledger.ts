@@ -9,7 +9,7 @@ import { createSealBatch, parseSeal, sealText, type SealAnchor } from '../../dom
 import { CONTENT_KINDS, createLedgerProof } from '../../domain/ledger-verify.ts'
 import type { Clock, Ledger } from '../ports.ts'
 import { closeDatabase, type Database, databaseError, inDatabaseWords, openDatabase } from '../storage/database.ts'
-import { type GroupSync, openGroupSync } from '../storage/group-sync.ts'
+import { openGroupSync } from '../storage/group-sync.ts'
 import { ledgerMigrations } from '../storage/migrations/ledger.ts'
 import { bodyText } from './body-text.ts'
 import { type HeadFile, readHeadFile, writeHeadFile, writeHeadFileSoon } from './head-file.ts'
@@ -71,7 +71,9 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
   /** As far as all is known to be on disk; what came after it waits, in order, to be told of. */
   let durable = head
   const untold: LedgerEntry[] = []
-  let groupSync: GroupSync | null = null
+  // With its log at hand, entries are made durable by us, one at a time or together; without, by the database.
+  const groupSync = openGroupSync(`${file}-wal`)
+  if (groupSync !== null) database.pragma('synchronous = NORMAL')
   let kept = readHeadFile(headFile)
   const found = kept
   const hashAtKept = kept?.sequence === GENESIS.sequence ? GENESIS.hash : one.get(kept?.sequence ?? 0)?.hash
@@ -118,7 +120,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
   const search = openSearch?.({ rowsAfter: (sequence, limit) => chunk.all(sequence + 1, limit), hashAt: (sequence) => one.get(sequence)?.hash ?? null }) ?? null
   const pages = createPageReader({ database, file, last: () => head.sequence, search })
 
-  /** Chains and writes one entry, as durable as the database is set to make it. */
+  /** Chains and writes one entry; durable only where there is no `groupSync`. */
   const write = <Kind extends LedgerKind>(kind: Kind, sessionId: SessionId | null, body: LedgerBody<Kind>): LedgerEntry => {
     const text = bodyText(kind, body)
     if (cut !== null) {
@@ -152,22 +154,14 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
 
   const append: Ledger['append'] = (kind, sessionId, body) => {
     const entry = write(kind, sessionId, body)
+    inDatabaseWords(file, () => groupSync?.syncNow())
     settle(entry)
     return entry
   }
 
   const appendSoon: Ledger['appendSoon'] = async (kind, sessionId, body) => {
-    groupSync ??= openGroupSync(`${file}-wal`)
-    if (groupSync === null) return append(kind, sessionId, body)
-    // Into the database's log without a wait for the disk, which is then waited for together, while other work goes on.
-    database.pragma('synchronous = NORMAL')
-    let entry: LedgerEntry
-    try {
-      entry = write(kind, sessionId, body)
-    } finally {
-      database.pragma('synchronous = FULL')
-    }
-    await groupSync.sync().catch((error: unknown) => {
+    const entry = write(kind, sessionId, body)
+    await groupSync?.sync().catch((error: unknown) => {
       throw databaseError(error, file)
     })
     settle(entry)

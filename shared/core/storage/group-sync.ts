@@ -1,17 +1,32 @@
-import { closeSync, existsSync, fdatasync, fdatasyncSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /** Makes what was written to a file durable, off this thread; who waits at the same time shares one sync. */
 export interface GroupSync {
   /** Resolves when all that was written before is on disk; rejects with the system's error when it may not be. */
   sync(): Promise<void>
+  /** The same at once, on this thread. Throws the system's error. */
+  syncNow(): void
   /** Makes durable what was written so far; from then on `sync` rejects. Throws the system's error. */
   close(): void
+}
+
+/** Makes a file's name durable. */
+const syncFolder = (folder: string): void => {
+  if (process.platform === 'win32') return
+  const handle = openSync(folder, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
 }
 
 /** null when the file is not there. The file must not be replaced by another while this is open. */
 export const openGroupSync = (file: string): GroupSync | null => {
   if (!existsSync(file)) return null
   const descriptor = openSync(file, 'r+')
+  syncFolder(dirname(file))
   let isClosed = false
   let running: Promise<void> | null = null
   let next: Promise<void> | null = null
@@ -39,6 +54,7 @@ export const openGroupSync = (file: string): GroupSync | null => {
         })
       return next
     },
+    syncNow: () => fdatasyncSync(descriptor),
     close: () => {
       if (isClosed) return
       isClosed = true
