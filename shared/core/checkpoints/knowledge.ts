@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs'
-import type { FileKind } from '../../domain/checkpoint-plan.ts'
+import { defaultPermissions, type FileKind } from '../../domain/checkpoint-plan.ts'
 import { readIfThere, writeWhole } from '../whole-file.ts'
 
 /** What is known of a file's bytes since it was last read. */
@@ -35,15 +35,34 @@ type Line =
   | readonly ['g', string]
   | readonly ['d', string, string, readonly string[], readonly string[]]
   | readonly ['w', string]
+  /** A folder whose files are all watched, none with permissions out of the ordinary. */
+  | readonly ['q', string]
   /** Ends what one look learned: lines after the last of these were torn by a crash. */
   | readonly ['t', string]
+
+const knownOf = ([, , signature, mode, permissions, oid, marks]: Line & readonly ['f', ...unknown[]]): Known => ({
+  signature, mode, permissions, oid, settled: (marks & 1) !== 0, watched: (marks & 2) !== 0,
+})
+
+const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
+
+/** What is known of files: of most a line of the file, taken apart once it is asked for. */
+export interface KnownFiles {
+  readonly size: number
+  has(path: string): boolean
+  get(path: string): Known | undefined
+  keys(): Iterable<string>
+  all(): Iterable<readonly [path: string, known: Known]>
+}
 
 /**
  * What is known of a tree, in memory and in a file that each look adds a few lines to. Losing it costs time and nothing
  * else.
  */
 export const createKnowledge = (file: string) => {
-  let files = new Map<string, Known>()
+  let files = new Map<string, Known | string>()
+  /** Folders of which a `q` line holds. */
+  let even = new Set<string>()
   let folders = new Map<string, KnownFolder>()
   let tree: string | null = null
   let watchName: string | null = null
@@ -51,15 +70,46 @@ export const createKnowledge = (file: string) => {
   let isLoaded = false
   let lines = 0
 
-  const set = (path: string, known: Known | null): void => {
-    unwatched += Number(known?.watched === false) - Number(files.get(path)?.watched === false)
+  const isUnwatched = (known: Known | string | undefined): boolean =>
+    known !== undefined && (typeof known === 'string' ? (known.charCodeAt(known.length - 2) & 2) === 0 : !known.watched)
+
+  const set = (path: string, known: Known | string | null): void => {
+    const last = files.get(path)
+    unwatched += Number(isUnwatched(known ?? undefined)) - Number(isUnwatched(last))
+    if (even.size > 0) even.delete(folderOf(path))
     if (known === null) files.delete(path)
     else files.set(path, known)
   }
 
+  const get = (path: string): Known | undefined => {
+    const known = files.get(path)
+    if (typeof known !== 'string') return known
+    const line = parsed(known)
+    if (line?.[0] !== 'f') return void set(path, null)
+    const taken = knownOf(line)
+    files.set(path, taken)
+    return taken
+  }
+
+  const known: KnownFiles = {
+    get size() {
+      return files.size
+    },
+    has: (path) => files.has(path),
+    get,
+    keys: () => files.keys(),
+    *all() {
+      for (const path of [...files.keys()]) {
+        const one = get(path)
+        if (one !== undefined) yield [path, one]
+      }
+    },
+  }
+
   const take = (line: Line): void => {
-    if (line[0] === 'f') set(line[1], { signature: line[2], mode: line[3], permissions: line[4], oid: line[5], settled: (line[6] & 1) !== 0, watched: (line[6] & 2) !== 0 })
+    if (line[0] === 'f') set(line[1], knownOf(line))
     else if (line[0] === 'g') set(line[1], null)
+    else if (line[0] === 'q') even.add(line[1])
     else if (line[0] === 'd') folders.set(line[1], { signature: line[2], files: line[3], others: line[4] })
     else if (line[0] === 'w') watchName = line[1]
     else tree = line[1]
@@ -68,16 +118,23 @@ export const createKnowledge = (file: string) => {
   const load = (): void => {
     if (isLoaded) return
     isLoaded = true
-    let pending: Line[] = []
+    let pending: string[] = []
     for (const text of (readIfThere(file) ?? '').split('\n')) {
-      const line = parsed(text)
-      if (line === null) continue
-      pending.push(line)
-      if (line[0] !== 't') continue
-      pending.forEach(take)
+      if (text === '') continue
+      pending.push(text)
+      if (!text.startsWith('["t"') || parsed(text) === null) continue
+      pending.forEach(takeText)
       lines += pending.length
       pending = []
     }
+  }
+
+  const takeText = (text: string): void => {
+    const end = text.startsWith(PLAIN_FILE) ? text.indexOf('"', PLAIN_FILE.length) : -1
+    const path = text.slice(PLAIN_FILE.length, end)
+    if (end !== -1 && !path.includes('\\') && /,[0-3]\]$/.test(text)) return set(path, text)
+    const line = parsed(text)
+    if (line !== null) take(line)
   }
 
   const fileLine = (path: string, { signature, mode, permissions, oid, settled, watched }: Known): Line =>
@@ -86,7 +143,8 @@ export const createKnowledge = (file: string) => {
   const textOf = (all: readonly Line[]): string => all.map((line) => `${JSON.stringify(line)}\n`).join('')
 
   const rewrite = (): void => {
-    const all: Line[] = [...[...files].map(([path, known]) => fileLine(path, known)), ...[...folders].map(([path, known]) => folderLine(path, known))]
+    const all: Line[] = [...[...known.all()].map(([path, one]) => fileLine(path, one)), ...[...folders].map(([path, one]) => folderLine(path, one))]
+    for (const folder of even) all.push(['q', folder])
     if (watchName !== null) all.push(['w', watchName])
     if (tree !== null) all.push(['t', tree])
     writeWhole(file, textOf(all))
@@ -108,17 +166,28 @@ export const createKnowledge = (file: string) => {
     watch(name: string, paths: ReadonlySet<string>): void {
       load()
       watchName = name
-      for (const [path, known] of files) if (known.watched !== paths.has(path)) set(path, { ...known, watched: paths.has(path) })
+      const uneven = new Set<string>()
+      for (const [path, one] of known.all()) {
+        const watched = paths.has(path)
+        if (one.watched !== watched) set(path, { ...one, watched })
+        if (!watched || one.permissions !== defaultPermissions(one.mode)) uneven.add(folderOf(path))
+      }
+      even = new Set([...folders.keys()].filter((folder) => !uneven.has(folder)))
       rewrite()
+    },
+    /** Whether all files of the folder are watched, none with permissions out of the ordinary, as was seen when the watch began. */
+    isEven(folder: string): boolean {
+      load()
+      return even.has(folder)
     },
 
     tree(): string | null {
       load()
       return tree
     },
-    files(): ReadonlyMap<string, Known> {
+    files(): KnownFiles {
       load()
-      return files
+      return known
     },
     folders(): ReadonlyMap<string, KnownFolder> {
       load()
@@ -140,6 +209,7 @@ export const createKnowledge = (file: string) => {
 
     forget(): void {
       files = new Map()
+      even = new Set()
       folders = new Map()
       tree = null
       watchName = null
@@ -151,6 +221,9 @@ export const createKnowledge = (file: string) => {
   }
 }
 export type Knowledge = ReturnType<typeof createKnowledge>
+
+/** How the line of a file begins. */
+const PLAIN_FILE = '["f","'
 
 const parsed = (text: string): Line | null => {
   try {

@@ -6,7 +6,7 @@ import { GitFailure, userExcludesFile } from './git.ts'
 import type { Areas } from './layout.ts'
 import type { ObjectLists } from './object-mirror.ts'
 import { HasMoved } from './open-seen.ts'
-import type { Known } from './knowledge.ts'
+import type { Known, KnownFiles } from './knowledge.ts'
 import type { Project } from './project.ts'
 import { readPlain } from './read-plain.ts'
 import { isDependencies, isOverLimit, isSettled, walk, type Doubt, type Limits, type Memory, type Settle, type Walk } from './walk.ts'
@@ -86,7 +86,7 @@ const quietFolders = async (project: Project, areas: Areas): Promise<Awaited<Mem
     if (restless.has(path)) return false
     if (quiet.get(path)?.folder === folder) return true
     const permissions: Record<string, number> = {}
-    for (const name of folder.files) {
+    for (const name of knowledge.isEven(path) ? [] : folder.files) {
       const file = known.get(`${path}/${name}`)
       if (file?.watched !== true) return false
       if (file.permissions !== defaultPermissions(file.mode)) permissions[`${path}/${name}`] = file.permissions
@@ -126,7 +126,7 @@ const writeTree = async (project: Project, found: Walk, lookedAt: number): Promi
   return { tree, touched }
 }
 
-const goneFrom = (known: ReadonlyMap<string, Known>, found: Walk): string[] => {
+const goneFrom = (known: Pick<KnownFiles, 'keys'>, found: Walk): string[] => {
   const present = new Set([...found.untouched.flatMap(({ path, files }) => files.map((name) => `${path}/${name}`)), ...found.files.map((file) => file.path)])
   return [...known.keys()].filter((path) => !present.has(path))
 }

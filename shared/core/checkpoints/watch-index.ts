@@ -40,7 +40,7 @@ export const createWatchIndex = (params: { folder: string; run: Git; knowledge: 
     /** Writes the index anew when too many of the files are not in it; true when it did. */
     renew(root: string): boolean {
       if (knowledge.unwatched() <= knowledge.files().size * MAX_UNWATCHED) return false
-      const able = [...knowledge.files()].filter(([path, { settled }]) => settled && path.startsWith(AREA) && !GIT_NAME.test(path))
+      const able = [...knowledge.files().all()].filter(([path, { settled }]) => settled && path.startsWith(AREA) && !GIT_NAME.test(path))
       const unwatched = able.reduce((count, [, { watched }]) => count + (watched ? 0 : 1), 0)
       if (able.length < MIN_FILES || unwatched <= able.length * MAX_UNWATCHED) return false
       const entries: Entry[] = []
