@@ -13,7 +13,7 @@ import type { Paths } from '../paths.ts'
 import type { CheckpointStore, Clock, Container, Ledger, LedgerPage } from '../ports.ts'
 import type { Alarms } from './alarms.ts'
 import { takeKillNote } from './kill-note.ts'
-import type { LiveSession } from './launch-session.ts'
+import type { LiveSession } from './session-launcher.ts'
 import { removeSessionFolder } from './session-folder.ts'
 import type { SessionRegistry } from './session-registry.ts'
 

@@ -1,0 +1,24 @@
+import { HoldfastError } from '../../contract/errors.ts'
+import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
+import type { SecretStore } from '../ports.ts'
+
+/**
+ * The key for model requests: from the keychain, or null when the agent signs in with a subscription of its own. Throws
+ * HoldfastError `secret-unavailable` for a key that the profile names, when it is not there, then or later.
+ */
+export const keyResolver = async (secrets: SecretStore, profile: AgentProfile, key: string): Promise<() => Promise<string | null>> => {
+  const required = profile.modelKey !== DEFAULT_MODEL_KEY
+  const first = await secrets.get(key, profile.agent).catch((error: unknown) => {
+    if (required) throw error
+    return null
+  })
+  if (first === null) {
+    if (required) throw new HoldfastError('secret-unavailable', `The profile names the key ${key}, and the keychain has none of that name. Keep it with: holdfast secret set ${key}`)
+    return () => Promise.resolve(null)
+  }
+  return async () => {
+    const value = await secrets.get(key, profile.agent)
+    if (value === null) throw new HoldfastError('secret-unavailable', `The key ${key} is no longer in the keychain.`)
+    return value
+  }
+}
