@@ -14,7 +14,7 @@ afterEach(async () => {
 
 describe.skipIf(missing !== null)(`rules for one session${missing === null ? '' : ` (missing: ${missing})`}`, () => {
   it('hold in it, are explained with where they come from, and are gone with it', async () => {
-    const here = (world = await createScriptedWorld(() => [bash('rm -rf build'), bash('echo denied > denied.txt'), bash('echo asked > asked.txt')]))
+    const here = (world = await createScriptedWorld(() => [bash('rm -rf build'), bash('echo denied > denied.txt'), bash('echo asked > asked.txt'), bash('echo asked again > again.txt')]))
     await here.holdfast(['up'])
     const client = await here.client()
     const question = nextEvent(client, 'approval/changed', ({ state }) => state === 'waiting')
@@ -31,8 +31,11 @@ describe.skipIf(missing !== null)(`rules for one session${missing === null ? '' 
     })
     expect(JSON.parse((await here.holdfast([...explain, '--profile', 'test'])).stdout)).toMatchObject({ effect: 'ask' })
     const again = ['policy', 'explain', '--tool', 'Bash', '--input', JSON.stringify(request.input), '--session', request.sessionId]
+    const next = nextEvent(client, 'approval/changed', ({ id, state }) => state === 'waiting' && id !== request.id)
     expect((await here.holdfast(['approve', request.id, '--scope', 'session'])).code).toBe(0)
+    const { id: other } = await next
     expect((await here.holdfast(again)).stdout).toContain('granted   by an answer for this session')
+    expect((await here.holdfast(['deny', other, '--reason', 'Once is enough.'])).code).toBe(0)
     expect((await session.finished).code).toBe(0)
     expect(existsSync(join(here.project, 'asked.txt'))).toBe(true)
     expect(toolResults(here).join()).toContain("Denied by Holdfast's policy")

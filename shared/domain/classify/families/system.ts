@@ -109,7 +109,7 @@ export const network: Family = {
     'iptables-save', 'netsh', 'ebtables', 'tailscale', 'zerotier-cli', 'hciconfig', 'rfkill'],
   valueOptions: ['-t', '-f', '-n'],
   rules: [
-    { line: '^$|(^| )(-L\\w*|-S|--list\\S*|list|status|show|dump|-n|-a|-s|-r|-an|--state|--get-\\S+|--query-\\S+|-br|ls|addr|a|r|neigh|monitor|ping|version|netcheck|get|device|connection|dev|-brief)( |$)|^[\\w.]+$', unlessLine: '(^| )(add|del|delete|set|flush|up|down|replace|change|-A|-D|-F|-I|-X|-P|-w|-p|disable|enable|reset|allow|deny|modify|logout|off|reload|restore)( |$)|=', class: 'read', reason: 'only looks',
+    { line: '^$|(^| )(-[nvx]*L\\w*|-S|--list\\S*|list|status|show|dump|-n|-a|-s|-r|-an|--state|--get-\\S+|--query-\\S+|-br|ls|addr|a|r|neigh|monitor|ping|version|netcheck|get|device|connection|dev|-brief)( |$)|^[\\w.]+$', unlessLine: '(^| )(add|del|delete|set|flush|up|down|replace|change|-A|-D|-F|-I|-X|-P|-w|-p|disable|enable|reset|allow|deny|modify|logout|off|reload|restore)( |$)|=', class: 'read', reason: 'only looks',
       yes: ['ip addr show', 'iptables -L -n', 'ufw status', 'sysctl kernel.pid_max'], no: ['ip link set eth0 down', 'iptables -F', 'sysctl -w a=1'] },
   ],
   otherwise: { class: 'destructive', reason: "changes this machine's network or kernel" },
