@@ -33,6 +33,7 @@ import { openLedger } from './ledger/ledger.ts'
 import { openSearchIndex } from './ledger/search-index.ts'
 import { createSealer } from './ledger/sealer.ts'
 import { createSelfCheck } from './ledger/self-check.ts'
+import { checkRulesMeanwhile } from './policy/check-rules.ts'
 import { createConfigurationRecord } from './policy/configuration-record.ts'
 import { createExplainInSession } from './policy/explain-in-session.ts'
 import { loadProfile } from './policy/load-profile.ts'
@@ -127,6 +128,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   listeners.push(createAlarmListener({ ledger, raise: alarms.raise, log }).saw)
   const selfCheck = createSelfCheck({ ledger, sealer, raise: alarms.raise, log })
   opened.push(() => selfCheck.close())
+  opened.push(checkRulesMeanwhile((message) => alarms.raise(null, message)))
   opened.push(async () => {
     ledger.append('host/stopped', null, {})
     await sealer.close()

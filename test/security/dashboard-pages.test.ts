@@ -132,7 +132,7 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
     expect(page.url()).not.toContain('login')
   })
 
-  it('start nothing without a container, and type into no session that a terminal started', async () => {
+  it('start nothing without a container or with more than a profile allows, and type into no session that a terminal started', async () => {
     const { page } = dashboard
     const client = await world.client()
     const inTerminal = await client.call('session/start', { cwd: world.project, command: ['sleep', '60'], env: { PATH: '/usr/bin:/bin' }, terminal: null, sandbox: 'auto' })
@@ -146,11 +146,15 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
           socket.send(JSON.stringify({ id: 1, command: 'session/start', params: { cwd: ${JSON.stringify(world.project)}, command: ['true'], env: {}, terminal: null, sandbox: 'off' } }))
           socket.send(JSON.stringify({ id: 2, command: 'session/input', params: { sessionId: '${inTerminal.id}', data: '' } }))
           socket.send(JSON.stringify({ id: 3, command: 'session/signal', params: { sessionId: '${inTerminal.id}', signal: 'SIGTERM' } }))
-        } else answers.push(frame.error?.code ?? 'done')
-        if (answers.length === 3) resolve(answers)
+          socket.send(JSON.stringify({ id: 4, command: 'session/start', params: { cwd: ${JSON.stringify(world.project)}, command: ['claude'], env: {}, terminal: null, sandbox: 'auto', rules: { allow: ['Bash(ls)'] } } }))
+        } else answers.push([frame.id, frame.error?.code ?? 'done', frame.id === 4 ? frame.error?.message : ''])
+        if (answers.length === 4) resolve(answers.toSorted(([one], [other]) => one - other))
       }
-    })`)) as string[]
-    expect(asked).toEqual(['unauthorised', 'unauthorised', 'unauthorised'])
+    })`)) as [number, string, string][]
+    expect(asked).toEqual([
+      ...[1, 2, 3].map((id) => [id, 'unauthorised', '']),
+      [4, 'unauthorised', expect.stringContaining('A page allows nothing beyond your profile')],
+    ])
     client.close()
   })
 

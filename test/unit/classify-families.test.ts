@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { checkRulesMeanwhile } from '../../shared/core/policy/check-rules.ts'
 import { brokenExamples, rulesFor } from '../../shared/domain/classify/check-rules.ts'
 import { FAMILIES } from '../../shared/domain/classify/families/index.ts'
 import { classifyShell } from '../../shared/domain/classify/classify-shell.ts'
@@ -33,4 +34,16 @@ test('the check that a doctor runs finds none that does not hold, and would find
   yes.push('ls no-such-example')
   expect(brokenExamples()).toEqual(['ls no-such-example'])
   yes.pop()
+})
+
+test('a host that has started raises one alarm about rules that do not hold, and none where all do', async () => {
+  const [rule] = FAMILIES.flatMap((family) => family.rules)
+  if (rule === undefined) throw new Error('no rule')
+  const bad = { ...rule, yes: ['ls no-such-example'] }
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const raised: string[] = []
+  checkRulesMeanwhile((message) => raised.push(message), { rules: [rule], firstMs: 0 })
+  checkRulesMeanwhile(resolve, { rules: [bad, bad], firstMs: 0 })
+  expect(await promise).toContain('2 examples of what is known about programs do not hold, such as "ls no-such-example"')
+  expect(raised).toEqual([])
 })

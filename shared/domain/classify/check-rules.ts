@@ -9,9 +9,11 @@ export const rulesFor = (command: string): readonly Rule[] => {
   return family === undefined ? [] : matchingRules(family, readArguments(argv.slice(1), family.valueOptions))
 }
 
-/** Every example that its rule does not hold: one that it should match and does not, or the other way round. Empty when all is well. */
-export const brokenExamples = (): readonly string[] =>
-  FAMILIES.flatMap(({ rules }) => rules).flatMap((rule) => [
-    ...rule.yes.filter((example) => !rulesFor(example).includes(rule)),
-    ...rule.no.filter((example) => rulesFor(example).includes(rule)),
-  ])
+/** Examples that the rule does not hold: such as it should match and does not, or the other way round. */
+export const brokenExamplesOf = (rule: Rule): readonly string[] => [
+  ...rule.yes.filter((example) => !rulesFor(example).includes(rule)),
+  ...rule.no.filter((example) => rulesFor(example).includes(rule)),
+]
+
+/** The same of all rules. Empty when all is well. */
+export const brokenExamples = (): readonly string[] => FAMILIES.flatMap(({ rules }) => rules.flatMap(brokenExamplesOf))
