@@ -50,7 +50,8 @@ describe.skipIf(missing !== null)(`the gate in the gateway, with the real Claude
     expect(await alarms(here)).toEqual([])
   })
 
-  it('a second Claude Code that the first starts, with every hook off and Bash allowed, is asked about at the gateway', async () => {
+  /** A first Claude Code has started a second, with every hook off, whose `rm -rf build` waits for an answer. */
+  const secondHeld = async () => {
     const second = secondAgent()
     const here = (world = await createWorld((request) => scriptedTurns([bash(isSecond(request) ? 'rm -rf build' : second)])(request)))
     await here.holdfast(['up'])
@@ -62,7 +63,11 @@ describe.skipIf(missing !== null)(`the gate in the gateway, with the real Claude
     const waiting = nextEvent(client, 'approval/changed', ({ state, input }) => state === 'waiting' && JSON.stringify(input).includes('"rm -rf build"'))
     const session = here.start(run())
     session.child.stdin?.end()
-    const { id } = await waiting
+    return { here, client, session, id: (await waiting).id }
+  }
+
+  it('a second Claude Code that the first starts, with every hook off and Bash allowed, is asked about at the gateway', async () => {
+    const { here, client, session, id } = await secondHeld()
     expect(existsSync(join(here.project, 'build', 'out.txt'))).toBe(true)
     await here.holdfast(['deny', id, '--reason', 'I need the build.'])
     expect((await session.finished).code).toBe(0)
@@ -74,17 +79,7 @@ describe.skipIf(missing !== null)(`the gate in the gateway, with the real Claude
   })
 
   it('a person changes the arguments of a call that the gateway holds: those run, and the model reads its own call and what ran', async () => {
-    const second = secondAgent()
-    const here = (world = await createWorld((request) => scriptedTurns([bash(isSecond(request) ? 'rm -rf build' : second)])(request)))
-    await here.holdfast(['up'])
-    const client = await here.client()
-    client.on('approval/changed', ({ id: approvalId, bindingHash, state, input }) => {
-      if (state === 'waiting' && JSON.stringify(input).includes('I am the second.')) void client.call('approval/decide', { approvalId, bindingHash, answer: 'approve', scope: 'once' })
-    })
-    const waiting = nextEvent(client, 'approval/changed', ({ state, input }) => state === 'waiting' && JSON.stringify(input).includes('"rm -rf build"'))
-    const session = here.start(run())
-    session.child.stdin?.end()
-    const { id } = await waiting
+    const { here, client, session, id } = await secondHeld()
     const { code, stderr } = await here.holdfast(['approve', id, '--input', JSON.stringify({ command: 'echo changed > changed.txt' })])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect((await session.finished).code).toBe(0)
