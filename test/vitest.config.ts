@@ -7,8 +7,7 @@ export default defineConfig({
     include: ['test/{unit,contract,integration,migrations,security,e2e}/**/*.test.ts'],
     setupFiles: ['test/support/property-seed.ts'],
     pool: 'forks',
-    // Two thirds of the time of tests on two cores is waiting: for git, for a browser, for processes to end.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

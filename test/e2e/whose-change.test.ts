@@ -32,12 +32,15 @@ describe.skipIf(missing !== null)(`whose a change is while a command runs, with 
     const { sessionId } = await running
     await expect.poll(() => existsSync(file('both.txt')) && readFileSync(file('both.txt'), 'utf8'), { timeout: 20_000 }).toBe('agent\n')
 
-    // Until the host has seen for some moments that nothing of the session runs.
+    // Until the host has seen for some moments that nothing of the session runs; each edit is another, for it to be seen anew.
+    let edits = 0
+    const edited = (): string => `user ${edits}\n`
     await expect
       .poll(
         async () => {
-          writeFileSync(file('user.txt'), 'user\n')
-          writeFileSync(file('both.txt'), 'user\n')
+          edits += 1
+          writeFileSync(file('user.txt'), edited())
+          writeFileSync(file('both.txt'), edited())
           const { stdout } = await here.holdfast(['checkpoint', 'diff', sessionId, '--json'])
           return (JSON.parse(stdout) as { diff: CheckpointDiff }).diff.changes.map(({ path, by }) => `${path} ${by}`)
         },
@@ -50,7 +53,7 @@ describe.skipIf(missing !== null)(`whose a change is while a command runs, with 
     const kill = await here.holdfast(['kill', sessionId, '--json'])
     const [report] = (JSON.parse(kill.stdout) as { reports: KillReport[] }).reports
     expect(report?.restore).toMatchObject({ written: ['README.md'], deleted: ['agent.txt'], conflicts: [{ path: 'both.txt' }, { path: 'user.txt' }] })
-    expect([readFileSync(file('user.txt'), 'utf8'), readFileSync(file('both.txt'), 'utf8'), existsSync(file('agent.txt'))]).toEqual(['user\n', 'user\n', false])
+    expect([readFileSync(file('user.txt'), 'utf8'), readFileSync(file('both.txt'), 'utf8'), existsSync(file('agent.txt'))]).toEqual([edited(), edited(), false])
     for (const { recoveredAs } of report?.restore?.conflicts ?? []) expect(readFileSync(file(recoveredAs ?? ''), 'utf8')).toBe('start\n')
     await session.finished
     client.close()
