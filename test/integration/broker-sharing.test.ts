@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Client } from '@modelcontextprotocol/client'
@@ -16,7 +16,8 @@ afterEach(() => harness.close())
 
 const textOf = async (client: Client, name: string, args: Record<string, unknown> = {}): Promise<string> =>
   (await client.callTool({ name: `one__${name}`, arguments: args })).content.map((block) => (block.type === 'text' ? block.text : '')).join('')
-const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}`)
+/** A process that has ended stays listed, as Z, until its parent has heard of it. */
+const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}`) && !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
 
 /** Two sessions that have the same server, both ready. */
 const two = async (servers: Record<string, unknown>, changed: Parameters<Harness['another']>[0] = {}, options: Parameters<typeof openHarness>[1] = {}) => {
