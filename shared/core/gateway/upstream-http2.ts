@@ -5,7 +5,7 @@ import type { UpstreamAnswer, UpstreamRequest } from './upstream.ts'
 /** Whether a server has refused to speak HTTP/1.1 (no_application_protocol of TLS ALPN, RFC 7301): OpenSSL says it in words alone. */
 export const speaksHttp2Only = (error: unknown): boolean => error instanceof Error && /alert no application protocol/i.test(error.message)
 
-/** What came on a stream: one that is reset ends as any other, and only its close tells. */
+/** The answer on a stream. A stream that was reset ends in order, too: so the end waits for its close, which says whether it broke off. */
 const wholeAnswer = (stream: ClientHttp2Stream): Transform => {
   const answer = new Transform({
     transform: (chunk: Buffer, _, done) => done(null, chunk),
@@ -44,6 +44,8 @@ export const createHttp2 = () => {
         const { origin, pathname } = new URL(baseUrl)
         const stream = sessionOf(origin).request({ ...headers, ':method': method, ':path': pathname.replace(/\/$/, '') + path }, { signal })
         stream.on('error', reject)
+        // Reset without a fault (CANCEL, NO_ERROR) before it answered, a stream closes and emits no error.
+        stream.once('close', () => reject(new Error('the provider gave the request up before it answered')))
         stream.on('response', ({ ':status': statusCode, ...answered }) => {
           const whole = wholeAnswer(stream)
           const answer = Object.assign(whole, { statusCode, headers: answered })
