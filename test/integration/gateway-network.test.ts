@@ -159,3 +159,16 @@ test('over HTTP/2 too, an answer that breaks off never ends as a whole one, and 
   await gateway.settled()
   expect(gateway.entries.filter(({ kind }) => kind === 'model-request/outcome').map(({ body }) => body['ended'])).toEqual(['cut', 'cut', 'cut'])
 })
+
+test.each([['CANCEL', 8], ['NO_ERROR', 0], ['REFUSED_STREAM', 7]])('over HTTP/2 too, a request that is reset with %s before its answer fails, and the next one passes', async (_name, code) => {
+  let resets = true
+  const provider = await startHttp2((stream) => {
+    if (resets) return stream.close(code)
+    stream.respond({ ':status': 200, 'content-type': 'text/event-stream' })
+    stream.end(wire(STREAM))
+  })
+  const gateway = closing(await startGateway({ upstreamBaseUrl: provider.baseUrl }))
+  expect((await postMessages(gateway.baseUrl, messagesBody(), { signal: AbortSignal.timeout(20_000) })).status).toBe(502)
+  resets = false
+  expect(Buffer.from(await (await postMessages(gateway.baseUrl, messagesBody())).arrayBuffer())).toEqual(wire(STREAM))
+})
