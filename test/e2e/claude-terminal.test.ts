@@ -1,35 +1,26 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
-import { bash, createScriptedWorld, toolResults, use } from '../support/script.ts'
-import { startInTerminal, type TerminalProgram } from '../support/terminal.ts'
-import { missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
+import { describe, expect, it } from 'vitest'
+import { bash, toolResults, use } from '../support/script.ts'
+import type { TerminalProgram } from '../support/terminal.ts'
+import { useTerminals } from '../support/terminals.ts'
+import { missingForEndToEnd, nextEvent } from '../support/world.ts'
 
 const missing = missingForEndToEnd()
-const CLI = fileURLToPath(new URL('../../build/out/host/cli.mjs', import.meta.url))
 
-let world: World | null = null
-let terminal: TerminalProgram | null = null
-afterEach(async () => {
-  terminal?.end()
-  terminal = null
-  await world?.end()
-  world = null
-})
+const terminals = useTerminals('claude')
 
-const open = (here: World, ...args: string[]): TerminalProgram =>
-  (terminal = startInTerminal(`hf-${process.pid}`, [process.execPath, CLI, 'run', '--profile', 'test', '--', 'claude', ...args], { env: here.environment, cwd: here.project }))
+const open = (...args: string[]): TerminalProgram => terminals.open('run', '--profile', 'test', '--', 'claude', ...args)
 
 describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing === null ? '' : ` (missing: ${missing})`}`, () => {
   it('reads and writes without asking; rm -rf is asked over its screen, denied with d, approved with a', async () => {
-    world = await createScriptedWorld((project) => [
+    const world = await terminals.createWorld((project) => [
       use('Read', { file_path: join(project, 'README.md') }),
       use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }),
       bash('rm -rf build'),
       bash('rm -rf build/'),
     ])
-    const screen = open(world)
+    const screen = open()
     await screen.shows('manual mode on')
     screen.type('Do it.')
     screen.press('Enter')
@@ -55,7 +46,7 @@ describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing =
   })
 
   it('runs no command of a settings file for its screen: status lines, file suggestions', async () => {
-    world = await createScriptedWorld(() => [])
+    const world = await terminals.createWorld(() => [])
     const settings = JSON.stringify({
       statusLine: { type: 'command', command: 'touch status-ran.txt; echo EVIL STATUS' },
       subagentStatusLine: { type: 'command', command: 'touch subagent-status-ran.txt' },
@@ -67,7 +58,7 @@ describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing =
       writeFileSync(join(folder, 'settings.json'), settings)
     }
     writeFileSync(join(world.project, '.claude', 'settings.local.json'), settings)
-    const screen = open(world)
+    const screen = open()
     await screen.shows('held by Holdfast')
     screen.type('Do it @eadm')
     await screen.shows('README.md')
@@ -80,8 +71,8 @@ describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing =
   })
 
   it('k on the question kills the session and puts the folder back', async () => {
-    world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build')])
-    const screen = open(world)
+    const world = await terminals.createWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made\n' }), bash('rm -rf build')])
+    const screen = open()
     await screen.shows('manual mode on')
     screen.type('Do it.')
     screen.press('Enter')

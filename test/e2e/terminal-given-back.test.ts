@@ -1,34 +1,25 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
-import { bash, createScriptedWorld } from '../support/script.ts'
-import { startInTerminal, type TerminalProgram } from '../support/terminal.ts'
-import { missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
+import { describe, expect, it } from 'vitest'
+import { bash } from '../support/script.ts'
+import type { TerminalProgram } from '../support/terminal.ts'
+import { useTerminals } from '../support/terminals.ts'
+import { missingForEndToEnd, nextEvent } from '../support/world.ts'
 
 const missing = missingForEndToEnd()
-const CLI = fileURLToPath(new URL('../../build/out/host/cli.mjs', import.meta.url))
 /** Alternate screen, hidden cursor, mouse, bracketed paste, application cursor keys, red. */
 const MESS = String.raw`printf '\033[?1049h\033[?25l\033[?1003h\033[?1006h\033[?2004h\033[?1h\033[31mready'; sleep 1000`
 const STATE = '#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{keypad_cursor_flag}'
 
-let world: World | null = null
-let terminal: TerminalProgram | null = null
-afterEach(async () => {
-  terminal?.end()
-  terminal = null
-  await world?.end()
-  world = null
-})
+const terminals = useTerminals('given')
 
-const open = (here: World, ...command: string[]): TerminalProgram =>
-  (terminal = startInTerminal(`hf-given-${process.pid}`, [process.execPath, CLI, 'run', '--profile', 'test', '--', ...command], { env: here.environment, cwd: here.project }))
+const open = (...command: string[]): TerminalProgram => terminals.open('run', '--profile', 'test', '--', ...command)
 
 describe.skipIf(missing !== null)(`a terminal lent to an agent${missing === null ? '' : ` (missing: ${missing})`}`, () => {
   it('is given back in order when the host dies: exit code 4, said in words', async () => {
-    world = await createScriptedWorld(() => [])
-    const screen = open(world, 'sh', '-c', MESS)
+    const world = await terminals.createWorld(() => [])
+    const screen = open('sh', '-c', MESS)
     await screen.shows('ready')
     expect(screen.state(STATE)).toBe('1 0 1 1')
     process.kill((await world.endpoint()).pid, 'SIGKILL')
@@ -38,8 +29,8 @@ describe.skipIf(missing !== null)(`a terminal lent to an agent${missing === null
   })
 
   it('is let go by Ctrl-C when the host hangs: exit code 4, with how to end the session', async () => {
-    world = await createScriptedWorld(() => [])
-    const screen = open(world, 'sh', '-c', MESS)
+    const world = await terminals.createWorld(() => [])
+    const screen = open('sh', '-c', MESS)
     await screen.shows('ready')
     const { pid } = await world.endpoint()
     process.kill(pid, 'SIGSTOP')
@@ -51,8 +42,8 @@ describe.skipIf(missing !== null)(`a terminal lent to an agent${missing === null
   })
 
   it('is given back in order after a kill, and Ctrl-C reaches the agent before', async () => {
-    world = await createScriptedWorld(() => [])
-    const screen = open(world, 'sh', '-c', `trap 'echo interrupted' INT; while :; do ${MESS}; done`)
+    const world = await terminals.createWorld(() => [])
+    const screen = open('sh', '-c', `trap 'echo interrupted' INT; while :; do ${MESS}; done`)
     await screen.shows('ready')
     screen.press('C-c')
     await screen.shows('interrupted')
@@ -62,8 +53,8 @@ describe.skipIf(missing !== null)(`a terminal lent to an agent${missing === null
   })
 
   it('shows a long question in pages, and approves only after the last', async () => {
-    world = await createScriptedWorld(() => [bash(`rm -rf build${'\n# a line to scroll the command away'.repeat(80)}`)])
-    const screen = open(world, 'claude')
+    const world = await terminals.createWorld(() => [bash(`rm -rf build${'\n# a line to scroll the command away'.repeat(80)}`)])
+    const screen = open('claude')
     await screen.shows('manual mode on')
     screen.type('Do it.')
     screen.press('Enter')

@@ -1,22 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { bodyOf } from '../../shared/contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry } from '../../shared/contract/schemas/ledger.ts'
-import { bash, createScriptedWorld } from '../support/script.ts'
-import { startInTerminal, type TerminalProgram } from '../support/terminal.ts'
-import { CLI_FILE, missingForEndToEnd, type World } from '../support/world.ts'
+import { bash } from '../support/script.ts'
+import { useTerminals } from '../support/terminals.ts'
+import { missingForEndToEnd, type World } from '../support/world.ts'
 
 const missing = missingForEndToEnd()
 
-let world: World | null = null
-let terminal: TerminalProgram | null = null
-afterEach(async () => {
-  terminal?.end()
-  terminal = null
-  await world?.end()
-  world = null
-})
+const terminals = useTerminals('usage')
 
 const entries = async (here: World): Promise<LedgerEntry[]> => {
   const { stdout } = await here.holdfast(['ledger', 'tail', '--json', '--lines', '500'])
@@ -29,7 +22,7 @@ const subagent = { content: [{ type: 'tool_use' as const, name: 'Agent', input: 
 
 describe.skipIf(missing !== null)(`what the real Claude Code says it used${missing === null ? '' : ` (missing: ${missing})`}`, () => {
   it('is held against what passed, subagents included, by its telemetry and by its result, and agrees', async () => {
-    const here = (world = await createScriptedWorld(() => [bash('echo one'), subagent, bash('echo two')]))
+    const here = await terminals.createWorld(() => [bash('echo one'), subagent, bash('echo two')])
     const { code } = await here.holdfast(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.', '--output-format', 'json'])
     expect(code).toBe(0)
     const own = Object.values(here.model.usage())
@@ -44,8 +37,8 @@ describe.skipIf(missing !== null)(`what the real Claude Code says it used${missi
   })
 
   it('agrees after a session in a terminal, too', async () => {
-    const here = (world = await createScriptedWorld(() => [bash('echo one')]))
-    const screen = (terminal = startInTerminal(`hf-usage-${process.pid}`, [process.execPath, CLI_FILE, 'run', '--profile', 'test', '--', 'claude'], { env: here.environment, cwd: here.project }))
+    const here = await terminals.createWorld(() => [bash('echo one')])
+    const screen = terminals.open('run', '--profile', 'test', '--', 'claude')
     await screen.shows('manual mode on')
     screen.type('Do it.')
     screen.press('Enter')
@@ -61,7 +54,7 @@ describe.skipIf(missing !== null)(`what the real Claude Code says it used${missi
     const attributes = { 'session.id': 'another', 'event.name': 'api_request', input_tokens: 4, output_tokens: 90_000, cache_read_tokens: 0, cache_creation_tokens: 0, cost_usd: 3 }
     const logRecords = [{ attributes: Object.entries(attributes).map(([key, value]) => ({ key, value: { stringValue: String(value) } })) }]
     const lie = `settings=$(tr '\\0' '\\n' < /proc/$PPID/cmdline | sed -n 's/^--settings=//p'); address=$(sed -n 's/.*"ANTHROPIC_BASE_URL":"\\([^"]*\\)".*/\\1/p' $settings); python3 lie.py $address/hook/telemetry`
-    const here = (world = await createScriptedWorld(() => [bash(lie)]))
+    const here = await terminals.createWorld(() => [bash(lie)])
     writeFileSync(join(here.project, 'telemetry.json'), JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] }))
     writeFileSync(join(here.project, 'lie.py'), 'import sys, urllib.request\nprint(urllib.request.urlopen(sys.argv[1], open("telemetry.json", "rb").read()).status)\n')
     writeFileSync(join(here.holdfastHome, 'config', 'profiles', 'test.yaml'), `agent: tester\nmodel: { key: agent/test, baseUrl: "${here.model.baseUrl}" }\npolicy: { allow: ["Bash"] }\n`)
