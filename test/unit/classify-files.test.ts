@@ -87,3 +87,24 @@ describe('what a shell takes over from a program that prints its settings', () =
     expect(classifyShell(command).class).toBe('destructive')
   })
 })
+
+describe('files as large as are read, made to be slow to judge, hold nobody up', () => {
+  const size = 128 * 1024
+  const all = (unit: string): string => unit.repeat(Math.floor(size / unit.length))
+  const judge = (command: string, text: string): string => classifyShell(command, { cwd, readFile: (path) => (/Makefile$|package\.json$|\.sh$/.test(path) ? text : null) }).class
+
+  test.each([
+    ['a line of spaces', `all:\n\techo\na${' '.repeat(size)}\n`, 'write'],
+    ['a recipe of many lines for many targets', `${'a '.repeat(size / 4)}b: c\n${'\techo\n'.repeat(size / 12)}`, 'write'],
+    ['a variable that grows', `A=${'x'.repeat(size / 2)}\nall:\n\t${'$(A)'.repeat(size / 8)}\n`, 'destructive'],
+    ['variables of each other', `A=$(B)$(B)\nB=$(A)$(A)\nall:\n${all('\t$(A)\n')}`, 'destructive'],
+  ])('a Makefile: %s', { timeout: 5_000 }, (_what, text, expected) => {
+    expect(judge('make', text)).toBe(expected)
+  })
+
+  test('scripts of more than 256 KiB together are destructive, whatever they say', { timeout: 5_000 }, () => {
+    expect(judge('sh a.sh', all('echo x\n'))).toBe('write')
+    const many = classifyShell(Array.from({ length: 24 }, (_, index) => `sh a${index}.sh`).join('; '), { cwd, readFile: () => all('echo x\n') })
+    expect([many.class, many.reasons]).toEqual(['destructive', expect.arrayContaining([expect.stringContaining('longer than can be judged')])])
+  })
+})

@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { isAbsolute, relative } from 'node:path'
+import { readPlainFile } from '../plain-file.ts'
 
 const MAX_BYTES = 128 * 1024
 
@@ -11,17 +12,7 @@ export const createProjectReader = (folder: string): ((path: string) => string |
   try {
     const real = realpathSync(path)
     const inside = relative(realpathSync(folder), real)
-    if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) return null
-    const file = openSync(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
-    try {
-      const found = fstatSync(file)
-      if (!found.isFile() || found.size > MAX_BYTES) return null
-      const { size } = found
-      const bytes = Buffer.alloc(size)
-      return bytes.toString('utf8', 0, readSync(file, bytes, 0, size, 0))
-    } finally {
-      closeSync(file)
-    }
+    return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? null : readPlainFile(real, MAX_BYTES)
   } catch {
     return null
   }

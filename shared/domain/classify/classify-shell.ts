@@ -7,7 +7,7 @@ import { commandBehind, judgeCommand } from './commands.ts'
 import { destructive, shown, summarize, write } from './finding.ts'
 import { inputOf, inputOfRedirects, judgeRedirect } from './redirects.ts'
 import { isShell } from './run-code.ts'
-import { createScriptFiles, MAX_READ_FILES } from './script-files.ts'
+import { createScriptFiles, MAX_READ_FILES, MAX_READ_TEXT } from './script-files.ts'
 import { type Input, MAX_DEPTH, parseNested, parseScript, type ShellState, type SimpleCommand } from './shell-state.ts'
 import { HIDDEN, isHidden, isKnown, UNKNOWN } from './unknown.ts'
 import { createVariables } from './variables.ts'
@@ -278,6 +278,7 @@ export const readShell = (command: string, context: ShellContext = {}): ShellRea
     namedPrograms: new Set(),
     files: new Map(),
     filesLeft: MAX_READ_FILES,
+    textLeft: MAX_READ_TEXT,
     place: { projectFolder: folder, folder: folder ?? '.', home: context.home },
     depth: 0,
     parseBudget: 4 * command.length + 65_536,

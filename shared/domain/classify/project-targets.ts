@@ -1,7 +1,8 @@
 /** One piece of shell that a name of the project stands for. */
 export interface Target {
   readonly name: string
-  readonly script: string
+  /** null where it is longer than can be judged. */
+  readonly script: string | null
 }
 
 const MAX_TARGETS = 16
@@ -45,33 +46,53 @@ export const scriptsOf = (readPackage: () => string | null, program: string, arg
   return [...found].map(([name, script]) => ({ name, script }))
 }
 
+/** What stands below one line of targets. */
 interface Rule {
   readonly needs: readonly string[]
-  readonly lines: readonly string[]
+  readonly lines: string[]
 }
 
 const MAX_EXPANSIONS = 4
+/** Characters that the variables of one Makefile may grow to, all recipes together. */
+const MAX_EXPANDED = 256 * 1024
 
-/** Recipes as the shell gets them: `$(X)` of plain assignments put in, `@`, `-` and `+` taken off. */
-const expandVariables = (line: string, variables: ReadonlyMap<string, string>): string => {
-  let text = line
-  for (let round = 0; round < MAX_EXPANSIONS && /\$[({]\w+[)}]/.test(text) && text.length < 20_000; round += 1) {
-    text = text.replace(/\$[({](\w+)[)}]/g, (whole, name: string) => variables.get(name) ?? whole.replace('(', '{').replace(')', '}').replaceAll('$', '$$$$'))
+/**
+ * Recipes as the shell gets them: `$(X)` of plain assignments put in, `@`, `-` and `+` taken off. null once all
+ * together have become longer than can be judged.
+ */
+const createExpander = (variables: ReadonlyMap<string, string>): ((line: string) => string | null) => {
+  let left = MAX_EXPANDED
+  const valueOf = (whole: string, name: string): string => {
+    const value = variables.get(name) ?? whole.replace('(', '{').replace(')', '}').replaceAll('$', '$$$$')
+    left -= value.length
+    return left < 0 ? '' : value
   }
-  return text.replaceAll('$@', 'target').replaceAll('$<', 'source').replaceAll('$^', 'sources').replaceAll('$$', '$')
+  return (line) => {
+    let text = line
+    for (let round = 0; round < MAX_EXPANSIONS && left >= 0 && /\$[({]\w+[)}]/.test(text); round += 1) text = text.replace(/\$[({](\w+)[)}]/g, valueOf)
+    return left < 0 ? null : text.replaceAll('$@', 'target').replaceAll('$<', 'source').replaceAll('$^', 'sources').replaceAll('$$', '$')
+  }
 }
 
-const parseMakefile = (text: string): { rules: Map<string, Rule>, variables: Map<string, string>, first: string | null } => {
+/** `targets: needs ; recipe`, or null. By hand: a pattern would look at a long line over and over. */
+const readRule = (line: string): { readonly targets: string; readonly needs: string; readonly recipe: string | null } | null => {
+  const colon = line.indexOf(':')
+  const targets = line.slice(0, Math.max(colon, 0)).trimEnd()
+  if (targets === '' || /^\s|[#=]/.test(targets)) return null
+  const rest = line.slice(colon).replace(/^::?/, '')
+  if (rest.startsWith('=')) return null
+  const semicolon = rest.indexOf(';')
+  return semicolon < 0 ? { targets, needs: rest, recipe: null } : { targets, needs: rest.slice(0, semicolon), recipe: rest.slice(semicolon + 1) }
+}
+
+const parseMakefile = (text: string): { rules: Map<string, Rule[]>, variables: Map<string, string>, first: string | null } => {
   const variables = new Map([['RM', 'rm -f'], ['MAKE', 'make'], ['SHELL', '/bin/sh'], ['CC', 'cc'], ['CXX', 'c++']])
-  const rules = new Map<string, Rule>()
+  const rules = new Map<string, Rule[]>()
   let first: string | null = null
-  let names: string[] = []
+  let last: Rule | null = null
   for (const line of text.replace(/\\\r?\n/g, ' ').split(/\r?\n/)) {
     if (line.startsWith('\t')) {
-      for (const name of names) {
-        const rule = rules.get(name)
-        if (rule !== undefined) rules.set(name, { ...rule, lines: [...rule.lines, line.slice(1)] })
-      }
+      last?.lines.push(line.slice(1))
       continue
     }
     const [, variable, value = ''] = /^(?:export\s+|override\s+)?([\w.-]+)\s*(?::{0,3}|\?|\+)=\s*(.*)$/.exec(line) ?? []
@@ -79,12 +100,12 @@ const parseMakefile = (text: string): { rules: Map<string, Rule>, variables: Map
       variables.set(variable, value)
       continue
     }
-    const [, targets, needs = '', recipe] = /^([^\s#:=][^:=#]*?)\s*::?(?!=)([^;]*)(?:;(.*))?$/.exec(line) ?? []
-    if (targets === undefined) continue
-    names = targets.split(/\s+/)
-    for (const name of names) {
-      const before = rules.get(name)
-      rules.set(name, { needs: [...(before?.needs ?? []), ...needs.trim().split(/\s+/)], lines: [...(before?.lines ?? []), ...(recipe === undefined ? [] : [recipe])] })
+    const found = readRule(line)
+    if (found === null) continue
+    last = { needs: found.needs.trim().split(/\s+/), lines: found.recipe === null ? [] : [found.recipe] }
+    for (const name of new Set(found.targets.split(/\s+/))) {
+      rules.set(name, rules.get(name) ?? [])
+      rules.get(name)?.push(last)
       if (first === null && !name.startsWith('.')) first = name
     }
   }
@@ -102,12 +123,14 @@ export const recipesOf = (readFile: (name: string) => string | null, args: reado
   const asked = args.filter((argument, index) => !argument.startsWith('-') && !/^(-f|--file|--makefile|-j|-l|-o|-W|-I)$/.test(args[index - 1] ?? ''))
   for (const assignment of asked.filter((word) => word.includes('='))) variables.set(assignment.slice(0, assignment.indexOf('=')), assignment.slice(assignment.indexOf('=') + 1))
   const targets = asked.filter((word) => !word.includes('='))
-  const found = new Map<string, string>()
+  const found = new Map<string, string | null>()
+  const expand = createExpander(variables)
   const add = (name: string): void => {
-    const rule = rules.get(name)
-    if (rule === undefined || found.has(name) || found.size >= MAX_TARGETS) return
-    found.set(name, rule.lines.map((line) => expandVariables(line.replace(/^[@\s+-]+/, ''), variables)).join('\n'))
-    for (const need of rule.needs) add(need)
+    const own = rules.get(name)
+    if (own === undefined || found.has(name) || found.size >= MAX_TARGETS) return
+    const lines = own.flatMap((rule) => rule.lines).map((line) => expand(line.replace(/^[@\s+-]+/, '')))
+    found.set(name, lines.includes(null) ? null : lines.join('\n'))
+    for (const rule of own) for (const need of rule.needs) add(need)
   }
   for (const name of targets.length > 0 ? targets : first === null ? [] : [first]) add(name)
   return [...found].filter(([, script]) => script !== '').map(([name, script]) => ({ name, script }))

@@ -10,6 +10,8 @@ import { valueOfWord } from './words.ts'
 const MAX_FILES = 64
 /** Files of the project that one command line may make us read. */
 export const MAX_READ_FILES = 24
+/** Characters of them, all together: each takes the host a microsecond or two. */
+export const MAX_READ_TEXT = 256 * 1024
 
 type FileHooks = Pick<ScriptHooks, 'runFile' | 'fileContent' | 'noteFile' | 'runTargets'>
 
@@ -33,7 +35,11 @@ export const createScriptFiles = (
       state.findings.push(destructive('runs more files than can be judged'))
       return null
     }
-    return readFile(pathOf(path))
+    const text = readFile(pathOf(path))
+    state.textLeft -= text?.length ?? 0
+    if (state.textLeft >= 0) return text
+    state.findings.push(destructive('runs files that are longer than can be judged'))
+    return null
   }
 
   /** The programs that a file of the project runs are the project's own choice: none of them is asked about as unknown. */
@@ -61,7 +67,10 @@ export const createScriptFiles = (
     const scripts = /^(g?make)$/.test(program)
       ? recipesOf((name) => read(name), args)
       : scriptsOf(() => read('package.json'), program, args)
-    for (const { name, script } of scripts) runOwn(script, `${program} ${shown(name)}`)
+    for (const { name, script } of scripts) {
+      if (script === null) state.findings.push(destructive(`runs more than can be judged: ${program} ${shown(name)}`))
+      else runOwn(script, `${program} ${shown(name)}`)
+    }
   }
 
   const noteRedirects = (redirects: readonly Redirection[], output: Input): void => {

@@ -35,6 +35,8 @@ export interface ShellState {
   readonly files: Map<string, Input>
   /** Files of the project that may still be read for what they would run. */
   filesLeft: number
+  /** And characters of these. */
+  textLeft: number
   place: Place
   /** How deep inside other commands' arguments. */
   depth: number
