@@ -52,25 +52,44 @@ const canonical = (value: unknown, depth: number): string => {
   }
   if (typeof value !== 'object') throw new TypeError(`JSON has no ${typeof value}`)
   if (depth === MAX_DEPTH) throw new TypeError(`nested deeper than ${MAX_DEPTH}`)
-  let text = ''
   if (Array.isArray(value)) {
-    for (const item of value) text += `${text === '' ? '' : ','}${canonical(item, depth + 1)}`
-    return `[${text}]`
+    let text = '['
+    for (let at = 0; at < value.length; at += 1) {
+      if (at > 0) text += ','
+      text += canonical(value[at], depth + 1)
+    }
+    return `${text}]`
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) throw new TypeError('JSON has only plain objects')
   const members = value as Readonly<Record<string, unknown>>
+  let text = '{'
   for (const key of Object.keys(members).sort()) {
     const member = members[key]
-    if (member !== undefined) text += `${text === '' ? '' : ','}${quoted(key)}:${canonical(member, depth + 1)}`
+    if (member === undefined) continue
+    if (text.length > 1) text += ','
+    text += nameOf(key)
+    text += canonical(member, depth + 1)
   }
-  return `{${text}}`
+  return `${text}}`
 }
 
 /** What JSON.stringify gives, sooner for the many strings that need no escape. */
 const quoted = (text: string): string => (NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`)
 // oxlint-disable-next-line no-control-regex
 const NEEDS_ESCAPE = /[\u0000-\u001f"\\\ud800-\udfff]/
+
+/** A member's name and its colon. Entries have the same few names: those met first are kept, of short ones. */
+const nameOf = (key: string): string => {
+  const known = names.get(key)
+  if (known !== undefined) return known
+  const name = `${quoted(key)}:`
+  if (names.size < MAX_NAMES && key.length <= MAX_NAME) names.set(key, name)
+  return name
+}
+const names = new Map<string, string>()
+const MAX_NAMES = 1_000
+const MAX_NAME = 40
 
 /** What an entry's hash is taken of: the format's name, then canonical JSON of every field but the hash. */
 export const hashInput = (row: Omit<ChainRow, 'hash'>): string => {

@@ -46,7 +46,8 @@ const compareAppends = () => {
   }
   database.close()
   ledger.close()
-  return { bare: median(bare), chained: median(chained) }
+  const seconds = (rates: readonly number[]): number => rates.reduce((sum, rate) => sum + APPENDS / rate, 0)
+  return { bare: median(bare), chained: median(chained), ratio: median(chained.map((rate, turn) => rate / (bare[turn] ?? 0))), whole: seconds(bare) / seconds(chained) }
 }
 
 const verifyRate = async (): Promise<number> => {
@@ -65,11 +66,12 @@ const verifyRate = async (): Promise<number> => {
 }
 
 try {
-  const { bare, chained } = compareAppends()
+  const { bare, chained, ratio, whole: ofAll } = compareAppends()
   console.table([
     { what: 'durable appends / s, bare better-sqlite3', value: whole(bare), target: '' },
     { what: 'durable appends / s, ledger', value: whole(chained), target: '' },
-    { what: 'ledger / bare', value: (chained / bare).toFixed(2), target: '>= 0.90' },
+    { what: 'ledger / bare, of turns that followed each other', value: ratio.toFixed(2), target: '>= 0.90' },
+    { what: 'ledger / bare, of all the time that each took', value: ofAll.toFixed(2), target: '>= 0.90' },
     { what: `verify, entries / s, of ${whole(ENTRIES)}`, value: whole(await verifyRate()), target: '>= 200,000' },
     { what: `load average while it ran, on ${cpus().length} cores`, value: (loadavg()[0] ?? 0).toFixed(1), target: '' },
   ])
