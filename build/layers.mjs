@@ -14,7 +14,9 @@ export const LAYERS = {
   'shared/host': { layers: ['shared/core', 'shared/contract', 'shared/domain'], packages: ['commander', 'zod'], node: true },
   electron: { layers: ['shared/contract'], packages: ['electron'], node: true },
   'electron/preload': { types: ['shared/contract'], packages: ['electron'] },
-  renderer: { layers: ['shared/contract', 'shared/domain', 'renderer/theme', 'renderer/login'], packages: ['react', 'react-dom', '@xterm/xterm', '@xterm/addon-fit', 'uplot'] },
+  renderer: { layers: ['shared/contract', 'shared/domain', 'renderer/theme', 'renderer/login', 'renderer/ui'], packages: ['react', 'react-dom', '@xterm/xterm', '@xterm/addon-fit', 'uplot'] },
+  /** The components that the pages are made of, and the one place that knows the primitives below them. */
+  'renderer/ui': { layers: ['shared/contract', 'shared/domain'], packages: ['react', '@ariakit/react'] },
   /** Nothing of others is in the page that answers approvals; of the contract it takes types, which bring no code. */
   'renderer/approval': { layers: ['shared/domain', 'renderer/theme', 'renderer/login'], types: ['shared/contract'] },
   'renderer/theme': {},
@@ -71,8 +73,8 @@ export function whyForbidden(file, specifier, typeOnly) {
   return allowed ? undefined : refuse(specifier)
 }
 
-/** A comment that would switch this rule off: for all rules, or this one by name. */
-const DISABLES = /^\s*(?:ox|es)lint-disable(?:(?:-next-line|-line)?\s*(?:--|$)|.*\blayers\b)/
+/** A comment that would switch these rules off: all rules, or one of them by name. */
+const DISABLES = /^\s*(?:ox|es)lint-disable(?:(?:-next-line|-line)?\s*(?:--|$)|.*\b(?:layers|components)\b)/
 
 /**
  * The layer rule for oxlint. Sees import, export from, import type, import(), require, require.resolve and types of
@@ -118,4 +120,22 @@ const layers = {
   },
 }
 
-export default { meta: { name: 'holdfast' }, rules: { layers } }
+/** Elements that a page takes from renderer/ui, where their looks, names and keys are seen to once for all of them. */
+const ELEMENTS = ['button', 'datalist', 'details', 'dialog', 'input', 'meter', 'option', 'progress', 'select', 'summary', 'table', 'textarea']
+
+/** The pages are made of the components in renderer/ui: no element that it stands for is written in a page. */
+const components = {
+  meta: { type: 'problem' },
+  /** @param {any} context */
+  create(context) {
+    const file = relative(context.cwd, context.filename).split(sep).join('/')
+    if (layerOf(file) !== 'renderer') return {}
+    return {
+      JSXOpeningElement(/** @type {Node} */ node) {
+        if (ELEMENTS.includes(node.name.name)) context.report({ node, message: `a page has no <${node.name.name}> of its own; take the component from renderer/ui` })
+      },
+    }
+  },
+}
+
+export default { meta: { name: 'holdfast' }, rules: { layers, components } }

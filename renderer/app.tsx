@@ -4,12 +4,16 @@ import { visibleText } from '../shared/domain/visible-text.ts'
 import { useLive, useRoute } from './connection/hooks.ts'
 import type { LinkState } from './connection/host-link.ts'
 import type { Snapshot } from './connection/store.ts'
-import { SessionPage } from './features/sessions/session-page.tsx'
 import { SessionsPage } from './features/sessions/sessions-page.tsx'
 import { isInApp } from './login/ask-for-proof.ts'
-import { ButtonLink, ClockTime, Page } from './ui/basics.tsx'
+import { Boundary } from './ui/boundary.tsx'
+import { Button, ButtonLink } from './ui/button.tsx'
+import { Empty } from './ui/note.tsx'
+import { Page } from './ui/page.tsx'
+import { ClockTime } from './ui/time.tsx'
+import { Badge, type BadgeLook } from './ui/badge.tsx'
 
-/** Each page but the sessions' comes when it is first looked at, so that the window paints without waiting for all of them. */
+/** Each page but the list of sessions comes when it is first looked at, so that the window paints without waiting for all of them. */
 const AgentsPage = lazy(async () => ({ default: (await import('./features/agents/agents-page.tsx')).AgentsPage }))
 const ApprovalsPage = lazy(async () => ({ default: (await import('./features/approvals/approvals-page.tsx')).ApprovalsPage }))
 const AuditPage = lazy(async () => ({ default: (await import('./features/audit/audit-page.tsx')).AuditPage }))
@@ -18,6 +22,7 @@ const LaunchPage = lazy(async () => ({ default: (await import('./features/launch
 const PolicyPage = lazy(async () => ({ default: (await import('./features/policy/policy-page.tsx')).PolicyPage }))
 const SecretsPage = lazy(async () => ({ default: (await import('./features/secrets/secrets-page.tsx')).SecretsPage }))
 const ServersPage = lazy(async () => ({ default: (await import('./features/servers/servers-page.tsx')).ServersPage }))
+const SessionPage = lazy(async () => ({ default: (await import('./features/sessions/session-page.tsx')).SessionPage }))
 const SettingsPage = lazy(async () => ({ default: (await import('./features/settings/settings-page.tsx')).SettingsPage }))
 const SetupPage = lazy(async () => ({ default: (await import('./features/setup/setup-page.tsx')).SetupPage }))
 const UsagePage = lazy(async () => ({ default: (await import('./features/usage/usage-page.tsx')).UsagePage }))
@@ -117,12 +122,26 @@ const ApprovalBanner = () => {
   )
 }
 
-const Count = ({ look, of, what }: { look: string; of: number; what: string }) => (
-  <span className={`badge ${look} number`} title={`${of} ${what}`}>
+const Count = ({ look, of, what }: { look: BadgeLook; of: number; what: string }) => (
+  <Badge look={look} title={`${of} ${what}`}>
     <span className="hidden-text">, </span>
     {of}
     <span className="hidden-text"> {what}</span>
-  </span>
+  </Badge>
+)
+
+/** A page that could not be drawn, or whose part did not come. */
+const Failed = ({ name }: { name: string }) => (
+  <Page title={name}>
+    <div className="panel" role="alert">
+      <Empty title="This page cannot be shown">
+        <p>Holdfast may have been renewed since this window was opened. The other pages go on.</p>
+        <Button kind="primary" onClick={() => location.reload()}>
+          Load the window anew
+        </Button>
+      </Empty>
+    </div>
+  </Page>
 )
 
 const LINK_NAMES: Readonly<Record<LinkState, string>> = { live: 'Connected', connecting: 'Connecting…', away: 'Host away', 'logged-out': 'Logged out', stranger: 'Not the host' }
@@ -167,7 +186,9 @@ export const App = () => {
         <LinkBanner />
         <AlarmBanner />
         <ApprovalBanner />
-        <Suspense fallback={<Page title={name}>{null}</Page>}>{current?.page(route.slice(1))}</Suspense>
+        <Boundary key={current?.id} instead={<Failed name={name} />}>
+          <Suspense fallback={<Page title={name}>{null}</Page>}>{current?.page(route.slice(1))}</Suspense>
+        </Boundary>
       </main>
     </div>
   )

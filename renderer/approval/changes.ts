@@ -19,7 +19,7 @@ const difference = ({ name, before, after }: Proposal['texts'][number]): HTMLEle
       { class: 'block difference', tabindex: '0', role: 'group', 'aria-label': `What changes in ${visibleText(name)}` },
       ...diffParts(before ?? '', after).map((part) =>
         'skipped' in part
-          ? h('span', { class: 'gap' }, `… ${part.skipped} lines stay\n`)
+          ? h('span', { class: 'gap' }, `… ${part.skipped === 1 ? '1 line stays' : `${part.skipped} lines stay`}\n`)
           : h('span', { class: part.sign === '+' ? 'in' : part.sign === '-' ? 'out' : '' }, `${part.sign} ${visibleText(part.text)}\n`),
       ),
     ),

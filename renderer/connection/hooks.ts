@@ -70,16 +70,6 @@ export const useAction = (): { busy: string | null; fault: string | null; run(la
   return { busy, fault, run, clear }
 }
 
-/** The time, drawn again every `everyMs`. */
-export const useNow = (everyMs = 1_000): number => {
-  const [now, setNow] = useState(Date.now)
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs)
-    return () => clearInterval(timer)
-  }, [everyMs])
-  return now
-}
-
 /** The part of the address after `#/`, in pieces. */
 export const useRoute = (): readonly string[] => {
   const hash = useSyncExternalStore(

@@ -3,9 +3,9 @@ import type { ReactNode } from 'react'
 /** A column by its head; `hidden` heads are for who does not see the page. */
 export type Column = string | { readonly name: string; readonly className?: string; readonly hidden?: true }
 
-/** A table with its name, which scrolls sideways by itself where it is too wide. */
-export const Table = ({ label, head, children }: { label: string; head: readonly Column[]; children: ReactNode }) => (
-  <div className="panel table-wrap" role="region" aria-label={label} tabIndex={0}>
+/** A table with its name, which scrolls sideways by itself where it is too wide; `bare` within a panel that is there already. */
+export const Table = ({ label, head, bare = false, children }: { label: string; head: readonly Column[]; bare?: boolean; children: ReactNode }) => (
+  <div className={`table-wrap${bare ? '' : ' panel'}`} role="region" aria-label={label} tabIndex={0}>
     <table className="table">
       <thead>
         <tr>

@@ -13,11 +13,14 @@ export const formatDuration = (ms: number): string => {
   const minutes = Math.floor(seconds / 60)
   if (minutes < 60) return `${minutes} min`
   const hours = Math.floor(minutes / 60)
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`
+  return hours < 48 ? `${hours} h${minutes % 60 === 0 ? '' : ` ${minutes % 60} min`}` : `${Math.floor(hours / 24)} d`
 }
 
 /** A count with thin separators: `1,204,551`. */
 export const formatCount = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+
+/** A count with its word: `1 file`, `2 files`, `0 processes`. */
+export const plural = (count: number, one: string, many = `${one}s`): string => `${formatCount(count)} ${count === 1 ? one : many}`
 
 /** Bytes in the largest unit that leaves a whole number before the point: `312 B`, `4.1 KiB`, `31.2 MiB`. */
 export const formatBytes = (bytes: number): string => {

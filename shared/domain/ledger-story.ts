@@ -1,13 +1,12 @@
 import { bodyOf } from '../contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry } from '../contract/schemas/ledger.ts'
 import { inputSummary } from './describe.ts'
-import { formatCount, formatDuration, formatUsd } from './format.ts'
+import { formatCount, formatDuration, formatUsd, plural } from './format.ts'
 import { visibleText } from './visible-text.ts'
 
 /** Tells one session's entries, oldest first, as lines a person reads. */
 export type Story = (entry: LedgerEntry) => string[]
 
-const plural = (count: number, word: string): string => `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`
 const line = (text: string): string => visibleText(text).replaceAll(/\s+/g, ' ')
 const because = (reason: string | null | undefined): string => (reason == null || reason === '' ? '' : `: "${line(reason)}"`)
 
@@ -109,7 +108,7 @@ const tell = (entry: LedgerEntry, tools: Map<string, string>): string | null => 
   const killed = bodyOf(entry, 'session/killed')
   if (killed) {
     const survivors = killed.survivors === undefined || killed.survivors.length === 0 ? 'none' : killed.survivors.join(', ')
-    return `KILLED: ${plural(killed.processesKilled, 'process')} ended in ${formatDuration(killed.durationMs)}, survivors: ${survivors}${spent(killed)}`.replace('processs', 'processes')
+    return `KILLED: ${plural(killed.processesKilled, 'process', 'processes')} ended in ${formatDuration(killed.durationMs)}, survivors: ${survivors}${spent(killed)}`
   }
   if (entry.pruned) return `${entry.kind}: its content was pruned`
   return entry.kind === 'model-request/intent' ? null : entry.kind

@@ -10,7 +10,7 @@ import { createDispatcher, type Handlers } from '../../shared/core/api/dispatche
 import { createEventHub } from '../../shared/core/api/event-hub.ts'
 import { createToken } from '../../shared/core/supervisor/session-folder.ts'
 import { listenWeb } from '../../shared/core/transports/web-server.ts'
-import { startBrowser } from '../support/browser.ts'
+import { choose, startBrowser } from '../support/browser.ts'
 
 const SESSIONS = 20
 const EVENTS_PER_SECOND = 50
@@ -168,7 +168,7 @@ try {
   }
   console.log(`calls of each session equal what was published: ${agree ? 'yes' : 'NO'}`)
   await page.goto(`${server.origin}/#/usage`)
-  await page.getByLabel('Over which time').selectOption('all')
+  await choose(page, 'Over which time', 'everything')
   await page.getByText('Added up from the audit log').waitFor()
   await page.waitForTimeout(2_000)
   const total = await page.locator('.stat', { hasText: 'Tool calls' }).locator('dd').evaluate((element) => element.firstChild?.textContent?.replaceAll(',', ''))

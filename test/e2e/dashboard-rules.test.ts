@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
+import { choose } from '../support/browser.ts'
 import { describeDashboard } from '../support/dashboard.ts'
 import { press, pressWhenAwake, tabTo } from '../support/keyboard.ts'
 
 const explained = async (page: Page): Promise<string> => {
   await page.goto(new URL('/#/policy/explain', page.url()).href)
-  await page.getByLabel('Profile').selectOption('test')
+  await choose(page, 'Profile', 'test')
   await page.getByLabel('Command').fill('ls -la')
   await page.getByRole('button', { name: 'Explain' }).click()
   return page.getByRole('status', { name: 'The decision' }).locator('.effect').innerText()
@@ -65,7 +66,7 @@ describeDashboard('rules on the dashboard', (open) => {
     expect([none, proposals.map(({ id }) => id)]).toEqual([[], [made.id]])
   })
 
-  it('stay in sight over a restart of the host: the page says that it is away, and goes on without a reload', async () => {
+  it('stay in sight over a restart of the host: the page says that it is away, goes on without a reload, and says so where a part of it does not come', async () => {
     const { world, page, openApprovals } = await open()
     const approvals = await openApprovals()
     await approvals.getByText('Nothing waits for you').waitFor()
@@ -79,6 +80,11 @@ describeDashboard('rules on the dashboard', (open) => {
     await page.getByText('The host cannot be reached').waitFor({ state: 'hidden' })
     await page.getByRole('link', { name: 'Audit log' }).click()
     await page.getByRole('option').filter({ hasText: 'host/started' }).nth(1).waitFor()
+    await page.route('**/secrets-page-*', (route) => route.abort())
+    await page.getByRole('link', { name: 'Secrets' }).click()
+    await page.getByRole('alert').getByText('This page cannot be shown').waitFor()
+    await page.getByRole('link', { name: 'Settings' }).click()
+    await page.getByRole('heading', { name: 'The host' }).waitFor()
     expect(await page.evaluate('globalThis.loadedOnce')).toBe(true)
     await expect.poll(() => approvals.evaluate(`document.querySelector('h1').textContent`)).toBe('Nothing waits for you')
   })

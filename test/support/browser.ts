@@ -58,12 +58,18 @@ export const openDashboard = async (browser: Browser, world: World, options: Par
   }
 }
 
+/** Chooses in a select by its name, as with a mouse: what is named so, or begins so before a comma. */
+export const choose = async (page: Page, select: string, option: string): Promise<void> => {
+  await page.getByRole('combobox', { name: select, exact: true }).click()
+  await page.getByRole('option', { name: new RegExp(`^${option}(,|$)`) }).click()
+}
+
 /** Starts the world's agent with the launch form, and waits for its terminal. */
 export const launch = async (page: Page, world: World, command = 'claude'): Promise<void> => {
   await page.goto(new URL('/#/launch', page.url()).href)
   await page.getByLabel('Folder').fill(world.project)
   await page.getByLabel('Command').fill(command)
-  await page.getByLabel('Profile').selectOption('test')
+  await choose(page, 'Profile', 'test')
   await page.getByRole('button', { name: 'Start', exact: true }).click()
   await page.locator('.xterm-screen').waitFor()
 }

@@ -3,7 +3,8 @@ import type { Page } from 'playwright-core'
 /** What a person hears of the control that has the focus. */
 const FOCUSED = `(() => {
   const element = document.activeElement
-  return (element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent ?? '').trim()
+  const by = document.getElementById(element.getAttribute('aria-labelledby') ?? '')
+  return (element.getAttribute('aria-label') ?? by?.textContent ?? element.labels?.[0]?.textContent ?? element.textContent ?? '').trim()
 })()`
 
 /** Presses Tab until the control of this name has the focus. Throws Error when it is not reached. */

@@ -4,7 +4,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Locator, Page } from 'playwright-core'
-import { launch, openDashboard, startBrowser, terminalText } from './browser.ts'
+import { choose, launch, openDashboard, startBrowser, terminalText } from './browser.ts'
 import { takeTrayPanels } from './tray-panels.ts'
 import { pinServer } from './pinned-server.ts'
 import { bash, createScriptedWorld, use } from './script.ts'
@@ -19,6 +19,7 @@ const LOOKS = [
 
 const settled = async (page: Page): Promise<void> => {
   await page.waitForLoadState('networkidle').catch(() => undefined)
+  await page.getByText(/^(Looking|Reading|Trying|looking).*…$/).waitFor({ state: 'hidden' })
   await page.waitForTimeout(300)
 }
 
@@ -70,7 +71,7 @@ try {
   await shoot(page, 'setup-boundaries', page.getByText('as you wrote it'))
   await go('launch')
   await page.getByLabel('Folder').fill(world.project)
-  await page.getByLabel('Profile').selectOption('test')
+  await choose(page, 'Profile', 'test')
   await page.getByText('will be able to do').waitFor()
   await shoot(page, 'launch')
   await launch(page, world)
@@ -102,7 +103,7 @@ try {
   await page.getByRole('link', { name: 'tester' }).click()
   await shoot(page, 'session-killed')
   await go('policy')
-  await page.getByLabel('Profile').selectOption('test')
+  await choose(page, 'Profile', 'test')
   for (const route of ['agents', 'agents/test', 'policy', 'policy/explain', 'policy/replay', 'approvals', 'doctor', 'doctor/setup', 'usage', 'audit', 'servers', 'secrets', 'settings']) {
     await go(route)
     await shoot(page, route.replace('/', '-'))

@@ -10,11 +10,11 @@ const scratch: string[] = []
 afterEach(() => scratch.splice(0).forEach((folder) => rmSync(folder, { recursive: true })))
 
 /** Runs the layer check alone over a folder and gives its findings as `file:line: rule in words`, sorted. */
-function checkLayers(folder: string): { status: number | null; findings: string[]; output: string } {
+function checkLayers(folder: string, rule = 'layers'): { status: number | null; findings: string[]; output: string } {
   const oxlint = join(root, 'node_modules/oxlint/bin/oxlint')
-  const args = [oxlint, '-f', 'unix', '-A', 'all', '-D', 'holdfast/layers']
+  const args = [oxlint, '-f', 'unix', '-A', 'all', '-D', `holdfast/${rule}`]
   const { status, stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })
-  const reports = stdout.matchAll(/^(.+?:\d+):\d+: (.*) \[Error\/holdfast\(layers\)\]$/gm)
+  const reports = stdout.matchAll(/^(.+?:\d+):\d+: (.*) \[Error\/holdfast\(\w+\)\]$/gm)
   return { status, findings: [...reports].map(([, at, words]) => `${at}: ${words}`).toSorted(), output: stdout }
 }
 
@@ -92,8 +92,11 @@ test('each layer refuses what the design does not list for it', () => {
     ['electron/preload', `import 'node:fs'`, 'electron/preload may not import node:fs'],
     ['renderer', `import '../shared/core/y.ts'`, 'renderer may not import shared/core'],
     ['renderer', `import 'node:fs'`, 'renderer may not import node:fs'],
+    ['renderer/features/x', `import '@ariakit/react/dialog'`, 'renderer may not import @ariakit/react/dialog'],
+    ['renderer/ui', `import '../connection/hooks.ts'`, 'renderer/ui may not import renderer'],
+    ['renderer/approval', `import '../ui/button.tsx'`, 'renderer/approval may not import renderer/ui'],
     ['build', `import 'electron'`, 'build may not import electron'],
-    ['shared', `import 'zod'`, 'shared/planted-19.ts is in no layer'],
+    ['shared', `import 'zod'`, 'shared/planted-22.ts is in no layer'],
   ] as const
   const name = (folder: string, index: number) => `${folder}/planted-${index}.ts`
   const folder = plant(Object.fromEntries(planted.map(([place, text], index) => [name(place, index), text])))
@@ -112,11 +115,25 @@ test('what the design lists is allowed, and tests may import anything', () => {
     'shared/host/x.ts': `import '../core/x.ts'; import '../contract/x.ts'; import 'node:fs'`,
     'electron/main.ts': `import 'electron/main'; import '../shared/contract/x.ts'; import 'node:fs'`,
     'electron/preload/x.ts': `import 'electron'; export type { X } from '../../shared/contract/x.ts'`,
-    'renderer/x.tsx': `import 'react'; import 'react-dom/client'; import '../shared/domain/x.ts'`,
+    'renderer/x.tsx': `import 'react'; import 'react-dom/client'; import '../shared/domain/x.ts'; import './ui/x.tsx'`,
+    'renderer/ui/x.tsx': `import 'react'; import '@ariakit/react/dialog'; import '../../shared/domain/x.ts'`,
     'build/x.mjs': `import 'esbuild'; import './layers.mjs'`,
     'test/x.ts': `import 'electron'; import '../shared/core/x.ts'; export const y = (z: string) => import(z)`,
   })
   expect(checkLayers(folder)).toMatchObject({ status: 0, findings: [] })
+})
+
+test('a page takes its controls from renderer/ui: no element that a component stands for is written in one', () => {
+  const text = `export const X = () => <p><button /><select /><b /><ui.input /></p>\n`
+  const { status, findings } = checkLayers(plant({ 'renderer/features/x.tsx': text, 'renderer/app.tsx': `export const y = <dialog />\n`, 'renderer/ui/x.tsx': text }), 'components')
+  expect([status, findings]).toEqual([
+    1,
+    [
+      'renderer/app.tsx:1: a page has no <dialog> of its own; take the component from renderer/ui',
+      'renderer/features/x.tsx:1: a page has no <button> of its own; take the component from renderer/ui',
+      'renderer/features/x.tsx:1: a page has no <select> of its own; take the component from renderer/ui',
+    ],
+  ])
 })
 
 test.each([
@@ -124,6 +141,7 @@ test.each([
   '// oxlint-disable-next-line holdfast/layers',
   '// eslint-disable-next-line',
   '/* oxlint-disable layers -- why */',
+  '// oxlint-disable-next-line holdfast/components',
 ])('the check cannot be switched off with %s', (comment) => {
   const { status, output } = checkLayers(plant({ 'shared/domain/x.ts': `${comment}\nimport 'node:fs'\n` }))
   expect(status).toBe(1)

@@ -1,7 +1,10 @@
 import type { ProfileListing } from '../../../shared/contract/schemas/profile.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useQuery } from '../../connection/hooks.ts'
-import { ButtonLink, Empty, Fault, Note, Page } from '../../ui/basics.tsx'
+import { ButtonLink } from '../../ui/button.tsx'
+import { Empty, Fault, Note } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { Badge } from '../../ui/badge.tsx'
 import { ProfileEditor } from './profile-editor.tsx'
 
 const Card = ({ profile: { name, path, agent, problem } }: { profile: ProfileListing }) => (
@@ -9,8 +12,8 @@ const Card = ({ profile: { name, path, agent, problem } }: { profile: ProfileLis
     <div className="bar">
       <div style={{ flex: 1, minWidth: 0 }}>
         <h2 className="clip">
-          <a href={`#/agents/${encodeURIComponent(name)}`}>{visibleText(name)}</a> {agent !== null && <span className="badge quiet">runs as {visibleText(agent)}</span>}{' '}
-          {problem !== null && <span className="badge danger">not valid</span>}
+          <a href={`#/agents/${encodeURIComponent(name)}`}>{visibleText(name)}</a> {agent !== null && <Badge look="quiet">runs as {visibleText(agent)}</Badge>}{' '}
+          {problem !== null && <Badge look="danger">not valid</Badge>}
         </h2>
         <p className="muted mono clip" title={visibleText(path)}>
           {visibleText(path)}

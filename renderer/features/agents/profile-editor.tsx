@@ -8,9 +8,12 @@ import { profileEffects } from '../../../shared/domain/profile-effects.ts'
 import { parseProfileText } from '../../../shared/domain/profile-text.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { faultText, useAction, useHost } from '../../connection/hooks.ts'
-import { Button, ButtonLink, Fault, Field, Note, Page } from '../../ui/basics.tsx'
+import { Button, ButtonLink } from '../../ui/button.tsx'
+import { Fault, Note } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
 import { DiffView } from '../../ui/diff-view.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
+import { TextField, TextArea } from '../../ui/field.tsx'
 import { Asked, useProposal } from '../approvals/asked.tsx'
 import { ReplayResult } from '../policy/replay-view.tsx'
 import { ProfileFields } from './profile-fields.tsx'
@@ -114,17 +117,13 @@ export const ProfileEditor = ({ profile, name: given, onSaved }: { profile: Prof
       {!isWhole && <Note fault>This file is too long to be edited here. Change it in your editor.</Note>}
       {profile === null && (
         <div className="form">
-          <Field label="Name of the profile" hint="Letters, digits, . _ and -. One called default is taken where none is named.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" required spellCheck={false} placeholder="frontend" value={name} onChange={(event) => setName(event.target.value.trim())} />}
-          </Field>
+          <TextField mono required label="Name of the profile" hint="Letters, digits, . _ and -. One called default is taken where none is named." placeholder="frontend" value={name} onChange={(typed) => setName(typed.trim())} />
         </div>
       )}
       <div className="editor">
         <ProfileFields text={text} onChange={setText} />
         <div className="yaml">
-          <Field label="The file" hint={profile === null ? 'Kept as NAME.yaml in your configuration.' : visibleText(profile.path)}>
-            {(id, hint) => <textarea id={id} aria-describedby={hint} aria-invalid={checked.profile === null} className="input mono whole" spellCheck={false} value={text} onChange={(event) => setText(event.target.value)} />}
-          </Field>
+          <TextArea mono tall label="The file" hint={profile === null ? 'Kept as NAME.yaml in your configuration.' : visibleText(profile.path)} aria-invalid={checked.profile === null} value={text} onChange={setText} />
           <p role="status" className={checked.profile === null ? 'note fault' : 'muted'}>
             {checked.profile === null ? visibleText(checked.problem) : text === before ? 'As it stands.' : 'Valid. Not kept yet.'}
           </p>

@@ -2,7 +2,8 @@ import { useState } from 'react'
 import { AlarmRule } from '../../../shared/contract/schemas/ledger.ts'
 import { NetworkMode, RecordMode } from '../../../shared/contract/schemas/profile.ts'
 import { fieldOf, withField, type FieldPath } from '../../../shared/domain/profile-edit.ts'
-import { Field } from '../../ui/basics.tsx'
+import { TextArea, TextField } from '../../ui/field.tsx'
+import { Select } from '../../ui/select.tsx'
 
 interface FieldProps {
   readonly text: string
@@ -20,42 +21,25 @@ const useField = ({ text, onChange, path }: FieldProps) => ({
   },
 })
 
-const TextField = (props: FieldProps & { placeholder?: string }) => {
+const textOr = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+const WordField = (props: FieldProps & { placeholder?: string }) => {
   const { value, set } = useField(props)
-  return (
-    <Field label={props.label} hint={props.hint}>
-      {(id, hint) => (
-        <input id={id} aria-describedby={hint} className="input mono" spellCheck={false} placeholder={props.placeholder} value={typeof value === 'string' ? value : ''} onChange={(event) => set(event.target.value === '' ? undefined : event.target.value)} />
-      )}
-    </Field>
-  )
+  const { label, hint, placeholder } = props
+  return <TextField mono label={label} hint={hint} placeholder={placeholder} value={textOr(value)} onChange={(text) => set(text === '' ? undefined : text)} />
 }
 
 const NumberField = (props: FieldProps & { step?: number }) => {
   const { value, set } = useField(props)
+  const { label, hint, step = 1 } = props
   return (
-    <Field label={props.label} hint={props.hint}>
-      {(id, hint) => (
-        <input id={id} aria-describedby={hint} className="input number" type="number" min={0} step={props.step ?? 1} placeholder="no limit" value={typeof value === 'number' ? value : ''} onChange={(event) => set(event.target.value === '' ? undefined : Number(event.target.value))} />
-      )}
-    </Field>
+    <TextField label={label} hint={hint} type="number" min={0} step={step} placeholder="no limit" value={typeof value === 'number' ? value : ''} onChange={(text) => set(text === '' ? undefined : Number(text))} />
   )
 }
 
 const ChoiceField = (props: FieldProps & { of: readonly string[]; unset: string }) => {
   const { value, set } = useField(props)
-  return (
-    <Field label={props.label} hint={props.hint}>
-      {(id, hint) => (
-        <select id={id} aria-describedby={hint} className="input" style={{ width: '100%' }} value={typeof value === 'string' ? value : ''} onChange={(event) => set(event.target.value === '' ? undefined : event.target.value)}>
-          <option value="">{props.unset}</option>
-          {props.of.map((one) => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
-      )}
-    </Field>
-  )
+  return <Select label={props.label} hint={props.hint} value={textOr(value)} of={[{ value: '', name: props.unset }, ...props.of]} onChange={(next) => set(next === '' ? undefined : next)} />
 }
 
 const wordsOf = (typed: string): string[] => typed.split('\n').map((line) => line.trim()).filter((line) => line !== '')
@@ -67,23 +51,18 @@ const LinesField = (props: FieldProps & { placeholder?: string }) => {
   const [typed, setTyped] = useState(lines.join('\n'))
   const shown = JSON.stringify(wordsOf(typed)) === JSON.stringify(lines) ? typed : lines.join('\n')
   return (
-    <Field label={props.label} hint={props.hint}>
-      {(id, hint) => (
-        <textarea
-          id={id}
-          aria-describedby={hint}
-          className="input mono"
-          spellCheck={false}
-          rows={Math.max(2, lines.length + 1)}
-          placeholder={props.placeholder}
-          value={shown}
-          onChange={(event) => {
-            setTyped(event.target.value)
-            set(wordsOf(event.target.value))
-          }}
-        />
-      )}
-    </Field>
+    <TextArea
+      mono
+      label={props.label}
+      hint={props.hint}
+      rows={Math.max(2, lines.length + 1)}
+      placeholder={props.placeholder}
+      value={shown}
+      onChange={(next) => {
+        setTyped(next)
+        set(wordsOf(next))
+      }}
+    />
   )
 }
 
@@ -93,8 +72,8 @@ export const ProfileFields = (form: { text: string; onChange(text: string): void
   return (
     <div className="stack" style={{ gap: 16 }}>
       <div className="pair">
-        <TextField {...form} path={['agent']} label="Agent’s name" hint="Its own identity, unique here." placeholder="claude-frontend" />
-        <TextField {...form} path={['model', 'key']} label="Model key" hint="A secret’s name, never a key." placeholder="agent/anthropic" />
+        <WordField {...form} path={['agent']} label="Agent’s name" hint="Its own identity, unique here." placeholder="claude-frontend" />
+        <WordField {...form} path={['model', 'key']} label="Model key" hint="A secret’s name, never a key." placeholder="agent/anthropic" />
       </div>
       <fieldset>
         <legend>May do</legend>
@@ -123,12 +102,12 @@ export const ProfileFields = (form: { text: string; onChange(text: string): void
         {typeof servers === 'object' && servers !== null ? (
           <p className="muted">Its MCP servers are written out in the text.</p>
         ) : (
-          <TextField {...form} path={['servers']} label="MCP servers" hint="A file in the form of .mcp.json, from the profile’s folder." placeholder="mcp.json" />
+          <WordField {...form} path={['servers']} label="MCP servers" hint="A file in the form of .mcp.json, from the profile’s folder." placeholder="mcp.json" />
         )}
         <LinesField {...form} path={['env', 'pass']} label="Variables that reach it" hint="Nothing else of your environment does." placeholder="PATH" />
         <div className="pair">
-          <TextField {...form} path={['identity', 'git', 'name']} label="Commits as" placeholder="Claude (frontend)" />
-          <TextField {...form} path={['identity', 'git', 'email']} label="Commits with" placeholder="claude@agents.example" />
+          <WordField {...form} path={['identity', 'git', 'name']} label="Commits as" placeholder="Claude (frontend)" />
+          <WordField {...form} path={['identity', 'git', 'email']} label="Commits with" placeholder="claude@agents.example" />
         </div>
       </fieldset>
       <fieldset>

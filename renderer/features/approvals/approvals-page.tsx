@@ -2,8 +2,13 @@ import type { ApprovalRequest, Grant } from '../../../shared/contract/schemas/ap
 import { inputSummary } from '../../../shared/domain/describe.ts'
 import { formatDuration } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { useAction, useHost, useLive, useNow, useQuery } from '../../connection/hooks.ts'
-import { Ago, Button, ButtonLink, ClassBadge, Empty, Fault, Page } from '../../ui/basics.tsx'
+import { useAction, useHost, useLive, useQuery } from '../../connection/hooks.ts'
+import { useNow } from '../../ui/use-now.ts'
+import { ClassBadge } from '../../ui/badge.tsx'
+import { Button, ButtonLink } from '../../ui/button.tsx'
+import { Empty, Fault } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { Ago } from '../../ui/time.tsx'
 import { Table } from '../../ui/table.tsx'
 
 const Waiting = ({ requests, page }: { requests: readonly ApprovalRequest[]; page: string | null }) => {

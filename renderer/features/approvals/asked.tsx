@@ -1,7 +1,8 @@
 import type { ProposalId } from '../../../shared/contract/ids.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useLive } from '../../connection/hooks.ts'
-import { ButtonLink, Note } from '../../ui/basics.tsx'
+import { ButtonLink } from '../../ui/button.tsx'
+import { Note } from '../../ui/note.tsx'
 
 /** A change that was asked for, as it stands; undefined when it is not known (any more). */
 export const useProposal = (id: ProposalId | null) => useLive((snapshot) => (id === null ? undefined : snapshot.proposals.find((one) => one.id === id)))

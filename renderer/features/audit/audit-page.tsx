@@ -4,8 +4,14 @@ import { LedgerKind, type LedgerEntry, type LedgerVerification } from '../../../
 import { formatCount } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost } from '../../connection/hooks.ts'
-import { Button, ClockTime, Empty, Facts, Fault, Note, Page } from '../../ui/basics.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Facts } from '../../ui/facts.tsx'
+import { Empty, Fault, Note } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { ClockTime } from '../../ui/time.tsx'
 import { VirtualList } from '../../ui/virtual-list.tsx'
+import { TextField } from '../../ui/field.tsx'
+import { Select } from '../../ui/select.tsx'
 import { entryText } from '../sessions/timeline.ts'
 import { exportLog, type ExportFormat } from './export-log.ts'
 import { useSearch, type Filter } from './use-search.ts'
@@ -77,10 +83,16 @@ export const AuditPage = () => {
       title="Audit log"
       actions={
         <>
-          <select className="input" aria-label="Export as" value={format} onChange={(event) => setFormat(event.target.value as ExportFormat)}>
-            <option value="jsonl">JSON lines</option>
-            <option value="csv">CSV</option>
-          </select>
+          <Select
+            bare
+            label="Export as"
+            value={format}
+            of={[
+              { value: 'jsonl', name: 'JSON lines' },
+              { value: 'csv', name: 'CSV' },
+            ]}
+            onChange={setFormat}
+          />
           <Button disabled={action.busy !== null} onClick={() => action.run('Exporting…', () => exportLog(host, filter, format, setRead).finally(() => setRead(null)))}>
             {action.busy === 'Exporting…' ? `Exporting… ${formatCount(read ?? 0)}` : 'Export what fits'}
           </Button>
@@ -93,29 +105,20 @@ export const AuditPage = () => {
       <Fault text={fault ?? action.fault} />
       {proof !== null && <Proof proof={proof} />}
       <div className="bar" role="search">
-        <input className="input" style={{ flex: '1 1 180px', maxWidth: 280 }} type="search" placeholder="Search words" aria-label="Search the audit log" value={words} onChange={(event) => setWords(event.target.value)} />
-        <select className="input" aria-label="Which kind" value={kind} onChange={(event) => setKind(event.target.value as LedgerKind | '')}>
-          <option value="">every kind</option>
-          {LedgerKind.options.map((one) => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
-        <select
-          className="input"
-          aria-label="How far back"
+        <TextField bare label="Search the audit log" type="search" placeholder="Search words" style={{ flex: '1 1 180px', maxWidth: 280 }} value={words} onChange={setWords} />
+        <Select bare label="Which kind" value={kind} of={[{ value: '', name: 'every kind' }, ...LedgerKind.options.toSorted()]} onChange={setKind} />
+        <Select
+          bare
+          label="How far back"
           value={span}
-          onChange={(event) => {
-            setSpan(event.target.value)
-            const back = SPANS[event.target.value]
+          of={[{ value: '', name: 'from the beginning' }, ...Object.keys(SPANS)]}
+          onChange={(next) => {
+            setSpan(next)
+            const back = SPANS[next]
             setSince(back === undefined ? null : Date.now() - back)
           }}
-        >
-          <option value="">from the beginning</option>
-          {Object.keys(SPANS).map((one) => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
-        <input className="input mono" style={{ width: 160 }} aria-label="Of which session" placeholder="ses_…" spellCheck={false} value={session} aria-invalid={session.trim() !== '' && sessionId === undefined} onChange={(event) => setSession(event.target.value)} />
+        />
+        <TextField bare mono label="Of which session" placeholder="ses_…" style={{ width: 160 }} value={session} aria-invalid={session.trim() !== '' && sessionId === undefined} onChange={setSession} />
         <span className="muted number" role="status">
           {loading ? 'looking…' : `${formatCount(entries.length)}${older === null ? '' : ' newest'}`}
         </span>
@@ -140,7 +143,7 @@ export const AuditPage = () => {
                   <>
                     <ClockTime at={one.at} />
                     <span className="aside number">#{one.sequence}</span>
-                    <strong style={{ flex: 'none', width: 170 }}>{one.kind}</strong>
+                    <strong className="clip" style={{ flex: 'none', width: 184 }}>{one.kind}</strong>
                     <span className="what clip muted">{textOf(one).slice(0, 400)}</span>
                   </>
                 )

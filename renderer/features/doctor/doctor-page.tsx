@@ -1,11 +1,17 @@
 import { useState } from 'react'
 import type { AuditedFinding, AuditedReach, Finding } from '../../../shared/contract/schemas/finding.ts'
+import { plural } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useLive, useQuery } from '../../connection/hooks.ts'
-import { Button, Empty, Fault, Field, Page, Tabs } from '../../ui/basics.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Empty, Fault } from '../../ui/note.tsx'
+import { Page, Tabs } from '../../ui/page.tsx'
 import { Table } from '../../ui/table.tsx'
+import { Badge, type BadgeLook } from '../../ui/badge.tsx'
+import { Select } from '../../ui/select.tsx'
+import { Disclosure } from '../../ui/disclosure.tsx'
 
-const LOOKS: Readonly<Record<Finding['state'], { look: string; name: string }>> = {
+const LOOKS: Readonly<Record<Finding['state'], { look: BadgeLook; name: string }>> = {
   ok: { look: 'quiet', name: 'holds' },
   warn: { look: 'accent', name: 'missing' },
   fail: { look: 'danger', name: 'fails' },
@@ -29,7 +35,7 @@ const Machine = () => {
                 <strong>{name}</strong>
               </td>
               <td>
-                <span className={`badge ${LOOKS[state].look}`}>{LOOKS[state].name}</span>
+                <Badge look={LOOKS[state].look}>{LOOKS[state].name}</Badge>
               </td>
               <td style={{ overflowWrap: 'anywhere' }}>
                 {visibleText(message)}
@@ -43,12 +49,12 @@ const Machine = () => {
   )
 }
 
-const SEVERITY_LOOK: Readonly<Record<AuditedFinding['severity'], string>> = { high: 'danger', medium: 'accent', low: 'quiet' }
+const SEVERITY_LOOK: Readonly<Record<AuditedFinding['severity'], BadgeLook>> = { high: 'danger', medium: 'accent', low: 'quiet' }
 
 const FindingItem = ({ finding: { severity, threat, what, why, fix, file, line } }: { finding: AuditedFinding }) => (
   <li className="panel card" style={{ gap: 4 }}>
     <p className="bar">
-      <span className={`badge ${SEVERITY_LOOK[severity]}`}>{severity}</span> <strong style={{ flex: 1, minWidth: 200, overflowWrap: 'anywhere' }}>{visibleText(what)}</strong> <span className="muted">{threat}</span>
+      <Badge look={SEVERITY_LOOK[severity]}>{severity}</Badge> <strong style={{ flex: 1, minWidth: 200, overflowWrap: 'anywhere' }}>{visibleText(what)}</strong> <span className="muted">{threat}</span>
     </p>
     <p>{visibleText(why)}</p>
     <p>
@@ -70,7 +76,7 @@ const ReachTable = ({ reach }: { reach: readonly AuditedReach[] }) => (
       {reach.map(({ kind, agent, name, detail, file, line }, index) => (
         <tr key={index}>
           <td>
-            <strong>{visibleText(name)}</strong> <span className="badge quiet">{kind}</span>
+            <strong>{visibleText(name)}</strong> <Badge look="quiet">{kind}</Badge>
           </td>
           <td style={{ overflowWrap: 'anywhere' }}>{visibleText(detail)}</td>
           <td>{agent === null ? 'every agent' : visibleText(agent)}</td>
@@ -92,18 +98,16 @@ const Setup = ({ chosen }: { chosen: string }) => {
   return (
     <>
       <div className="bar" style={{ alignItems: 'end' }}>
-        <Field label="With the project">
-          {(id) => (
-            <select id={id} className="input" style={{ maxWidth: '100%' }} value={project} onChange={(event) => setProject(event.target.value)}>
-              <option value="">none: your own settings alone</option>
-              {[...new Set([...sessions.map(({ cwd }) => cwd), chosen])].filter((cwd) => cwd !== '').map((cwd) => (
-                <option key={cwd} value={cwd}>
-                  {visibleText(cwd)}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <Select
+          label="With the project"
+          wide={false}
+          value={project}
+          of={[
+            { value: '', name: 'none: your own settings alone' },
+            ...[...new Set([...sessions.map(({ cwd }) => cwd), chosen])].filter((cwd) => cwd !== '').map((cwd) => ({ value: cwd, name: visibleText(cwd) })),
+          ]}
+          onChange={setProject}
+        />
         <Button onClick={reload}>Look again</Button>
       </div>
       <Fault text={fault} />
@@ -111,7 +115,7 @@ const Setup = ({ chosen }: { chosen: string }) => {
       {data?.findings.length === 0 && (
         <div className="panel">
           <Empty title="Nothing found">
-            <p>{data.read} files were read, and nothing in them is known to go wrong.</p>
+            <p>{data.read === 0 ? 'No settings of an agent were found here.' : `${plural(data.read, 'file')} read, and nothing in them is known to go wrong.`}</p>
           </Empty>
         </div>
       )}
@@ -123,14 +127,13 @@ const Setup = ({ chosen }: { chosen: string }) => {
             ))}
           </ul>
           <p className="muted">
-            {data.read} files were read; nothing was changed. What can be mended by itself: <code>holdfast audit --fix</code>
+            {plural(data.read, 'file')} read; nothing was changed. What can be mended by itself: <code>holdfast audit --fix</code>
           </p>
         </>
       )}
       {data !== null && data.reach.length > 0 && <ReachTable reach={data.reach} />}
       {data !== null && data.skipped.length > 0 && (
-        <details>
-          <summary>{data.skipped.length} files could not be read</summary>
+        <Disclosure summary={`${plural(data.skipped.length, 'file')} could not be read`}>
           <ul className="dots">
             {data.skipped.map(({ file, why }) => (
               <li key={file}>
@@ -138,7 +141,7 @@ const Setup = ({ chosen }: { chosen: string }) => {
               </li>
             ))}
           </ul>
-        </details>
+        </Disclosure>
       )}
     </>
   )

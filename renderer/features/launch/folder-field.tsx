@@ -1,8 +1,11 @@
 import { useState, type DragEvent } from 'react'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useQuery } from '../../connection/hooks.ts'
-import { Button, Fault, Field } from '../../ui/basics.tsx'
+import { Button, Choice } from '../../ui/button.tsx'
+import { Fault } from '../../ui/note.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
+import { Badge } from '../../ui/badge.tsx'
+import { TextField } from '../../ui/field.tsx'
 
 /** One folder after another, to a choice. */
 const Picker = ({ from, onChoose, onClose }: { from: string | null; onChoose(path: string): void; onClose(): void }) => {
@@ -15,16 +18,16 @@ const Picker = ({ from, onChoose, onClose }: { from: string | null; onChoose(pat
       <ul className="panel" aria-label="Folders" style={{ height: '44vh', overflowY: 'auto' }}>
         {data !== null && data.parent !== null && (
           <li>
-            <button type="button" className="choice" onClick={() => setPath(data.parent)}>
+            <Choice onClick={() => setPath(data.parent)}>
               ↑ <span className="muted">one up</span>
-            </button>
+            </Choice>
           </li>
         )}
         {data?.folders.map(({ name, hasGit }) => (
           <li key={name}>
-            <button type="button" className="choice" onClick={() => setPath(`${data.path === '/' ? '' : data.path}/${name}`)}>
-              {visibleText(name)} {hasGit && <span className="badge quiet">git</span>}
-            </button>
+            <Choice onClick={() => setPath(`${data.path === '/' ? '' : data.path}/${name}`)}>
+              {visibleText(name)} {hasGit && <Badge look="quiet">git</Badge>}
+            </Choice>
           </li>
         ))}
         {data?.folders.length === 0 && <li className="muted pad">It holds no folders.</li>}
@@ -88,9 +91,7 @@ export const FolderField = ({ value, onChange }: { value: string; onChange(path:
       onDrop={drop}
     >
       <div style={{ flex: '1 1 100%' }}>
-        <Field label="Folder" hint="The project the agent works in. Type its path, choose it, or drop it here.">
-          {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" required spellCheck={false} value={value} onChange={(event) => onChange(event.target.value)} placeholder="/home/you/project" />}
-        </Field>
+        <TextField mono required label="Folder" hint="The project the agent works in. Type its path, choose it, or drop it here." placeholder="/home/you/project" value={value} onChange={onChange} />
       </div>
       <Button onClick={() => setPicking(true)}>Choose…</Button>
       {action.busy !== null && <span className="muted" role="status">{action.busy}</span>}

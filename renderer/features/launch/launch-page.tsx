@@ -2,7 +2,11 @@ import { useEffect, useState, type FormEvent } from 'react'
 import type { ResolvedProfile } from '../../../shared/contract/schemas/setup.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { faultText, useAction, useHost, useLive, useQuery } from '../../connection/hooks.ts'
-import { Button, Fault, Field, Note, Page } from '../../ui/basics.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Fault, Note } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { TextField } from '../../ui/field.tsx'
+import { Select } from '../../ui/select.tsx'
 import { projectName } from '../sessions/sessions-page.tsx'
 import { FolderField } from './folder-field.tsx'
 import { Outlook } from './outlook.tsx'
@@ -88,22 +92,17 @@ export const LaunchPage = ({ chosen, folder }: { chosen?: string | undefined; fo
       <div className="editor">
         <form className="form" onSubmit={submit}>
           <FolderField value={launch.cwd} onChange={(cwd) => setLaunch((before) => ({ ...before, cwd }))} />
-          <Field label="Profile" hint="What it is called, may do and may spend.">
-            {(id, hint) => (
-              <select id={id} aria-describedby={hint} className="input" style={{ width: '100%' }} value={launch.profile} onChange={(event) => setLaunch({ ...launch, profile: event.target.value })}>
-                <option value="">the folder’s own, or the built-in rules</option>
-                {profiles.map(({ name, agent }) => (
-                  <option key={name} value={name}>
-                    {visibleText(name)}
-                    {agent === null || agent === name ? '' : `, runs as ${visibleText(agent)}`}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
-          <Field label="Command" hint="What starts the agent, such as claude.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" required spellCheck={false} value={launch.command} onChange={(event) => setLaunch({ ...launch, command: event.target.value })} />}
-          </Field>
+          <Select
+            label="Profile"
+            hint="What it is called, may do and may spend."
+            value={launch.profile}
+            of={[
+              { value: '', name: 'the folder’s own, or the built-in rules' },
+              ...profiles.map(({ name, agent }) => ({ value: name, name: `${visibleText(name)}${agent === null || agent === name ? '' : `, runs as ${visibleText(agent)}`}` })),
+            ]}
+            onChange={(profile) => setLaunch({ ...launch, profile })}
+          />
+          <TextField mono required label="Command" hint="What starts the agent, such as claude." value={launch.command} onChange={(command) => setLaunch({ ...launch, command })} />
           <div className="bar">
             <Button big kind="primary" type="submit" disabled={busy}>
               {action.busy === 'Starting…' ? 'Starting…' : 'Start'}

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import type { ResolvedProfile } from '../../../shared/contract/schemas/setup.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { Note } from '../../ui/basics.tsx'
+import { Note } from '../../ui/note.tsx'
 
 const NETWORK: Readonly<Record<ResolvedProfile['network'], string>> = {
   gateway: 'Of the network it reaches its model, and nothing else.',

@@ -3,7 +3,11 @@ import { HoldfastError } from '../../../shared/contract/errors.ts'
 import type { ExplainedDecision } from '../../../shared/contract/schemas/policy.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost } from '../../connection/hooks.ts'
-import { Button, ClassBadge, EffectBadge, Fault, Field } from '../../ui/basics.tsx'
+import { ClassBadge, EffectBadge } from '../../ui/badge.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Fault } from '../../ui/note.tsx'
+import { TextField, TextArea } from '../../ui/field.tsx'
+import { Select } from '../../ui/select.tsx'
 import { scopeParams, type Scope } from './scope.tsx'
 
 /** The one field that says what these tools do; any other tool is given as JSON. */
@@ -77,25 +81,10 @@ export const ExplainView = ({ scope }: { scope: Scope }) => {
     <>
       <form className="form" onSubmit={submit}>
         <div className="pair">
-          <Field label="Tool">
-            {(id) => (
-              <select id={id} className="input" style={{ width: '100%' }} value={tool} onChange={(event) => setTool(event.target.value)}>
-                {Object.keys(FIELDS).map((one) => (
-                  <option key={one}>{one}</option>
-                ))}
-                <option value={OTHER}>another, or an MCP tool</option>
-              </select>
-            )}
-          </Field>
-          {known === undefined && (
-            <Field label="Its name">
-              {(id) => <input id={id} className="input mono" required spellCheck={false} placeholder="mcp__server__tool" value={name} onChange={(event) => setName(event.target.value)} />}
-            </Field>
-          )}
+          <Select label="Tool" value={tool} of={[...Object.keys(FIELDS), { value: OTHER, name: 'another, or an MCP tool' }]} onChange={setTool} />
+          {known === undefined && <TextField mono required label="Its name" placeholder="mcp__server__tool" value={name} onChange={setName} />}
         </div>
-        <Field label={known?.label ?? 'Input, as JSON'}>
-          {(id) => <textarea id={id} className="input mono" required spellCheck={false} placeholder={known?.example ?? '{"owner":"acme","repo":"web"}'} value={text} onChange={(event) => setText(event.target.value)} />}
-        </Field>
+        <TextArea mono required label={known?.label ?? 'Input, as JSON'} placeholder={known?.example ?? '{"owner":"acme","repo":"web"}'} value={text} onChange={setText} />
         <div className="bar">
           <Button kind="primary" type="submit" disabled={action.busy !== null}>
             {action.busy ?? 'Explain'}

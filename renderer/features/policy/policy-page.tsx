@@ -1,7 +1,11 @@
 import type { PolicyLayerRules } from '../../../shared/contract/schemas/policy.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useQuery } from '../../connection/hooks.ts'
-import { ButtonLink, EffectBadge, Empty, Fault, Note, Page, Tabs } from '../../ui/basics.tsx'
+import { EffectBadge } from '../../ui/badge.tsx'
+import { ButtonLink } from '../../ui/button.tsx'
+import { Empty, Fault, Note } from '../../ui/note.tsx'
+import { Page, Tabs } from '../../ui/page.tsx'
+import { Table } from '../../ui/table.tsx'
 import { ExplainView } from './explain-view.tsx'
 import { ReplayView } from './replay-view.tsx'
 import { ScopeFields, scopeParams, useScope, type Scope } from './scope.tsx'
@@ -25,16 +29,7 @@ const Layer = ({ layer }: { layer: PolicyLayerRules }) => {
       {layer.rules.length === 0 ? (
         <p className="muted" style={{ padding: '0 14px 12px' }}>It has no rules.</p>
       ) : (
-        <div className="table-wrap" role="region" aria-label={`Rules: ${title}`} tabIndex={0}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col" style={{ width: 70 }}>Does</th>
-                <th scope="col">Rule</th>
-                {layer.origin !== 'built-in' && <th scope="col" className="wide-only">Stands in</th>}
-              </tr>
-            </thead>
-            <tbody>
+        <Table bare label={`Rules: ${title}`} head={[{ name: 'Does', className: 'slim' }, 'Rule', ...(layer.origin === 'built-in' ? [] : [{ name: 'Stands in', className: 'wide-only' }])]}>
               {layer.rules.map(({ effect, rule, source }, index) => (
                 <tr key={index}>
                   <td>
@@ -50,9 +45,7 @@ const Layer = ({ layer }: { layer: PolicyLayerRules }) => {
                   )}
                 </tr>
               ))}
-            </tbody>
-          </table>
-        </div>
+        </Table>
       )}
     </section>
   )
@@ -94,7 +87,7 @@ export const PolicyPage = ({ tab }: { tab: string }) => {
           { id: 'replay', name: 'Replay', href: '#/policy/replay' },
         ]}
       />
-      <ScopeFields scope={scope} onChange={setScope} />
+      <ScopeFields scope={scope} withFolder={tab !== 'replay'} onChange={setScope} />
       {tab === 'rules' && <RulesView scope={scope} />}
       {tab === 'explain' && <ExplainView scope={scope} />}
       {tab === 'replay' && <ReplayView scope={scope} />}

@@ -1,7 +1,8 @@
 import { useState } from 'react'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useLive, useQuery } from '../../connection/hooks.ts'
-import { Field } from '../../ui/basics.tsx'
+import { TextField } from '../../ui/field.tsx'
+import { Select } from '../../ui/select.tsx'
 
 /** Whose rules are meant: a profile, and the folder whose own file tightens it. */
 export interface Scope {
@@ -33,35 +34,19 @@ export const useScope = (): [Scope, (scope: Scope) => void] => {
 
 export const scopeParams = ({ profile, cwd }: Scope) => ({ ...(profile === '' ? {} : { profile }), ...(cwd === '' ? {} : { cwd }) })
 
-export const ScopeFields = ({ scope, onChange }: { scope: Scope; onChange(scope: Scope): void }) => {
+/** `withFolder`: for what is asked of one folder; past calls each have their own. */
+export const ScopeFields = ({ scope, withFolder, onChange }: { scope: Scope; withFolder: boolean; onChange(scope: Scope): void }) => {
   const profiles = useQuery('profile/list', {}).data?.profiles ?? []
   const folders = useLive((snapshot) => snapshot.sessions).map(({ cwd }) => cwd)
   return (
     <div className="pair" style={{ maxWidth: 640 }}>
-      <Field label="Profile">
-        {(id) => (
-          <select id={id} className="input" style={{ width: '100%' }} value={scope.profile} onChange={(event) => onChange({ ...scope, profile: event.target.value })}>
-            <option value="">default, or the built-in rules</option>
-            {profiles.filter(({ problem }) => problem === null).map(({ name }) => (
-              <option key={name} value={name}>
-                {visibleText(name)}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
-      <Field label="Folder">
-        {(id) => (
-          <>
-            <input id={id} className="input mono" list={`${id}-known`} spellCheck={false} placeholder="any" value={scope.cwd} onChange={(event) => onChange({ ...scope, cwd: event.target.value.trim() })} />
-            <datalist id={`${id}-known`}>
-              {[...new Set(folders)].map((folder) => (
-                <option key={folder} value={folder} />
-              ))}
-            </datalist>
-          </>
-        )}
-      </Field>
+      <Select
+        label="Profile"
+        value={scope.profile}
+        of={[{ value: '', name: 'default, or the built-in rules' }, ...profiles.filter(({ problem }) => problem === null).map(({ name }) => ({ value: name, name: visibleText(name) }))]}
+        onChange={(profile) => onChange({ ...scope, profile })}
+      />
+      {withFolder && <TextField mono label="Folder" placeholder="any" suggestions={[...new Set(folders)]} value={scope.cwd} onChange={(cwd) => onChange({ ...scope, cwd: cwd.trim() })} />}
     </div>
   )
 }

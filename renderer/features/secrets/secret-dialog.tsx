@@ -1,8 +1,10 @@
 import { useState, type FormEvent } from 'react'
 import type { SecretInfo } from '../../../shared/contract/schemas/secret.ts'
 import { useAction, useHost } from '../../connection/hooks.ts'
-import { Button, Fault, Field } from '../../ui/basics.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Fault } from '../../ui/note.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
+import { TextField } from '../../ui/field.tsx'
 
 /** A value goes in here and never comes out: it is not kept in the page after it was sent. */
 export const SecretDialog = ({ kept, name: wanted = '', onClose, onDone }: { kept: SecretInfo | null; name?: string; onClose(): void; onDone(name: string): void }) => {
@@ -26,23 +28,13 @@ export const SecretDialog = ({ kept, name: wanted = '', onClose, onDone }: { kep
     <Dialog title={given === null ? 'Keep a secret' : `Rotate ${given}`} onClose={onClose}>
       <form className="form" onSubmit={submit}>
         {given === null && (
-          <Field label="Name" hint="Such as agent/github-pat. Profiles and servers refer to it by this name.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" required spellCheck={false} autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />}
-          </Field>
+          <TextField mono required label="Name" hint="Such as agent/github-pat. Profiles and servers refer to it by this name." autoComplete="off" value={name} onChange={setName} />
         )}
-        <Field label={given === null ? 'Value' : 'New value'} hint="Goes to this system's keychain, and is never shown again.">
-          {(id, hint) => <input id={id} aria-describedby={hint} className="input mono" type="password" required autoComplete="off" value={value} onChange={(event) => setValue(event.target.value)} />}
-        </Field>
+        <TextField mono required label={given === null ? 'Value' : 'New value'} hint="Goes to this system's keychain, and is never shown again." type="password" autoComplete="off" value={value} onChange={setValue} />
         <div className="pair">
-          <Field label="Opens the account of" hint="Best an account of the agent’s own.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input" maxLength={200} value={owner} placeholder="claude-bot" onChange={(event) => setOwner(event.target.value)} />}
-          </Field>
-          <Field label="Reaches" hint="How far it goes.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input" maxLength={200} value={scope} placeholder="acme/web, read" onChange={(event) => setScope(event.target.value)} />}
-          </Field>
-          <Field label="Expires" hint="From that day on nobody gets it.">
-            {(id, hint) => <input id={id} aria-describedby={hint} className="input" type="date" value={until} onChange={(event) => setUntil(event.target.value)} />}
-          </Field>
+          <TextField label="Opens the account of" hint="Best an account of the agent’s own." maxLength={200} placeholder="claude-bot" value={owner} onChange={setOwner} />
+          <TextField label="Reaches" hint="How far it goes." maxLength={200} placeholder="acme/web, read" value={scope} onChange={setScope} />
+          <TextField label="Expires" hint="From that day on nobody gets it." type="date" value={until} onChange={setUntil} />
         </div>
         <Fault text={action.fault} />
         <div className="bar">

@@ -2,10 +2,15 @@ import { useState } from 'react'
 import type { SecretInfo } from '../../../shared/contract/schemas/secret.ts'
 import { secretState, secretStateText } from '../../../shared/domain/secret-state.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { useAction, useHost, useNow, useQuery } from '../../connection/hooks.ts'
-import { Ago, Button, Empty, Fault, Note, Page } from '../../ui/basics.tsx'
+import { useAction, useHost, useQuery } from '../../connection/hooks.ts'
+import { useNow } from '../../ui/use-now.ts'
+import { Button } from '../../ui/button.tsx'
+import { Empty, Fault, Note } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { Ago } from '../../ui/time.tsx'
 import { Table } from '../../ui/table.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
+import { Badge } from '../../ui/badge.tsx'
 import { SecretDialog } from './secret-dialog.tsx'
 
 const LOOK = { ok: 'quiet', rotate: 'accent', expired: 'danger' } as const
@@ -13,9 +18,9 @@ const LOOK = { ok: 'quiet', rotate: 'accent', expired: 'danger' } as const
 const State = ({ of }: { of: SecretInfo }) => {
   const now = useNow(60_000)
   return (
-    <span className={`badge ${LOOK[secretState(of, now)]}`} title={of.expiresAt === undefined ? 'no end is known' : new Date(of.expiresAt).toLocaleString()}>
+    <Badge look={LOOK[secretState(of, now)]} title={of.expiresAt === undefined ? 'no end is known' : new Date(of.expiresAt).toLocaleString()}>
       {secretStateText(of, now)}
-    </span>
+    </Badge>
   )
 }
 

@@ -2,11 +2,17 @@ import { useEffect, useState } from 'react'
 import type { ProposalId } from '../../../shared/contract/ids.ts'
 import type { ProposedChange } from '../../../shared/contract/schemas/proposal.ts'
 import type { HeldTool, PinnedServer, RunningServer } from '../../../shared/contract/schemas/server.ts'
+import { plural } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useQuery } from '../../connection/hooks.ts'
-import { Ago, Button, Empty, Fault, Page } from '../../ui/basics.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Empty, Fault } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { Ago } from '../../ui/time.tsx'
 import { DiffView } from '../../ui/diff-view.tsx'
-import { Switch } from '../../ui/switch.tsx'
+import { Badge, type BadgeLook } from '../../ui/badge.tsx'
+import { Switch } from '../../ui/checkbox.tsx'
+import { Disclosure } from '../../ui/disclosure.tsx'
 import { Asked, useProposal } from '../approvals/asked.tsx'
 
 /** A definition as a person reads it: what cannot be parsed is shown as it is. */
@@ -18,7 +24,7 @@ const pretty = (json: string): string => {
   }
 }
 
-const STATE_LOOK: Readonly<Record<RunningServer['state'], string>> = { ready: 'accent', starting: '', restarting: '', unavailable: 'danger', closed: 'quiet' }
+const STATE_LOOK: Readonly<Record<RunningServer['state'], BadgeLook>> = { ready: 'accent', starting: 'normal', restarting: 'normal', unavailable: 'danger', closed: 'quiet' }
 
 /** Asks for a change that a person confirms on the approvals page, and tells what became of it. */
 const useAsking = () => {
@@ -98,18 +104,17 @@ const Running = ({ servers }: { servers: readonly RunningServer[] }) => (
     {servers.map((one) => (
       <li key={one.sessionId} className="stack tight">
         <p className="bar">
-          <span className={`badge ${STATE_LOOK[one.state]}`}>{one.state}</span> <a href={`#/sessions/${one.sessionId}`}>{one.sessionId}</a>
+          <Badge look={STATE_LOOK[one.state]}>{one.state}</Badge> <a href={`#/sessions/${one.sessionId}`}>{one.sessionId}</a>
           <span className="muted">
-            {one.tools} tools{one.message === null ? '' : `; ${visibleText(one.message)}`}
+            {plural(one.tools, 'tool')}{one.message === null ? '' : `; ${visibleText(one.message)}`}
           </span>
         </p>
         {one.log !== '' && (
-          <details>
-            <summary>What it wrote to its standard error</summary>
+          <Disclosure summary="What it wrote to its standard error">
             <pre className="block" tabIndex={0} role="group" aria-label={`Log of ${visibleText(one.name)} in ${one.sessionId}`}>
               {visibleText(one.log)}
             </pre>
-          </details>
+          </Disclosure>
         )}
       </li>
     ))}
@@ -124,7 +129,7 @@ const Server = ({ server, running }: { server: PinnedServer; running: readonly R
       <div className="bar" style={{ padding: '10px 14px' }}>
         <div style={{ flex: 1, minWidth: 200 }}>
           <h2 className="clip">
-            {visibleText(server.name)} {held > 0 && <span className="badge danger">{held} stopped</span>} {running.length === 0 && <span className="badge quiet">not running</span>}
+            {visibleText(server.name)} {held > 0 && <Badge look="danger">{held} stopped</Badge>} {running.length === 0 && <Badge look="quiet">not running</Badge>}
           </h2>
           <p className="muted clip mono" title={visibleText(server.launch)}>
             {visibleText(server.launch)}
@@ -132,7 +137,7 @@ const Server = ({ server, running }: { server: PinnedServer; running: readonly R
         </div>
         <span className="muted">
           {server.package === null ? '' : `version ${visibleText(server.package.version)}, `}
-          {server.tools} tools, first used <Ago at={server.pinnedAt} />
+          {plural(server.tools, 'tool')}, first used <Ago at={server.pinnedAt} />
         </span>
         <Button aria-expanded={open} aria-label={`Tools of ${visibleText(server.name)}`} onClick={() => setOpen(!open)}>
           Tools

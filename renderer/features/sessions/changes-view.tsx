@@ -6,8 +6,12 @@ import type { Session } from '../../../shared/contract/schemas/session.ts'
 import { isOver } from '../../../shared/domain/session-state.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useQuery } from '../../connection/hooks.ts'
-import { Button, Empty, Fault, Note } from '../../ui/basics.tsx'
+import { Button, Choice } from '../../ui/button.tsx'
+import { Empty, Fault, Note } from '../../ui/note.tsx'
 import { DiffView } from '../../ui/diff-view.tsx'
+import { Badge, type BadgeLook } from '../../ui/badge.tsx'
+import { Select } from '../../ui/select.tsx'
+import { Checkbox } from '../../ui/checkbox.tsx'
 import { RestorePreview } from './restore-preview.tsx'
 import { RestoreResult } from './session-actions.tsx'
 
@@ -22,9 +26,9 @@ const NAMES: Readonly<Record<Checkpoint['reason'], string>> = {
 }
 
 const BY: Readonly<Record<NonNullable<FileChange['by']>, string>> = { session: '', other: 'by someone else', both: 'by several' }
-const LOOK: Readonly<Record<FileChange['change'], { sign: string; look: string }>> = {
+const LOOK: Readonly<Record<FileChange['change'], { sign: string; look: BadgeLook }>> = {
   added: { sign: 'A', look: 'accent' },
-  modified: { sign: 'M', look: '' },
+  modified: { sign: 'M', look: 'normal' },
   deleted: { sign: 'D', look: 'danger' },
   permissions: { sign: 'P', look: 'quiet' },
 }
@@ -54,15 +58,15 @@ const Files = ({ changes, shown, chosen, onShow, onChoose }: { changes: readonly
   <ul className="panel" aria-label="Changed files">
     {changes.slice(0, MAX_FILES).map(({ path, change, by }) => (
       <li key={path} className={`file-row${path === shown ? ' chosen' : ''}`}>
-        <input type="checkbox" aria-label={`Choose ${visibleText(path)}`} checked={chosen.has(path)} onChange={() => onChoose(path)} />
-        <span className={`badge ${LOOK[change].look}`} title={change}>
+        <Checkbox label={`Choose ${visibleText(path)}`} on={chosen.has(path)} onChange={() => onChoose(path)} />
+        <Badge look={LOOK[change].look} title={change}>
           {LOOK[change].sign}
           <span className="hidden-text">{change}</span>
-        </span>
-        <button type="button" className="file" aria-pressed={path === shown} title={visibleText(path)} onClick={() => onShow(path)}>
+        </Badge>
+        <Choice className="file" aria-pressed={path === shown} title={visibleText(path)} onClick={() => onShow(path)}>
           <bdi>{visibleText(path)}</bdi>
-        </button>
-        {by !== null && by !== 'session' && <span className="badge quiet">{BY[by]}</span>}
+        </Choice>
+        {by !== null && by !== 'session' && <Badge look="quiet">{BY[by]}</Badge>}
       </li>
     ))}
     {changes.length > MAX_FILES && <li className="file-row muted">{changes.length - MAX_FILES} more are not drawn.</li>}
@@ -172,17 +176,14 @@ export const ChangesView = ({ session }: { session: Session }) => {
   return (
     <div className="stack" style={{ overflowY: 'auto', flex: 1, minHeight: 0 }}>
       <Fault text={fault ?? action.fault} />
-      <div className="bar">
-        <label className="bar">
-          Changes since
-          <select className="input" value={from ?? ''} onChange={(event) => setChosen(event.target.value as CheckpointId)}>
-            {(data?.checkpoints ?? []).map(({ id, reason, takenAt }) => (
-              <option key={id} value={id}>
-                {NAMES[reason]}, {new Date(takenAt).toLocaleTimeString()}
-              </option>
-            ))}
-          </select>
-        </label>
+      <div className="bar" style={{ alignItems: 'end' }}>
+        <Select
+          label="Changes since"
+          wide={false}
+          value={from ?? ''}
+          of={(data?.checkpoints ?? []).map(({ id, reason, takenAt }) => ({ value: id, name: `${NAMES[reason]}, ${new Date(takenAt).toLocaleTimeString()}` }))}
+          onChange={(id) => setChosen(id as CheckpointId)}
+        />
         <Button
           disabled={action.busy !== null || from === null}
           onClick={() =>

@@ -1,6 +1,7 @@
 import type { CommandResult } from '../../../shared/contract/protocol.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { Button, ClockTime } from '../../ui/basics.tsx'
+import { Button } from '../../ui/button.tsx'
+import { ClockTime } from '../../ui/time.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 
 /** What a restore would do, said before it is done. */

@@ -1,14 +1,12 @@
-import { useState, type ReactNode } from 'react'
+import { useState } from 'react'
 import type { KillReport, Session } from '../../../shared/contract/schemas/session.ts'
 import type { RestoreReport } from '../../../shared/contract/schemas/checkpoint.ts'
-import { formatDuration } from '../../../shared/domain/format.ts'
+import { formatDuration, plural } from '../../../shared/domain/format.ts'
 import { restoreCounts } from '../../../shared/domain/restore-report.ts'
-import { isOver } from '../../../shared/domain/session-state.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost } from '../../connection/hooks.ts'
-import { Button, Fault, Note } from '../../ui/basics.tsx'
-
-const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
+import { Button } from '../../ui/button.tsx'
+import { Fault, Note } from '../../ui/note.tsx'
 
 /** What a restore did, and what it left alone. */
 export const RestoreResult = ({ said, report }: { said: string; report: RestoreReport }) => {
@@ -41,66 +39,54 @@ const KillResult = ({ report }: { report: KillReport }) => (
 )
 
 /** Pause, kill and take back: what a person does to a session, and what came of it. */
-export const useSessionActions = (session: Session, big: boolean): { buttons: ReactNode; outcome: ReactNode; fault: string | null } => {
+export const useSessionActions = (session: Session) => {
   const host = useHost()
   const action = useAction()
   const [report, setReport] = useState<KillReport | null>(null)
   const [undone, setUndone] = useState<RestoreReport | null>(null)
   const { id: sessionId, state } = session
-  const busy = action.busy !== null
-  const over = isOver(state)
-
-  const kill = (keepChanges: boolean): void =>
-    action.run('Killing…', async () => {
-      const { reports } = await host.call('session/kill', { sessionIds: [sessionId], keepChanges })
-      setReport(reports[0] ?? null)
-      setUndone(null)
-    })
-
-  const buttons = (
-      <div className="bar">
-        {!over && (
-          <>
-            {state === 'paused' ? (
-              <Button big={big} disabled={busy} onClick={() => action.run('Resuming…', () => host.call('session/resume', { sessionId }))}>
-                Resume
-              </Button>
-            ) : (
-              <Button big={big} disabled={busy || state !== 'running'} onClick={() => action.run('Pausing…', () => host.call('session/pause', { sessionId }))}>
-                {action.busy === 'Pausing…' ? 'Pausing…' : 'Pause'}
-              </Button>
-            )}
-            {big && (
-              <Button big kind="danger" disabled={action.busy === 'Killing…' || state === 'killing'} title="Ends the agent and leaves its files as they are" onClick={() => kill(true)}>
-                Kill, keep changes
-              </Button>
-            )}
-            <Button big={big} kind="stop" disabled={action.busy === 'Killing…' || state === 'killing'} title="Ends the agent and puts the folder back as it was at the start. Can be undone." onClick={() => kill(false)}>
-              {action.busy === 'Killing…' || state === 'killing' ? 'Killing…' : big ? 'Kill and revert' : 'Kill'}
-            </Button>
-          </>
-        )}
-        {big && over && session.startCheckpoint !== null && (
-          <Button disabled={busy} onClick={() => action.run('Undoing…', async () => setUndone(await host.call('session/undo', { sessionId })))}>
-            {action.busy === 'Undoing…' ? 'Undoing…' : 'Undo the last revert'}
-          </Button>
-        )}
-      </div>
-  )
+  const isKilling = action.busy === 'Killing…' || state === 'killing'
   const outcome = (
-        <>
-          <Fault text={action.fault} />
-          {report !== null && undone === null && (
-            <Note>
-              <KillResult report={report} />
-            </Note>
-          )}
-          {undone !== null && (
-            <Note>
-              <RestoreResult said="The revert was undone:" report={undone} />
-            </Note>
-          )}
-        </>
+    <>
+      <Fault text={action.fault} />
+      {report !== null && undone === null && (
+        <Note>
+          <KillResult report={report} />
+        </Note>
+      )}
+      {undone !== null && (
+        <Note>
+          <RestoreResult said="The revert was undone:" report={undone} />
+        </Note>
+      )}
+    </>
   )
-  return { buttons, outcome, fault: action.fault }
+  return {
+    busy: action.busy,
+    fault: action.fault,
+    isKilling,
+    outcome,
+    pause: () => action.run('Pausing…', () => host.call('session/pause', { sessionId })),
+    resume: () => action.run('Resuming…', () => host.call('session/resume', { sessionId })),
+    kill: (keepChanges: boolean) =>
+      action.run('Killing…', async () => {
+        const { reports } = await host.call('session/kill', { sessionIds: [sessionId], keepChanges })
+        setReport(reports[0] ?? null)
+        setUndone(null)
+      }),
+    undo: () => action.run('Undoing…', async () => setUndone(await host.call('session/undo', { sessionId }))),
+  }
+}
+
+export type SessionActions = ReturnType<typeof useSessionActions>
+
+/** Pause, or resume where it is paused: of a session that lasts. */
+export const PauseButton = ({ session, actions, big = false }: { session: Session; actions: SessionActions; big?: boolean }) => {
+  const isPaused = session.state === 'paused'
+  const name = actions.busy === 'Pausing…' || actions.busy === 'Resuming…' ? actions.busy : isPaused ? 'Resume' : 'Pause'
+  return (
+    <Button big={big} disabled={actions.busy !== null || !(isPaused || session.state === 'running')} {...(big ? {} : { 'aria-label': `${name} ${visibleText(session.agent)}` })} onClick={isPaused ? actions.resume : actions.pause}>
+      {name}
+    </Button>
+  )
 }

@@ -1,12 +1,18 @@
 import { isOver } from '../../../shared/domain/session-state.ts'
 import { costText } from '../../../shared/domain/describe.ts'
 import { formatUsd } from '../../../shared/domain/format.ts'
+import { visibleText } from '../../../shared/domain/visible-text.ts'
 import type { Session } from '../../../shared/contract/schemas/session.ts'
-import { useAction, useHost, useLive, useNow } from '../../connection/hooks.ts'
-import { Ago, Button, ButtonLink, Empty, Fault, Foreign, Lasting, Page, StateBadge } from '../../ui/basics.tsx'
+import { useAction, useHost, useLive } from '../../connection/hooks.ts'
+import { useNow } from '../../ui/use-now.ts'
+import { StateBadge, Badge } from '../../ui/badge.tsx'
+import { Button, ButtonLink } from '../../ui/button.tsx'
+import { Empty, Fault } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { Ago, Lasting } from '../../ui/time.tsx'
 import { Table } from '../../ui/table.tsx'
 import { Meter } from '../../ui/meter.tsx'
-import { useSessionActions } from './session-actions.tsx'
+import { PauseButton, useSessionActions } from './session-actions.tsx'
 
 export const projectName = (cwd: string): string => cwd.split(/[/\\]/).findLast((part) => part !== '') ?? cwd
 
@@ -19,7 +25,7 @@ const Rate = ({ session }: { session: Session }) => {
 }
 
 const Row = ({ session }: { session: Session }) => {
-  const { buttons, fault } = useSessionActions(session, false)
+  const actions = useSessionActions(session)
   return (
   <tr>
     <td>
@@ -28,15 +34,15 @@ const Row = ({ session }: { session: Session }) => {
     <td>
       <a href={`#/sessions/${session.id}`}>
         <strong>
-          <Foreign text={session.agent} />
+          {visibleText(session.agent)}
         </strong>
       </a>
-      {session.waitingApprovals > 0 && <> <span className="badge accent">{session.waitingApprovals} waiting</span></>}
+      {session.waitingApprovals > 0 && <> <Badge look="accent">{session.waitingApprovals} waiting</Badge></>}
     </td>
     <td className="clip" title={session.cwd} style={{ maxWidth: 200 }}>
-      <Foreign text={projectName(session.cwd)} />
+      {visibleText(projectName(session.cwd))}
     </td>
-    <td className="wide-only">{session.container === 'off' ? <span className="badge danger">no container</span> : session.container}</td>
+    <td className="wide-only">{session.container === 'off' ? <Badge look="danger">no container</Badge> : session.container}</td>
     <td className="end number wide-only">{session.adapter === 'none' ? <span title="Single calls of this command are not seen">not seen</span> : session.toolCalls.total}</td>
     <td className="end number">
       {costText(session.usage)}
@@ -54,8 +60,21 @@ const Row = ({ session }: { session: Session }) => {
       {isOver(session.state) ? <Ago at={session.endedAt ?? session.startedAt} /> : <Lasting from={session.startedAt} until={null} />}
     </td>
     <td className="end">
-      {buttons}
-      {fault !== null && <Fault text={fault} />}
+      {!isOver(session.state) && (
+        <div className="bar">
+          <PauseButton session={session} actions={actions} />
+          <Button
+            kind="stop"
+            disabled={actions.isKilling}
+            aria-label={`Kill ${visibleText(session.agent)} and revert`}
+            title="Ends the agent and puts the folder back as it was at the start. Can be undone."
+            onClick={() => actions.kill(false)}
+          >
+            {actions.isKilling ? 'Killing…' : 'Kill'}
+          </Button>
+        </div>
+      )}
+      <Fault text={actions.fault} />
     </td>
   </tr>
   )

@@ -4,7 +4,8 @@ import { Terminal } from '@xterm/xterm'
 import type { Session } from '../../../shared/contract/schemas/session.ts'
 import { isOver } from '../../../shared/domain/session-state.ts'
 import { faultText, useHost, useLive } from '../../connection/hooks.ts'
-import { Button, Empty } from '../../ui/basics.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Empty } from '../../ui/note.tsx'
 import { openStyled } from './terminal-styles.ts'
 
 const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (character) => character.charCodeAt(0))

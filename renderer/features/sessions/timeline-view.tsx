@@ -2,19 +2,36 @@ import { useMemo, useState, type KeyboardEvent } from 'react'
 import type { SessionId } from '../../../shared/contract/ids.ts'
 import { inputFields } from '../../../shared/domain/describe.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { Button, ClassBadge, ClockTime, Empty, Facts, Fault } from '../../ui/basics.tsx'
+import { ClassBadge, Badge } from '../../ui/badge.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Facts } from '../../ui/facts.tsx'
+import { Empty, Fault } from '../../ui/note.tsx'
+import { ClockTime } from '../../ui/time.tsx'
 import { VirtualList } from '../../ui/virtual-list.tsx'
+import { TextField } from '../../ui/field.tsx'
+import { Select, type Option } from '../../ui/select.tsx'
+import { Disclosure } from '../../ui/disclosure.tsx'
 import { foldRows } from './fold-rows.ts'
 import { filterRows, type TimelineRow } from './timeline.ts'
 import { useTimeline } from './use-timeline.ts'
 
 type Only = Parameters<typeof filterRows>[2]
 
+const ONLY: readonly Option<Only>[] = [
+  { value: 'all', name: 'everything' },
+  { value: 'read', name: 'read calls' },
+  { value: 'write', name: 'write calls' },
+  { value: 'destructive', name: 'destructive calls' },
+  { value: 'denied', name: 'denied calls' },
+  { value: 'said', name: 'what it said' },
+  { value: 'change', name: 'what it changed' },
+]
+
 const Line = ({ row, inside, isOpen }: { row: TimelineRow; inside: number; isOpen: boolean }) => (
   <>
     {inside > 0 && <span className="muted" aria-hidden="true">{isOpen ? '▾' : '▸'}</span>}
     <ClockTime at={row.at} />
-    <span className="kind">{row.class === null ? <span className={`badge ${row.kind === 'alarm' ? 'danger' : 'quiet'}`}>{row.kind}</span> : <ClassBadge of={row.class} />}</span>
+    <span className="kind">{row.class === null ? <Badge look={row.kind === 'alarm' ? 'danger' : 'quiet'}>{row.kind}</Badge> : <ClassBadge of={row.class} />}</span>
     <span className="what clip">
       <strong>{row.title}</strong> <span className="mono">{row.what}</span>
     </span>
@@ -44,8 +61,7 @@ const Detail = ({ row }: { row: TimelineRow }) => (
           <pre className="block">{text}</pre>
         </section>
       ))}
-    <details>
-      <summary>In the audit log ({row.entries.map(({ sequence }) => `#${sequence}`).join(', ')})</summary>
+    <Disclosure summary={`In the audit log (${row.entries.map(({ sequence }) => `#${sequence}`).join(', ')})`}>
       {row.entries.map((entry) => (
         <pre className="block" key={entry.sequence}>
           {entry.kind}
@@ -53,7 +69,7 @@ const Detail = ({ row }: { row: TimelineRow }) => (
           {visibleText(JSON.stringify(entry.body, null, 2))}
         </pre>
       ))}
-    </details>
+    </Disclosure>
   </div>
 )
 
@@ -79,16 +95,8 @@ export const TimelineView = ({ sessionId }: { sessionId: SessionId }) => {
   return (
     <>
       <div className="bar">
-        <input className="input" style={{ maxWidth: 280 }} type="search" placeholder="Search" aria-label="Search the timeline" value={words} onChange={(event) => setWords(event.target.value)} />
-        <select className="input" aria-label="Which entries" value={only} onChange={(event) => setOnly(event.target.value as Only)}>
-          <option value="all">everything</option>
-          <option value="read">read calls</option>
-          <option value="write">write calls</option>
-          <option value="destructive">destructive calls</option>
-          <option value="denied">denied calls</option>
-          <option value="said">what it said</option>
-          <option value="change">what it changed</option>
-        </select>
+        <TextField bare label="Search the timeline" type="search" placeholder="Search" style={{ maxWidth: 280 }} value={words} onChange={setWords} />
+        <Select bare label="Which entries" value={only} of={ONLY} onChange={setOnly} />
         <Button aria-pressed={opened !== null} title="One row a model request; → and ← unfold and fold the chosen one" onClick={() => setOpened(opened === null ? new Set() : null)}>
           Fold turns
         </Button>

@@ -1,7 +1,7 @@
 import type { LedgerEntry, LedgerKind } from '../../../shared/contract/schemas/ledger.ts'
 import type { ActionClass, ToolCall } from '../../../shared/contract/schemas/tool-call.ts'
 import { inputSummary } from '../../../shared/domain/describe.ts'
-import { formatCount, formatDuration, formatUsd } from '../../../shared/domain/format.ts'
+import { formatCount, formatDuration, formatUsd, plural } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 
 /** One line of a session's story: a tool call or model request with all that became of it, or a single event. */
@@ -88,11 +88,11 @@ const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind
   'session/started': (body) => ({ kind: 'session', title: 'started', what: visibleText((body['command'] as string[] | undefined)?.join(' ') ?? '') }),
   'session/paused': (body) => ({ kind: 'session', title: 'paused', what: text(body['reason']) }),
   'session/resumed': () => ({ kind: 'session', title: 'resumed', what: '' }),
-  'session/ended': (body) => ({ kind: 'session', title: 'ended', what: body['failed'] === undefined ? `exit code ${String(body['exitCode'])}` : text(body['failed']) }),
-  'session/killed': (body) => ({ kind: 'session', title: 'killed', what: `${String(body['processesKilled'])} processes ended` }),
+  'session/ended': (body) => ({ kind: 'session', title: 'ended', what: body['failed'] !== undefined ? text(body['failed']) : number(body['exitCode']) === null ? `by ${text(body['signal']) || 'a signal'}` : `exit code ${String(body['exitCode'])}` }),
+  'session/killed': (body) => ({ kind: 'session', title: 'killed', what: `${plural(number(body['processesKilled']) ?? 0, 'process', 'processes')} ended` }),
   'usage/compared': (body) => ({ kind: 'session', title: "the agent's own count", what: text(body['difference']) || 'agrees', aside: `its ${text(body['source'])}` }),
-  'checkpoint/created': (body) => ({ kind: 'checkpoint', title: 'checkpoint', what: `${text(body['reason'])}, ${String(body['files'] ?? body['fileCount'] ?? '')} files` }),
-  'checkpoint/restored': (body) => ({ kind: 'checkpoint', title: body['undo'] === true ? 'undone' : 'reverted', what: `${String(body['written'] ?? 0)} files put back, ${String(body['deleted'] ?? 0)} removed` }),
+  'checkpoint/created': (body) => ({ kind: 'checkpoint', title: 'checkpoint', what: `${text(body['reason'])}, ${plural(number(body['files'] ?? body['fileCount']) ?? 0, 'file')}` }),
+  'checkpoint/restored': (body) => ({ kind: 'checkpoint', title: body['undo'] === true ? 'undone' : 'reverted', what: `${plural(number(body['written']) ?? 0, 'file')} put back, ${number(body['deleted']) ?? 0} removed` }),
   'commit/signed': (body) => ({ kind: 'checkpoint', title: `${text(body['object'])} signed`, what: text(body['subject']) }),
   'identity/overruled': (body) => ({ kind: 'alarm', title: 'another name overruled', what: text(body['what']) }),
   'network/reached': (body) => ({ kind: 'network', title: 'connected', what: `${text(body['host'])}:${String(body['port'])}` }),
@@ -101,6 +101,7 @@ const SINGLE: Partial<Record<LedgerKind, (body: Body) => Pick<TimelineRow, 'kind
   'secret/changed': (body) => ({ kind: 'session', title: `secret ${text(body['change'])}`, what: text(body['secret']) }),
   'server/switched': (body) => ({ kind: 'session', title: body['allowed'] === true ? 'switched on' : 'switched off', what: `${text(body['tool'])} of ${text(body['server'])}` }),
   'profile/changed': (body) => ({ kind: 'session', title: 'profile changed', what: `${text(body['profile'])}: ${((body['wider'] as string[] | undefined) ?? []).map(visibleText).join('; ')}` }),
+  'ledger/sealed': (body) => ({ kind: 'session', title: 'sealed', what: `entries ${String(body['from'])} to ${String(body['to'])}` }),
   'alarm/raised': (body) => ({ kind: 'alarm', title: 'alarm', what: text(body['message']) }),
 }
 

@@ -1,7 +1,12 @@
 import { useState } from 'react'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useLive } from '../../connection/hooks.ts'
-import { Ago, Button, Facts, Fault, Field, Page } from '../../ui/basics.tsx'
+import { Button } from '../../ui/button.tsx'
+import { Facts } from '../../ui/facts.tsx'
+import { Fault } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { Ago } from '../../ui/time.tsx'
+import { Select } from '../../ui/select.tsx'
 import { readTheme, setTheme, type Theme } from './theme.ts'
 
 export const SettingsPage = () => {
@@ -12,26 +17,17 @@ export const SettingsPage = () => {
   return (
     <Page title="Settings">
       <div className="form">
-        <Field label="Appearance" hint="High contrast and reduced motion follow your system.">
-          {(id, hint) => (
-            <select
-              id={id}
-              aria-describedby={hint}
-              className="input"
-              style={{ justifySelf: 'start' }}
-              value={theme}
-              onChange={(event) => {
-                const next = event.target.value as Theme
-                choose(next)
-                setTheme(next)
-              }}
-            >
-              <option value="system">as the system</option>
-              <option value="light">light</option>
-              <option value="dark">dark</option>
-            </select>
-          )}
-        </Field>
+        <Select
+          label="Appearance"
+          hint="High contrast and reduced motion follow your system."
+          wide={false}
+          value={theme}
+          of={[{ value: 'system', name: 'as the system' }, 'light', 'dark']}
+          onChange={(next) => {
+            choose(next)
+            setTheme(next)
+          }}
+        />
       </div>
       <h2>The host</h2>
       {info === null ? (

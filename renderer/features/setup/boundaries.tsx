@@ -1,14 +1,14 @@
 import type { JudgedBoundary } from '../../../shared/contract/schemas/setup.ts'
 import { boundaryHolds } from '../../../shared/domain/onboarding/boundary-holds.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { EffectBadge } from '../../ui/basics.tsx'
+import { EffectBadge, Badge } from '../../ui/badge.tsx'
 
 const Boundary = ({ of }: { of: JudgedBoundary }) => {
   const { kind, text, file, line, calls } = of
   return (
     <li className="panel card" style={{ gap: 4 }}>
       <p className="bar">
-        {calls === null ? <span className="badge accent">not understood</span> : boundaryHolds(of) ? <span className="badge quiet">{kind === 'forbidden' ? 'asks' : 'passes'}</span> : <span className="badge danger">does not hold</span>}
+        {calls === null ? <Badge look="accent">not understood</Badge> : boundaryHolds(of) ? <Badge look="quiet">{kind === 'forbidden' ? 'asks' : 'passes'}</Badge> : <Badge look="danger">does not hold</Badge>}
         <strong style={{ flex: 1, minWidth: 160, overflowWrap: 'anywhere' }}>{visibleText(text)}</strong>
         <span className="muted mono">
           {visibleText(file)}:{line}

@@ -1,9 +1,14 @@
 import { useState, type FormEvent, type ReactNode } from 'react'
 import type { ProposalId } from '../../../shared/contract/ids.ts'
+import { plural } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useAction, useHost, useQuery } from '../../connection/hooks.ts'
-import { Button, ButtonLink, Fault, Field, Page } from '../../ui/basics.tsx'
+import { Button, ButtonLink } from '../../ui/button.tsx'
+import { Fault } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
 import { DiffView } from '../../ui/diff-view.tsx'
+import { Badge } from '../../ui/badge.tsx'
+import { TextField } from '../../ui/field.tsx'
 import { Asked, useProposal } from '../approvals/asked.tsx'
 import { FolderField } from '../launch/folder-field.tsx'
 import { Outlook } from '../launch/outlook.tsx'
@@ -13,7 +18,7 @@ import { Boundaries } from './boundaries.tsx'
 const Step = ({ number, title, children }: { number: number; title: string; children: ReactNode }) => (
   <section className="stack step" aria-label={title}>
     <h2>
-      <span className="badge accent number" aria-hidden="true">{number}</span> {title}
+      <Badge look="accent">{number}</Badge> {title}
     </h2>
     {children}
   </section>
@@ -31,14 +36,14 @@ const Machine = () => {
       {data === null && fault === null && <p className="muted">Trying what holds an agent here…</p>}
       {data !== null && (
         <p>
-          {lacking.length === 0 ? 'It has all that Holdfast needs.' : lacking.length === 1 ? 'One thing is missing or fails:' : `${lacking.length} things are missing or fail:`} <a href="#/doctor">{data.findings.length} things were tried</a>
+          {lacking.length === 0 ? 'It has all that Holdfast needs.' : lacking.length === 1 ? 'One thing is missing or fails:' : `${lacking.length} things are missing or fail:`} <a href="#/doctor">{plural(data.findings.length, 'thing')} tried</a>
         </p>
       )}
       {lacking.length > 0 && (
         <ul className="dots">
           {lacking.map(({ name, state, message, todo }) => (
             <li key={name}>
-              {state === 'fail' && <span className="badge danger">fails</span>} <strong>{name}</strong>: {visibleText(message)} {todo !== null && <span className="muted">{visibleText(todo)}</span>}
+              {state === 'fail' && <Badge look="danger">fails</Badge>} <strong>{name}</strong>: {visibleText(message)} {todo !== null && <span className="muted">{visibleText(todo)}</span>}
             </li>
           ))}
         </ul>
@@ -54,13 +59,13 @@ const Audit = ({ cwd }: { cwd: string }) => {
   return (
     <>
       <p>
-        {data.findings.length === 0 ? 'Nothing is wrong with how agents are set up here.' : `${data.findings.length} findings, ${worst.length} of them high.`} <a href={`#/doctor/setup/${encodeURIComponent(cwd)}`}>What agents reach today, and what to mend</a>
+        {data.findings.length === 0 ? 'Nothing is wrong with how agents are set up here.' : `${plural(data.findings.length, 'finding')}, ${worst.length} high.`} <a href={`#/doctor/setup/${encodeURIComponent(cwd)}`}>What agents reach today, and what to mend</a>
       </p>
       {worst.length > 0 && (
         <ul className="dots">
           {worst.slice(0, MAX_SAID).map(({ what, file, line }, index) => (
             <li key={index}>
-              <span className="badge danger">high</span> {visibleText(what)}{' '}
+              <Badge look="danger">high</Badge> {visibleText(what)}{' '}
               {file !== null && <span className="muted mono" style={{ overflowWrap: 'anywhere' }}>{visibleText(file)}{line === null ? '' : `:${line}`}</span>}
             </li>
           ))}
@@ -125,9 +130,7 @@ const Proposed = ({ cwd }: { cwd: string }) => {
       <Step number={4} title="A governed agent for it">
         <form className="bar" style={{ alignItems: 'end' }} onSubmit={rename}>
           <div style={{ flex: '0 1 320px' }}>
-            <Field label="Name of the agent">
-              {(id) => <input id={id} className="input mono" spellCheck={false} placeholder={agent} value={typed} onChange={(event) => setTyped(event.target.value)} />}
-            </Field>
+            <TextField mono label="Name of the agent" placeholder={agent} value={typed} onChange={setTyped} />
           </div>
           <Button type="submit" disabled={typed.trim() === name}>Name it so</Button>
         </form>

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import { formatCount, formatUsd } from '../../../shared/domain/format.ts'
 import { Meter } from '../../ui/meter.tsx'
+import { Table } from '../../ui/table.tsx'
 import type { Part } from './series.ts'
 
 /** What was spent, as honestly as it is known. */
@@ -18,17 +19,7 @@ export interface PartRow {
 }
 
 export const PartsTable = ({ title, rows }: { title: string; rows: readonly PartRow[] }) => (
-  <section className="panel table-wrap" role="region" aria-label={title} tabIndex={0}>
-    <table className="table">
-      <thead>
-        <tr>
-          <th scope="col">{title}</th>
-          <th scope="col" className="end">Requests</th>
-          <th scope="col" className="end">Tokens</th>
-          <th scope="col" className="end">Cost</th>
-        </tr>
-      </thead>
-      <tbody>
+  <Table label={title} head={[title, { name: 'Requests', className: 'end' }, { name: 'Tokens', className: 'end' }, { name: 'Cost', className: 'end' }]}>
         {rows.map(({ key, name, part, cap }) => (
           <tr key={key}>
             <td>{name}</td>
@@ -45,7 +36,5 @@ export const PartsTable = ({ title, rows }: { title: string; rows: readonly Part
             </td>
           </tr>
         ))}
-      </tbody>
-    </table>
-  </section>
+  </Table>
 )

@@ -1,8 +1,13 @@
 import { useMemo, useState } from 'react'
-import { formatCount, formatUsd } from '../../../shared/domain/format.ts'
+import { formatCount, formatUsd, plural } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
-import { useLive, useNow } from '../../connection/hooks.ts'
-import { Ago, Empty, Fault, Page, Stats } from '../../ui/basics.tsx'
+import { useLive } from '../../connection/hooks.ts'
+import { useNow } from '../../ui/use-now.ts'
+import { Stats } from '../../ui/facts.tsx'
+import { Empty, Fault } from '../../ui/note.tsx'
+import { Page } from '../../ui/page.tsx'
+import { Ago } from '../../ui/time.tsx'
+import { Select } from '../../ui/select.tsx'
 import { Chart } from './chart.tsx'
 import { costOf, PartsTable, type PartRow } from './parts-table.tsx'
 import type { Part, Stretch } from './series.ts'
@@ -56,24 +61,18 @@ export const UsagePage = () => {
     <Page
       title="Usage"
       actions={
-        <select className="input" aria-label="Over which time" value={span} onChange={(event) => setSpan(event.target.value as Span)}>
-          {Object.entries(SPANS).map(([id, { name }]) => (
-            <option key={id} value={id}>
-              {name}
-            </option>
-          ))}
-        </select>
+        <Select bare label="Over which time" value={span} of={(Object.keys(SPANS) as Span[]).map((value) => ({ value, name: SPANS[value].name }))} onChange={setSpan} />
       }
     >
       <Fault text={fault} />
       <p className="muted" role="status">
         {read !== null ? `Reading the audit log… ${formatCount(read)} entries` : sum.since === null ? 'Nothing was recorded in this time.' : <>Added up from the audit log, the first entry from <Ago at={sum.since} />.</>}
         {sum.subscription ? ' A subscription is shown as what the API would cost.' : ''}
-        {sum.unpriced > 0 ? ` ${formatCount(sum.unpriced)} requests went to a model whose price is not known; the cost is without them.` : ''}
+        {sum.unpriced > 0 ? ` ${plural(sum.unpriced, 'request')} went to a model whose price is not known, and ${sum.unpriced === 1 ? 'is' : 'are'} not in the cost.` : ''}
       </p>
       <Stats
         of={[
-          { name: 'Cost', value: costOf({ ...sum, subscription: false }), aside: sum.subscription ? 'API equivalent' : `${formatCount(sum.requests)} model requests` },
+          { name: 'Cost', value: costOf({ ...sum, subscription: false }), aside: sum.subscription ? 'API equivalent' : plural(sum.requests, 'model request') },
           { name: 'Tokens in', value: formatCount(tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h), aside: `${formatCount(tokens.input)} new, ${formatCount(tokens.cacheRead)} from cache` },
           { name: 'Tokens out', value: formatCount(tokens.output), aside: `${formatCount(tokens.cacheWrite5m + tokens.cacheWrite1h)} written to cache` },
           { name: 'Tool calls', value: formatCount(calls), aside: `${formatCount(sum.calls.read)} read, ${formatCount(sum.calls.write)} write, ${formatCount(sum.calls.destructive)} destructive` },

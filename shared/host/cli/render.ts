@@ -5,12 +5,11 @@ import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
 import { costText, inputLines } from '../../domain/describe.ts'
 import { foreseenFacts } from '../../domain/foresight/words.ts'
-import { formatCount, formatDuration, formatUsd } from '../../domain/format.ts'
+import { formatCount, formatDuration, formatUsd, plural } from '../../domain/format.ts'
 import { hasRestored, restoreCounts } from '../../domain/restore-report.ts'
 import { visibleText } from '../../domain/visible-text.ts'
 import { table } from './output.ts'
 
-const plural = (count: number, word: string): string => `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`
 
 export const sessionLines = (sessions: readonly Session[], now: number): string[] => {
   if (sessions.length === 0) return ['No sessions. Start one with: holdfast run -- claude']
@@ -71,7 +70,7 @@ export const restoreLines = (report: RestoreReport): string[] => {
 }
 
 export const killLines = (report: KillReport): string[] => [
-  `${report.sessionId}: ${plural(report.processesKilled, 'process').replace('processs', 'processes')} ended in ${formatDuration(report.durationMs)}, survivors: ${
+  `${report.sessionId}: ${plural(report.processesKilled, 'process', 'processes')} ended in ${formatDuration(report.durationMs)}, survivors: ${
     report.survivors.length === 0 ? 'none' : report.survivors.join(', ')
   }`,
   ...(report.restore === null ? [] : restoreLines(report.restore)),
