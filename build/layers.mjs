@@ -20,7 +20,7 @@ export const LAYERS = {
   /** Nothing of others is in the page that answers approvals; of the contract it takes types, which bring no code. */
   'renderer/approval': { layers: ['shared/domain', 'renderer/theme', 'renderer/login'], types: ['shared/contract'] },
   'renderer/theme': {},
-  'renderer/login': {},
+  'renderer/login': { types: ['shared/contract'] },
   build: { packages: ['*'], node: true },
   'build/packaging': { node: true },
 }

@@ -7,8 +7,8 @@ import { Trouble } from './say.mjs'
 const OLD_ELECTRON = 'Promise.withResolvers ??= function () { let resolve, reject; const promise = new this((yes, no) => { resolve = yes; reject = no }); return { promise, resolve, reject } }'
 
 /**
- * Bundles the Electron app's own code to build/out/electron: one CommonJS file, which every Electron loads, its package
- * file and its icons. Gives the size in words. Fails with esbuild's own errors as the message.
+ * Bundles the Electron app's own code to build/out/electron: CommonJS files, which every Electron loads, its package
+ * file, its icons and the pages, which must have been bundled before. Gives the size in words. Fails with esbuild's own errors as the message.
  * @param {string} root
  */
 export async function bundleShell(root) {
@@ -17,7 +17,7 @@ export async function bundleShell(root) {
   try {
     const result = await build({
       absWorkingDir: root,
-      entryPoints: { main: 'electron/main.ts' },
+      entryPoints: { main: 'electron/main.ts', preload: 'electron/preload/bridge.ts' },
       outdir: aside,
       outExtension: { '.js': '.cjs' },
       bundle: true,
@@ -34,6 +34,7 @@ export async function bundleShell(root) {
     const { version, description, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     writeFileSync(join(aside, 'package.json'), JSON.stringify({ name: 'holdfast', productName: 'Holdfast', version, description, license, homepage: 'https://holdfast.invalid', desktopName: 'holdfast-app.desktop', main: 'main.cjs' }, null, 2))
     cpSync(join(root, 'electron/icons'), join(aside, 'icons'), { recursive: true })
+    cpSync(join(root, 'build/out/renderer'), join(aside, 'renderer'), { recursive: true })
     rmSync(out, { recursive: true, force: true })
     mkdirSync(join(out, '..'), { recursive: true })
     renameSync(aside, out)

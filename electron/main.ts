@@ -1,4 +1,4 @@
-import { app, crashReporter, Menu } from 'electron'
+import { app, crashReporter, Menu, protocol } from 'electron'
 import { join } from 'node:path'
 import { createDesktopBus } from './desktop-bus.ts'
 import { findHost, killByProgram, locatePrograms, unlockByProgram } from './host-process/programs.ts'
@@ -7,11 +7,15 @@ import { startShell } from './shell.ts'
 import { createStartAtLogin } from './start-at-login.ts'
 import { systemParts } from './system-parts.ts'
 import { checkForUpdate } from './update-check.ts'
+import { SCHEME } from './windows/app-pages.ts'
 
 const { platform, env } = process
 const home = env['HOLDFAST_HOME']
 if (home !== undefined) app.setPath('userData', join(home, 'electron'))
 app.enableSandbox()
+protocol.registerSchemesAsPrivileged([{ scheme: SCHEME, privileges: { standard: true, secure: true } }])
+// Electron's own box for it would stand still, and the kill switch with it.
+process.on('uncaughtException', (error) => console.error(error))
 // What crashed is written beside the app's own data, and nobody is told.
 crashReporter.start({ uploadToServer: false })
 // Wayland lets no program watch all keys: there the desktop's own portal is asked.
@@ -30,7 +34,7 @@ const main = async (): Promise<void> => {
   const shell = startShell({
     parts: systemParts,
     platform,
-    iconFolder: join(app.getAppPath(), 'icons'),
+    appFolder: app.getAppPath(),
     settings,
     settingsFile: settingsFile(userData),
     keep: (changes) => changeSettings(userData, changes),

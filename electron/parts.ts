@@ -1,7 +1,8 @@
 import type {
-  App, BrowserWindow, BrowserWindowConstructorOptions, Dialog, GlobalShortcut, Menu, MenuItemConstructorOptions, NativeImage, Notification,
+  App, BrowserWindow, BrowserWindowConstructorOptions, Dialog, GlobalShortcut, IpcMain, Menu, MenuItemConstructorOptions, NativeImage, Notification,
   NotificationConstructorOptions, PowerMonitor, Screen, Session, Tray, WebContents,
 } from 'electron'
+import type { PageAnswer } from './windows/app-pages.ts'
 
 /*
  * All that this program uses of Electron beyond its start in main.ts, cut out of Electron's own types: where a new
@@ -11,7 +12,7 @@ import type {
 export type WindowPart = Pick<
   BrowserWindow,
   'destroy' | 'focus' | 'getNormalBounds' | 'hide' | 'isDestroyed' | 'isMinimized' | 'isVisible' | 'loadURL' | 'on' | 'restore' | 'setAlwaysOnTop' | 'setBounds' | 'setMenu' | 'setTitle' | 'setVisibleOnAllWorkspaces' | 'show' | 'showInactive'
-> & { readonly webContents: Pick<WebContents, 'executeJavaScript' | 'on' | 'setWindowOpenHandler'> }
+> & { readonly webContents: Pick<WebContents, 'executeJavaScript' | 'on' | 'send' | 'setWindowOpenHandler'> }
 
 export type TrayPart = Pick<Tray, 'on' | 'setContextMenu' | 'setImage' | 'setTitle' | 'setToolTip'>
 export type NotificationPart = Pick<Notification, 'close' | 'on' | 'show'>
@@ -23,6 +24,7 @@ export interface Parts {
   readonly app: Pick<App, 'exit' | 'getLoginItemSettings' | 'setBadgeCount' | 'setLoginItemSettings'>
   readonly dialog: Pick<Dialog, 'showMessageBox' | 'showOpenDialog'>
   readonly globalShortcut: Pick<GlobalShortcut, 'register' | 'unregisterAll'>
+  readonly ipcMain: Pick<IpcMain, 'on'>
   readonly powerMonitor: Pick<PowerMonitor, 'on'>
   readonly screen: Pick<Screen, 'getAllDisplays' | 'getCursorScreenPoint' | 'getDisplayNearestPoint'>
   /** The system's own sound. */
@@ -30,6 +32,8 @@ export interface Parts {
   /** In the user's own browser. */
   openPage(url: string): Promise<void>
   sessionOf(partition: string): SessionPart
+  /** Answers what the pages of this partition ask for by the app's own scheme. */
+  servePages(partition: string, answer: (url: string) => PageAnswer): void
   buildMenu(template: MenuItemConstructorOptions[]): Menu
   imageFrom(path: string): NativeImage
   newNotification(options: NotificationConstructorOptions): NotificationPart

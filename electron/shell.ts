@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Client } from '../shared/contract/client.ts'
 import type { SessionId } from '../shared/contract/ids.ts'
 import type { ApprovalRequest } from '../shared/contract/schemas/approval.ts'
@@ -20,12 +21,13 @@ import { createStatusWindow } from './tray/status-window.ts'
 import { launchPage, type Action, type MenuEntry, type MenuOptions } from './tray/tray-menu.ts'
 import type { TrayIcon } from './tray/tray-view.ts'
 import { createWindows } from './windows/create-windows.ts'
-import { deepLinkIn, loginLinks } from './windows/links.ts'
+import { deepLinkIn } from './windows/links.ts'
 
 export interface ShellDeps extends DesktopBus {
   readonly parts: Parts
   readonly platform: string
-  readonly iconFolder: string
+  /** Holds the icons, the pages and the preload. */
+  readonly appFolder: string
   readonly settings: Settings
   /** Where a person changes them. */
   readonly settingsFile: string
@@ -84,7 +86,7 @@ export const startShell = (deps: ShellDeps): Shell => {
     release: release?.version ?? null,
   })
   const menu = { menuOptions, act: (action: Action) => act(action) }
-  const drawTray = createTray({ parts, platform, iconFolder: deps.iconFolder, ...menu })
+  const drawTray = createTray({ parts, platform, iconFolder: join(deps.appFolder, 'icons'), ...menu })
   let drawWindow: (state: ShellState) => void = () => undefined
   const draw = (next: ShellState): void => {
     drawTray.draw(next)
@@ -92,7 +94,8 @@ export const startShell = (deps: ShellDeps): Shell => {
   }
   const windows = createWindows({
     parts,
-    links: async () => loginLinks((await host().call('dashboard/open', {})).url),
+    appFolder: deps.appFolder,
+    way: () => link.way(),
     keptBounds: deps.settings.dashboard,
     keepBounds: (dashboard) => deps.keep({ dashboard }),
     onApprovalsBroken: () => askAllInBoxes(),
@@ -217,7 +220,6 @@ export const startShell = (deps: ShellDeps): Shell => {
 
   const connected = async (to: Client): Promise<void> => {
     client = to
-    windows.renew()
     to.on('session/changed', (session) => change(withSession(state, session)))
     to.on('approval/changed', (request) => change(withApproval(state, request)))
     to.on('alarm/raised', ({ message }) => say('Holdfast raises an alarm', message))

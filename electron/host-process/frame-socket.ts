@@ -4,7 +4,7 @@ import { HoldfastError } from '../../shared/contract/errors.ts'
 import { MAX_FRAME_BYTES } from '../../shared/contract/protocol.ts'
 
 /** Frames over the host's local socket, one JSON text a line. Throws HoldfastError `no-host` when nobody listens. */
-export const connectFrames = async (socketPath: string): Promise<FrameSocket> => {
+export const connectFrames = async (socketPath: string): Promise<FrameSocket & { pause(): void; resume(): void }> => {
   const socket = connect(socketPath).setEncoding('utf8')
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve)
@@ -26,5 +26,7 @@ export const connectFrames = async (socketPath: string): Promise<FrameSocket> =>
     },
     onClose: (listener) => void closed.then(listener),
     close: () => void socket.end(),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
   }
 }

@@ -3,14 +3,22 @@ import { connectFrames } from './frame-socket.ts'
 import { restartIn } from './restart-plan.ts'
 
 export interface HostLinkDeps {
-  find(): Promise<{ socketPath: string; token: string }>
+  find(): Promise<Way>
   /** Called once for each connection that the host accepted. */
   onClient(client: Client): void
   /** Called when there is none, with the reason in words. */
   onAway(why: string): void
 }
 
+/** Where the host listens, and what it knows its own user's programs by. */
+export interface Way {
+  readonly socketPath: string
+  readonly token: string
+}
+
 export interface HostLink {
+  /** The way to the host that is connected; null while none is. */
+  way(): Way | null
   /** Tries at once, also after it has given up. */
   retry(): void
   stop(): void
@@ -40,18 +48,21 @@ export const createHostLink = ({ find, onClient, onAway }: HostLinkDeps): HostLi
   const rest = pause()
   let stopped = false
   let current: Client | null = null
+  let way: Way | null = null
 
   const oneConnection = async (): Promise<string> => {
     try {
-      const { socketPath, token } = await find()
-      current = createClient(await connectFrames(socketPath), { token, client: 'electron' })
+      const found = await find()
+      current = createClient(await connectFrames(found.socketPath), { token: found.token, client: 'electron' })
       await current.ready
+      way = found
       onClient(current)
       return await current.closed
     } catch (error) {
       return message(error)
     } finally {
       current = null
+      way = null
     }
   }
 
@@ -68,6 +79,7 @@ export const createHostLink = ({ find, onClient, onAway }: HostLinkDeps): HostLi
   void run()
 
   return {
+    way: () => way,
     retry: () => {
       startsAt.length = 0
       rest.end()

@@ -3,7 +3,9 @@ import type { WebPreferences } from 'electron'
 /** A window shows the one origin it was opened for, and goes nowhere else. */
 export const mayNavigate = (url: string, origin: string): boolean => {
   try {
-    return new URL(url).origin === origin
+    // Not `origin`, which is null for a scheme of the app's own.
+    const { protocol, host } = new URL(url)
+    return `${protocol}//${host}` === origin
   } catch {
     return false
   }

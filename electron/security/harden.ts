@@ -1,10 +1,8 @@
 import type { Parts, WindowPart } from '../parts.ts'
 import { mayNavigate } from './guards.ts'
 
-const LOCAL = /^(?:http|ws):\/\/127\.0\.0\.1:\d{1,5}\//
-
-/** A session that asks for nothing, downloads nothing and reaches nothing but this machine's host, or what is `allowed`. */
-export const hardenSession = (parts: Pick<Parts, 'sessionOf'>, partition: string, allowed = LOCAL): void => {
+/** A session that asks for nothing, downloads nothing and reaches nothing but what is `allowed`. */
+export const hardenSession = (parts: Pick<Parts, 'sessionOf'>, partition: string, allowed: RegExp): void => {
   const session = parts.sessionOf(partition)
   session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
   session.setPermissionCheckHandler(() => false)
@@ -14,12 +12,12 @@ export const hardenSession = (parts: Pick<Parts, 'sessionOf'>, partition: string
 }
 
 /** Keeps a window at its origin; a link that would open another goes to `onLink` instead. */
-export const hardenWindow = (window: WindowPart, origin: () => string, onLink: (url: string) => void): void => {
+export const hardenWindow = (window: WindowPart, origin: string, onLink: (url: string) => void): void => {
   window.webContents.on('will-navigate', (event, url) => {
-    if (!mayNavigate(url, origin())) event.preventDefault()
+    if (!mayNavigate(url, origin)) event.preventDefault()
   })
   window.webContents.on('will-redirect', (event, url) => {
-    if (!mayNavigate(url, origin())) event.preventDefault()
+    if (!mayNavigate(url, origin)) event.preventDefault()
   })
   window.webContents.on('will-attach-webview', (event) => event.preventDefault())
   window.webContents.setWindowOpenHandler(({ url }) => {

@@ -38,7 +38,7 @@ export const createStatusWindow = ({ parts, menuOptions, act }: StatusWindowDeps
     maximizable: false,
     webPreferences: { ...LOCKED_DOWN, javascript: false, partition: 'status' },
   })
-  hardenWindow(window, () => '', () => undefined)
+  hardenWindow(window, '', () => undefined)
   window.on('close', (event) => {
     event.preventDefault()
     act({ do: 'quit' })

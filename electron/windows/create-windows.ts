@@ -1,13 +1,19 @@
+import { join } from 'node:path'
+import type { IpcMainEvent } from 'electron'
+import type { Way } from '../host-process/host-link.ts'
 import type { Parts, WindowPart } from '../parts.ts'
 import { hardenSession, hardenWindow } from '../security/harden.ts'
 import { LOCKED_DOWN, mayNavigate } from '../security/guards.ts'
-import type { LoginLinks } from './links.ts'
+import { createAppPage, originOf, type PageName } from './app-pages.ts'
+import { createPageLink, type PageLink } from './page-link.ts'
 import { approvalBounds, dashboardBounds, type Bounds } from './placement.ts'
 
 export interface WindowsDeps {
   readonly parts: Parts
-  /** Fresh links; rejects while there is no host. */
-  links(): Promise<LoginLinks>
+  /** Holds the pages and the preload. */
+  readonly appFolder: string
+  /** The way to the host; null while there is none. */
+  way(): Way | null
   readonly keptBounds: unknown
   keepBounds(bounds: Bounds): void
   /** The approvals window cannot be shown, or its page died. */
@@ -19,96 +25,123 @@ export interface Windows {
   /** Over everything, on the display that is worked on; takes the keyboard only when asked to. */
   showApprovals(focus: boolean): Promise<void>
   hideApprovals(): void
-  /** The host is another one now: logins are void. What is on screen logs in anew. */
-  renew(): void
 }
 
 interface Page {
-  window: WindowPart
-  origin: string
+  readonly window: WindowPart
+  /** A window that is destroyed throws when it is asked for them. */
+  readonly contents: WindowPart['webContents']
+  readonly link: PageLink
 }
 
+const ROLES = { approvals: 'approver', dashboard: 'dashboard' } as const
+
+/** Whether a message comes from the page itself that this window was made for: no frame in it, and no other page. */
+export const isFromPage = ({ senderFrame }: Pick<IpcMainEvent, 'senderFrame'>, name: PageName): boolean =>
+  senderFrame !== null && senderFrame.parent === null && mayNavigate(senderFrame.url, originOf(name))
+
 /**
- * The two windows. Each has a session in memory of its own and logs in on its own. Their pages come from the host's
- * addresses on 127.0.0.1, not by a protocol of the app's: so app and browser show the same pages under one policy and one
- * login. Neither window has a preload, so whatever answered there in the host's place would hold nothing of this program.
+ * The two windows. Each shows a page out of the app's own files, at an origin of its own, in a session in memory that
+ * reaches nothing else: no port of this machine, and so nothing that took the host's. What a page says to the host goes
+ * over its preload and the local socket, in the page's role.
  */
 export const createWindows = (deps: WindowsDeps): Windows => {
   const { parts } = deps
-  const pages: Partial<Record<keyof LoginLinks, Page>> = {}
-  const stale = new Set<keyof LoginLinks>()
+  const pages: Partial<Record<PageName, Page>> = {}
+  const served = new Set<PageName>()
   const activeArea = (): Bounds => parts.screen.getDisplayNearestPoint(parts.screen.getCursorScreenPoint()).workArea
 
-  const create = (name: keyof LoginLinks, bounds: Bounds, title: string): Page => {
-    hardenSession(parts, name)
+  parts.ipcMain.on('contract', (event, connection: unknown, what: unknown, value: unknown) => {
+    for (const name of ['approvals', 'dashboard'] as const) {
+      const page = pages[name]
+      if (page?.contents === event.sender && isFromPage(event, name)) page.link.fromPage(connection, what, value)
+    }
+  })
+
+  const serve = (name: PageName): void => {
+    if (served.has(name)) return
+    parts.servePages(name, createAppPage(join(deps.appFolder, 'renderer'), name))
+    hardenSession(parts, name, new RegExp(`^${originOf(name)}/`))
+    served.add(name)
+  }
+
+  const create = (name: PageName, bounds: Bounds, title: string, onBroken: () => void): Page => {
+    serve(name)
     const window = parts.newWindow({
       ...bounds,
       title,
       show: false,
       autoHideMenuBar: true,
       ...(name === 'approvals' ? { alwaysOnTop: true, skipTaskbar: true, fullscreenable: false } : {}),
-      webPreferences: { ...LOCKED_DOWN, partition: name },
+      webPreferences: { ...LOCKED_DOWN, partition: name, preload: join(deps.appFolder, 'preload.cjs') },
     })
-    const page: Page = { window, origin: '' }
-    hardenWindow(window, () => page.origin, (url) => {
-      if (name === 'dashboard' && mayNavigate(url, pages.approvals?.origin ?? '')) void showApprovals(true)
+    const contents = window.webContents
+    const toPage = (connection: number, frame: string | null): void => {
+      if (!window.isDestroyed()) contents.send('contract', connection, frame)
+    }
+    const link = createPageLink({ role: ROLES[name], way: deps.way, toPage })
+    const broken = (): void => {
+      link.end()
+      window.destroy()
+      onBroken()
+    }
+    contents.on('render-process-gone', broken)
+    contents.on('preload-error', broken)
+    window.on('closed', () => link.end())
+    hardenWindow(window, originOf(name), (url) => {
+      if (name === 'dashboard' && mayNavigate(url, originOf('approvals'))) void showApprovals(true)
     })
-    return page
+    return { window, contents, link }
   }
 
-  const logIn = async (name: keyof LoginLinks, page: Page): Promise<void> => {
-    const url = (await deps.links())[name]
-    page.origin = new URL(url).origin
-    await page.window.loadURL(url)
-    stale.delete(name)
+  /** A window whose page does not load is none. */
+  const load = async (name: PageName, window: WindowPart): Promise<WindowPart> => {
+    await window.loadURL(`${originOf(name)}/`).catch((error: unknown) => {
+      window.destroy()
+      throw error
+    })
+    return window
   }
 
-  const dashboard = async (): Promise<Page> => {
-    const existing = pages.dashboard
-    if (existing !== undefined && !existing.window.isDestroyed()) return existing
+  const existing = (name: PageName): WindowPart | null => {
+    const page = pages[name]
+    return page === undefined || page.window.isDestroyed() ? null : page.window
+  }
+
+  const dashboard = async (): Promise<WindowPart> => {
+    const open = existing('dashboard')
+    if (open !== null) return open
     const areas = parts.screen.getAllDisplays().map(({ workArea }) => workArea)
-    const page = create('dashboard', dashboardBounds(deps.keptBounds, areas, activeArea()), 'Holdfast')
-    pages.dashboard = page
-    page.window.on('close', () => deps.keepBounds(page.window.getNormalBounds()))
-    page.window.webContents.on('render-process-gone', () => page.window.destroy())
-    await logIn('dashboard', page)
-    return page
+    const page = create('dashboard', dashboardBounds(deps.keptBounds, areas, activeArea()), 'Holdfast', () => undefined)
+    const { window } = (pages.dashboard = page)
+    window.on('close', () => deps.keepBounds(window.getNormalBounds()))
+    return await load('dashboard', window)
   }
 
   const showDashboard = async (route: string): Promise<void> => {
-    const page = await dashboard()
-    if (stale.has('dashboard')) await logIn('dashboard', page)
-    // Loading the address anew would break off the login that the page has just begun.
-    await page.window.webContents.executeJavaScript(`location.hash = ${JSON.stringify(`#/${route}`)}`)
-    if (page.window.isMinimized()) page.window.restore()
-    page.window.show()
-    page.window.focus()
+    const window = await dashboard()
+    await window.webContents.executeJavaScript(`location.hash = ${JSON.stringify(`#/${route}`)}`)
+    if (window.isMinimized()) window.restore()
+    window.show()
+    window.focus()
   }
 
-  const approvals = async (): Promise<Page> => {
-    const existing = pages.approvals
-    if (existing !== undefined && !existing.window.isDestroyed()) {
-      if (stale.has('approvals')) await logIn('approvals', existing)
-      return existing
-    }
-    const page = create('approvals', approvalBounds(activeArea()), 'Approvals · Holdfast')
-    pages.approvals = page
-    page.window.setAlwaysOnTop(true, 'screen-saver')
-    page.window.setVisibleOnAllWorkspaces(true, { visibleOnFullScreen: true })
-    page.window.on('close', (event) => {
+  const approvals = async (): Promise<WindowPart> => {
+    const open = existing('approvals')
+    if (open !== null) return open
+    const page = create('approvals', approvalBounds(activeArea()), 'Approvals · Holdfast', deps.onApprovalsBroken)
+    const { window } = (pages.approvals = page)
+    window.setAlwaysOnTop(true, 'screen-saver')
+    window.setVisibleOnAllWorkspaces(true, { visibleOnFullScreen: true })
+    window.on('close', (event) => {
       event.preventDefault()
-      page.window.hide()
+      window.hide()
     })
-    page.window.webContents.on('render-process-gone', () => {
-      page.window.destroy()
-      deps.onApprovalsBroken()
-    })
-    await logIn('approvals', page)
-    return page
+    return await load('approvals', window)
   }
 
   const showApprovals = async (focus: boolean): Promise<void> => {
-    const { window } = await approvals()
+    const window = await approvals()
     window.setBounds(approvalBounds(activeArea()))
     if (focus) window.show()
     else window.showInactive()
@@ -117,16 +150,6 @@ export const createWindows = (deps: WindowsDeps): Windows => {
   return {
     showDashboard,
     showApprovals,
-    hideApprovals: () => {
-      if (pages.approvals !== undefined && !pages.approvals.window.isDestroyed()) pages.approvals.window.hide()
-    },
-    renew: () => {
-      for (const name of ['dashboard', 'approvals'] as const) {
-        const page = pages[name]
-        if (page === undefined || page.window.isDestroyed()) continue
-        stale.add(name)
-        if (page.window.isVisible()) void logIn(name, page).catch(() => undefined)
-      }
-    },
+    hideApprovals: () => existing('approvals')?.hide(),
   }
 }

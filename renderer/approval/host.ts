@@ -1,5 +1,5 @@
 import type { CommandName, CommandParams, CommandResult } from '../../shared/contract/protocol.ts'
-import { askForProof } from '../login/ask-for-proof.ts'
+import { openSocket } from '../login/open-socket.ts'
 import { PROTOCOL_VERSION } from './protocol-version.ts'
 
 /** The contract as far as this page needs it, without any code of others: the host checks all that it is sent. */
@@ -21,10 +21,9 @@ export const connectHost = (
     setTimeout(() => void open(), RETRY_MS)
   }
   const open = async (): Promise<void> => {
-    const known = await askForProof(token).catch(() => 'away' as const)
-    if (known === 'away') return later()
-    if (known !== 'host') return hooks.onRefused()
-    const socket = new WebSocket(`ws://${location.host}/contract`)
+    const socket = await openSocket(token).catch(() => 'away' as const)
+    if (socket === 'away') return later()
+    if (typeof socket === 'string') return hooks.onRefused()
     const pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
     let lastId = 0
     let refused = false
@@ -37,7 +36,6 @@ export const connectHost = (
           socket.send(JSON.stringify({ id: lastId, command: name, params }))
         }),
     }
-    socket.addEventListener('open', () => socket.send(JSON.stringify({ hello: { protocol: PROTOCOL_VERSION, token, client: 'approvals' } })))
     socket.addEventListener('message', ({ data }) => {
       const frame = JSON.parse(String(data)) as Frame
       if ('event' in frame) return hooks.onEvent(frame.event, frame.data)
@@ -56,6 +54,7 @@ export const connectHost = (
       if (refused) return hooks.onRefused()
       later()
     })
+    socket.send(JSON.stringify({ hello: { protocol: PROTOCOL_VERSION, token, client: 'approvals' } }))
   }
   void open()
 }

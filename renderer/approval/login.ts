@@ -1,3 +1,5 @@
+import { isInApp } from '../login/open-socket.ts'
+
 const KEY = 'token'
 
 /** Where the login goes on to: the dashboard of this machine, with its own link, and nothing else. */
@@ -5,9 +7,11 @@ const NEXT = /^http:\/\/127\.0\.0\.1:\d{1,5}\/#login=[\w-]+$/
 
 /**
  * The token of this page, by the login link in the address or kept from before; null when there is none. A link that
- * names the dashboard leads on to it after the login, and this page is drawn no more.
+ * names the dashboard leads on to it after the login, and this page is drawn no more. The desktop app's window needs none,
+ * and gets an empty one.
  */
 export const logIn = async (): Promise<string | null | 'leaving'> => {
+  if (isInApp()) return ''
   const link = new URLSearchParams(location.hash.slice(1))
   const secret = link.get('login')
   if (secret !== null) {

@@ -1,2 +1,2 @@
 /** The contract's, written here because this page holds no code of the contract; a test holds the two together. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2

@@ -1,7 +1,7 @@
 import { createClient, type Client } from '../../shared/contract/client.ts'
 import { HoldfastError } from '../../shared/contract/errors.ts'
 import type { CommandName, CommandParams, CommandResult, EventData, EventName } from '../../shared/contract/protocol.ts'
-import { askForProof } from '../login/ask-for-proof.ts'
+import { openSocket } from '../login/open-socket.ts'
 import { frameSocketOfWeb } from './web-frame-socket.ts'
 
 /** `stranger`: what answers at the page's address does not know its login, and is told nothing. */
@@ -15,13 +15,6 @@ export interface HostLink {
 }
 
 const RETRY_MS = [100, 250, 500, 1_000, 2_000]
-
-const openSocket = (): Promise<WebSocket> =>
-  new Promise((resolve, reject) => {
-    const socket = new WebSocket(`ws://${location.host}/contract`)
-    socket.addEventListener('open', () => resolve(socket), { once: true })
-    socket.addEventListener('error', () => reject(new Error('refused')), { once: true })
-  })
 
 /**
  * Connects, and again whenever the connection is lost: at once when the machine wakes or the page is looked at, else
@@ -45,9 +38,9 @@ export const createHostLink = (
     clearTimeout(retry)
     retry = undefined
     try {
-      const known = await askForProof(token)
-      if (known !== 'host') return hooks.onState(known)
-      const next = createClient(frameSocketOfWeb(await openSocket()), { token, client: 'dashboard' })
+      const socket = await openSocket(token)
+      if (typeof socket === 'string') return hooks.onState(socket)
+      const next = createClient(frameSocketOfWeb(socket), { token, client: 'dashboard' })
       await next.ready
       for (const listen of listeners) listen.on(next)
       await next.call('event/subscribe', {})

@@ -1,3 +1,5 @@
+import { isInApp } from '../login/open-socket.ts'
+
 /** Where this page's half of the login is kept: storage of its own origin, which no other port can read. */
 const KEY = 'token'
 
@@ -10,9 +12,10 @@ const takeLink = (): string | null => {
 
 /**
  * The token of this page: by the login link in the address, or kept from before.
- * null when there is none, or the link was used or is too old.
+ * null when there is none, or the link was used or is too old. The desktop app's windows need none, and get an empty one.
  */
 export const logIn = async (): Promise<string | null> => {
+  if (isInApp()) return ''
   const link = takeLink()
   if (link !== null) {
     const answer = await fetch('/login', { method: 'POST', body: JSON.stringify({ link }) })

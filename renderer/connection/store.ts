@@ -4,6 +4,7 @@ import type { CommandResult } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { Proposal } from '../../shared/contract/schemas/proposal.ts'
 import type { Session } from '../../shared/contract/schemas/session.ts'
+import { APP_APPROVALS, isInApp } from '../login/open-socket.ts'
 import { createPacer } from './pacer.ts'
 import { createHostLink, type HostLink, type LinkState } from './host-link.ts'
 
@@ -94,7 +95,7 @@ export const createStore = (token: string): Store => {
         }),
       ])
       changed.approvals = changed.sessions = true
-      update({ info, connection: (pending.connection ?? current.connection) + 1 })
+      update({ info: isInApp() ? { ...info, approvalsPage: APP_APPROVALS } : info, connection: (pending.connection ?? current.connection) + 1 })
     },
   })
   host.on('session/changed', putSession)

@@ -1,20 +1,13 @@
 import type { FrameSocket } from '../../shared/contract/client.ts'
 import { HoldfastError } from '../../shared/contract/errors.ts'
 import { MAX_FRAME_BYTES } from '../../shared/contract/protocol.ts'
-
-/** What this needs of the browser's WebSocket. */
-export interface WebSocketLike {
-  send(text: string): void
-  close(): void
-  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
-  addEventListener(type: 'close', listener: (event: { code: number }) => void): void
-}
+import type { PageSocket } from '../login/page-socket.ts'
 
 /** A UTF-8 byte is at least one of these units, so a shorter text never needs to be measured. */
 const ALWAYS_FITS = MAX_FRAME_BYTES / 3
 
-/** Frames over an open WebSocket, one JSON text a message. */
-export const frameSocketOfWeb = (socket: WebSocketLike): FrameSocket => {
+/** Frames over an open connection, one JSON text a message. */
+export const frameSocketOfWeb = (socket: PageSocket): FrameSocket => {
   const closed = Promise.withResolvers<string>()
   socket.addEventListener('close', ({ code }) => closed.resolve(code === 1000 ? 'the host closed it' : 'the host cannot be reached'))
   return {

@@ -19,6 +19,3 @@ export const askForProof = async (token: string): Promise<'host' | 'logged-out' 
     return 'stranger'
   }
 }
-
-/** Whether this page is in a window of the desktop app, which logs its windows in by itself. */
-export const isInApp = (): boolean => navigator.userAgent.includes('Electron/')

@@ -11,6 +11,7 @@ import {
   type CommandResult,
   type EventData,
   type EventName,
+  type PageRole,
 } from './protocol.ts'
 
 /** A connection that carries whole frames, in order: one JSON text each. */
@@ -62,7 +63,7 @@ const parseFrame = (text: string): z.infer<typeof Frame> | null => {
 /** Speaks the contract over a socket of any kind. Sends the hello at once; calls may follow before its answer. */
 export const createClient = (
   socket: FrameSocket,
-  hello: { readonly token: string; readonly client: string },
+  hello: { readonly token: string; readonly client: string; readonly role?: PageRole },
 ): Client => {
   const pending = new Map<number, PendingCall>()
   const listeners = new Map<string, Set<(data: never, sequence: number) => void>>()

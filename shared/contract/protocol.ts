@@ -17,7 +17,7 @@ import { Timestamp } from './schemas/time.ts'
 import { ToolCall } from './schemas/tool-call.ts'
 
 /** Raised when a frame changes its meaning; client and host refuse each other on a difference. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** Longest frame either side reads, in bytes; a longer one ends the connection. */
 export const MAX_FRAME_BYTES = 8 * 1024 * 1024
@@ -212,8 +212,14 @@ export type CommandResult<Name extends CommandName> = z.infer<(typeof COMMANDS)[
 export type EventName = keyof typeof EVENTS
 export type EventData<Name extends EventName> = z.infer<(typeof EVENTS)[Name]>
 
+/** What a page may be. Who has the host's token asks for no more than that on a connection that it makes for a page. */
+export const PageRole = z.enum(['dashboard', 'approver'])
+export type PageRole = z.infer<typeof PageRole>
+
 /** The first frame on a connection: proves that the client may decide, and that both speak the same protocol. */
-export const Hello = z.object({ hello: z.object({ protocol: z.number().int(), token: z.string().max(256), client: z.string().max(64) }) })
+export const Hello = z.object({
+  hello: z.object({ protocol: z.number().int(), token: z.string().max(256), client: z.string().max(64), role: PageRole.optional() }),
+})
 
 export const Request = z.object({ id: z.number().int().nonnegative(), command: z.string().max(64), params: z.unknown() })
 export type Request = z.infer<typeof Request>

@@ -168,7 +168,7 @@ describe.each(TRANSPORTS)('over the $name', (transport) => {
     sendJson(socket, { hello: { ...HELLO.hello, protocol: 999 } })
     expect(await next()).toMatchObject({
       id: 0,
-      error: { code: 'version-mismatch', message: expect.stringMatching(/protocol 1 .* 999/) },
+      error: { code: 'version-mismatch', message: expect.stringMatching(/protocol 2 .* 999/) },
     })
     await closing(socket)
   })

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -9,13 +9,13 @@ import type { CommandResult } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { KillReport } from '../../shared/contract/schemas/session.ts'
 import type { Release } from '../../shared/contract/schemas/update.ts'
+import type { Role } from '../../shared/core/api/roles.ts'
 import { createEventHub, type EventHub } from '../../shared/core/api/event-hub.ts'
 import { listenLocalSocket, type LocalSocketServer } from '../../shared/core/transports/local-socket-server.ts'
 import { createElectronDouble, type ElectronDouble } from '../support/electron-double.ts'
 import { anApproval, aSession, sessionId } from '../support/shell-state.ts'
 
 const TOKEN = 'a-token-of-this-test-and-nothing-else-0123'
-const LINK = 'http://127.0.0.1:4000/#login=one&next=http%3A%2F%2F127.0.0.1%3A4001%2F%23login%3Dtwo'
 const REPORT: KillReport = { sessionId: sessionId('b'), processesKilled: 2, survivors: [], durationMs: 1, restore: null, restoreProblem: null }
 const [before, asKilled] = ['chk_22222222222b', 'chk_22222222222c'].map((id) => CheckpointId.parse(id)) as [CheckpointId, CheckpointId]
 const RESTORE = { restoredTo: before, savedAs: asKilled, written: ['a'], deleted: [], conflicts: [], leftAlone: [], refsMoved: [] }
@@ -27,7 +27,7 @@ let hub: EventHub
 let electron: ElectronDouble
 let shell: Shell
 let waiting: ApprovalRequest[]
-let asked: { command: string; params: unknown }[]
+let asked: { command: string; params: unknown; role?: Role }[]
 let killedAlone: unknown[]
 let kept: Settings[]
 let report: KillReport
@@ -42,7 +42,6 @@ const listen = async (): Promise<void> => {
     'event/subscribe': () => ({ sequence: 0 }),
     'session/list': () => ({ sessions: [aSession('b')] }),
     'approval/list': () => ({ requests: waiting }),
-    'dashboard/open': () => ({ url: LINK, expiresAt: 1 }),
     'session/kill': () => ({ reports: [report] }),
     'session/undo': () => RESTORE,
     'host/info': (): CommandResult<'host/info'> => ({ version: '0', pid: 1, startedAt: 0, dataFolder: '/', sessions: 1, approvalsPage: null }),
@@ -54,7 +53,7 @@ const listen = async (): Promise<void> => {
     hub,
     isForbiddenPeer: () => false,
     dispatch: async (connection, { id, command, params }) => {
-      asked.push({ command, params })
+      asked.push({ command, params, role: connection.role })
       if (hangs) return new Promise(() => undefined)
       if (command === 'session/kill') await proven
       if (command === 'event/subscribe') hub.subscribe(connection)
@@ -68,7 +67,7 @@ const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settin
   shell = startShell({
     parts: electron.parts,
     platform: 'linux',
-    iconFolder: '/icons',
+    appFolder: folder,
     settings: given.settings ?? {},
     settingsFile: '/settings/shell.json',
     keep: (changes) => void kept.push(changes),
@@ -88,6 +87,7 @@ const start = (changes: { keysTaken?: boolean } = {}, given: { settings?: Settin
 const connected = async (): Promise<void> => {
   await expect.poll(() => shell.state().away).toBeNull()
 }
+const icon = (name: string): string => join(folder, 'icons', name)
 const approvalsWindow = () => electron.windows.find(({ options }) => options.webPreferences?.partition === 'approvals')
 const said = (): (string | undefined)[] => electron.notifications.map(({ options }) => options.title)
 const press = (): void => electron.shortcuts.get('Control+Alt+Shift+K')?.()
@@ -102,6 +102,10 @@ beforeEach(async () => {
   report = REPORT
   proven = Promise.resolve()
   electron = createElectronDouble()
+  for (const page of ['approval', 'dashboard']) {
+    await mkdir(join(folder, 'renderer', page), { recursive: true })
+    await writeFile(join(folder, 'renderer', page, 'index.html'), page)
+  }
   await listen()
 })
 afterEach(async () => {
@@ -115,18 +119,18 @@ afterEach(async () => {
 describe('the app, with a double of Electron', () => {
   it('shows the state of the host in the tray', async () => {
     start()
-    expect(electron.tray.image).toBe('/icons/tray-away.png')
+    expect(electron.tray.image).toBe(icon('tray-away.png'))
     await connected()
-    expect(electron.tray).toMatchObject({ image: '/icons/tray-running.png', toolTip: 'Holdfast: at work (1 session)' })
+    expect(electron.tray).toMatchObject({ image: icon('tray-running.png'), toolTip: 'Holdfast: at work (1 session)' })
     hub.publish('session/changed', aSession('b', { state: 'ended', endedAt: 5 }))
-    await expect.poll(() => electron.tray.image).toBe('/icons/tray-idle.png')
+    await expect.poll(() => electron.tray.image).toBe(icon('tray-idle.png'))
   })
 
   it('raises the approvals window without taking the keyboard, says it, and hides it when all is answered', async () => {
     start()
     await connected()
     hub.publish('approval/changed', anApproval('b'))
-    await expect.poll(() => approvalsWindow()?.done).toEqual(['load http://127.0.0.1:4000/#login=one', 'show without focus'])
+    await expect.poll(() => approvalsWindow()?.done).toEqual(['load holdfast-app://approvals/', 'show without focus'])
     await expect.poll(said).toEqual(['tester wants to use Bash (destructive)'])
     expect(electron.badge).toBe(1)
     hub.publish('approval/changed', anApproval('b', { state: 'denied' }))
@@ -175,13 +179,17 @@ describe('the app, with a double of Electron', () => {
     approvalsWindow()?.contents.emit('render-process-gone')
     await expect.poll(() => electron.boxes.length).toBe(1)
     expect(asked.map(({ command }) => command)).not.toContain('approval/decide')
+    shell.act({ do: 'show', page: 'sessions' })
+    await expect.poll(() => electron.windows[1]?.visible).toBe(true)
+    electron.windows[1]?.say('holdfast-app://dashboard/', [1, 'open'])
+    await expect.poll(() => electron.windows[1]?.sent.length).toBe(1)
   })
 
   it('kills all at one press, through a host that answers', async () => {
     start()
     await connected()
     press()
-    expect(electron.tray.image).toBe('/icons/tray-killed.png')
+    expect(electron.tray.image).toBe(icon('tray-killed.png'))
     await expect.poll(said).toEqual(['Killing…', 'Killed'])
     expect(asked.find(({ command }) => command === 'session/kill')?.params).toEqual({ sessionIds: 'all', keepChanges: false })
     expect(killedAlone).toEqual([])
@@ -225,7 +233,7 @@ describe('the app, with a double of Electron', () => {
     start()
     await connected()
     await server.close()
-    await expect.poll(() => electron.tray.image).toBe('/icons/tray-away.png')
+    await expect.poll(() => electron.tray.image).toBe(icon('tray-away.png'))
     press()
     await expect.poll(said).toEqual(['Killing…', 'Killed'])
     expect(killedAlone).toEqual(['all'])
@@ -284,7 +292,7 @@ describe('the app, with a double of Electron', () => {
     await connected()
     shell.act({ do: 'quiet', on: true })
     hub.publish('approval/changed', anApproval('b'))
-    await expect.poll(() => electron.tray.image).toBe('/icons/tray-waiting.png')
+    await expect.poll(() => electron.tray.image).toBe(icon('tray-waiting.png'))
     expect([approvalsWindow(), said()]).toEqual([undefined, []])
     shell.act({ do: 'quiet', on: false })
     await expect.poll(() => approvalsWindow()?.visible).toBe(true)
@@ -329,25 +337,76 @@ describe('the app, with a double of Electron', () => {
     await expect.poll(() => electron.windows[0]?.done.at(-2)).toBe('run location.hash = "#/launch/folder/%2Fhome%2Fme%2Fsome%20where"')
   })
 
-  it('gives its pages no power: sandbox, no preload, no permission, no other address', async () => {
+  it('gives its pages no power: a sandbox, one way to the host, no permission and no other address', async () => {
     start()
     await connected()
     shell.act({ do: 'show', page: 'sessions' })
     await expect.poll(() => electron.windows[0]?.visible).toBe(true)
     const [dashboard] = electron.windows
-    expect(dashboard?.done.slice(0, 2)).toEqual(['load http://127.0.0.1:4001/#login=two', 'run location.hash = "#/sessions"'])
+    expect(dashboard?.done.slice(0, 2)).toEqual(['load holdfast-app://dashboard/', 'run location.hash = "#/sessions"'])
     expect(dashboard?.options.webPreferences).toEqual({
       sandbox: true, contextIsolation: true, nodeIntegration: false, nodeIntegrationInWorker: false, nodeIntegrationInSubFrames: false,
-      webSecurity: true, webviewTag: false, spellcheck: false, safeDialogs: true, partition: 'dashboard',
+      webSecurity: true, webviewTag: false, spellcheck: false, safeDialogs: true, partition: 'dashboard', preload: join(folder, 'preload.cjs'),
     })
     const session = electron.sessions.get('dashboard')
     expect(['notifications', 'media', 'clipboard-read', 'openExternal'].map((permission) => session?.isAllowed(permission))).toEqual([false, false, false, false])
-    expect(['http://127.0.0.1:4001/main.js', 'ws://127.0.0.1:4001/contract'].map((url) => session?.isCancelled(url))).toEqual([false, false])
-    expect(['https://evil.example/', 'file:///etc/passwd', 'http://127.0.0.1.evil.example:80/', 'http://localhost:80/'].map((url) => session?.isCancelled(url))).toEqual([true, true, true, true])
+    expect(session?.isCancelled('holdfast-app://dashboard/main.js')).toBe(false)
+    for (const url of ['holdfast-app://approvals/', 'https://evil.example/', 'file:///etc/passwd', 'http://127.0.0.1:4000/', 'ws://127.0.0.1:4000/contract']) expect(session?.isCancelled(url)).toBe(true)
+    expect(electron.pages.get('dashboard')?.('holdfast-app://dashboard/').body.toString()).toBe('dashboard')
     expect(dashboard?.openLink('https://evil.example/')).toBe('deny')
     let prevented = 0
-    for (const event of ['will-navigate', 'will-redirect']) dashboard?.contents.emit(event, { preventDefault: () => (prevented += 1) }, 'http://127.0.0.1:4000/')
+    for (const event of ['will-navigate', 'will-redirect']) dashboard?.contents.emit(event, { preventDefault: () => (prevented += 1) }, 'holdfast-app://approvals/')
     expect(prevented).toBe(2)
+  })
+
+  it('lets a page speak to the host in its own role, by the shell’s hello, and only the page itself', async () => {
+    start()
+    await connected()
+    shell.act({ do: 'show', page: 'sessions' })
+    await expect.poll(() => electron.windows[0]?.visible).toBe(true)
+    const [dashboard] = electron.windows
+    const speak = (url: string, connection: number, inFrame = false): void => {
+      dashboard?.say(url, [connection, 'open'], inFrame)
+      dashboard?.say(url, [connection, 'frame', JSON.stringify({ hello: { protocol: 2, token: 'none', client: 'page', role: 'approver' } })], inFrame)
+      dashboard?.say(url, [connection, 'frame', JSON.stringify({ id: connection, command: 'host/info', params: {} })], inFrame)
+    }
+    const heard = () => dashboard?.sent.map(([connection, frame]) => [connection, frame === null ? null : (JSON.parse(String(frame)) as { id: number }).id])
+    speak('http://127.0.0.1:4000/', 7)
+    speak('holdfast-app://dashboard/', 8, true)
+    speak('holdfast-app://dashboard/', 1)
+    await expect.poll(heard).toEqual([[1, 0], [1, 1]])
+    expect(asked.filter(({ command }) => command === 'host/info')).toEqual([{ command: 'host/info', params: {}, role: 'dashboard' }])
+    dashboard?.say('holdfast-app://dashboard/', [1, 'frame', 'two\nlines'])
+    await expect.poll(() => heard()?.at(-1)).toEqual([1, null])
+    speak('holdfast-app://dashboard/', 2)
+    await expect.poll(heard).toContainEqual([2, 2])
+  })
+
+  it('tells a page at once that there is no host, and that its host has gone', async () => {
+    start()
+    await connected()
+    shell.act({ do: 'show', page: 'sessions' })
+    await expect.poll(() => electron.windows[0]?.visible).toBe(true)
+    const [dashboard] = electron.windows
+    dashboard?.say('holdfast-app://dashboard/', [1, 'open'])
+    await expect.poll(() => dashboard?.sent.length).toBe(1)
+    await server.close()
+    await expect.poll(() => dashboard?.sent.at(-1)).toEqual([1, null])
+    await expect.poll(() => shell.state().away).not.toBeNull()
+    dashboard?.say('holdfast-app://dashboard/', [2, 'open'])
+    await expect.poll(() => dashboard?.sent.at(-1)).toEqual([2, null])
+    await listen()
+  })
+
+  it('tries its window anew for the next question where it did not load for the one before', async () => {
+    electron.failsToLoad = true
+    start()
+    await connected()
+    hub.publish('approval/changed', anApproval('b'))
+    await expect.poll(() => electron.boxes.length).toBe(1)
+    electron.failsToLoad = false
+    hub.publish('approval/changed', anApproval('c'))
+    await expect.poll(() => electron.windows.map(({ destroyed, visible }) => [destroyed, visible])).toEqual([[true, false], [false, true]])
   })
 
   it('opens the approvals window for the dashboard’s link to it', async () => {
@@ -357,7 +416,7 @@ describe('the app, with a double of Electron', () => {
     shell.act({ do: 'show', page: 'sessions' })
     await expect.poll(() => electron.windows.length).toBe(2)
     await expect.poll(() => electron.windows[1]?.visible).toBe(true)
-    expect(electron.windows[1]?.openLink('http://127.0.0.1:4000/')).toBe('deny')
+    expect(electron.windows[1]?.openLink('holdfast-app://approvals/')).toBe('deny')
     await expect.poll(() => approvalsWindow()?.done.at(-1)).toBe('show')
   })
 

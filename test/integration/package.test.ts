@@ -17,6 +17,8 @@ const missing = missingForPackaging()
 const TEMPLATES = ['', '@2x', '@3x', 'Template', 'Template@2x', 'Template@3x']
 const TRAY = ['away', 'idle', 'killed', 'over-budget', 'running', 'waiting'].flatMap((state) => TEMPLATES.map((suffix) => `icons/tray-${state}${suffix}.png`))
 const ICONS = [16, 22, 24, 32, 48, 512].map((size) => `icons/app/${size}.png`)
+/** Parts of the dashboard that are loaded later have names of the build's own making. */
+const LATER = /(?:^|\/)renderer\/dashboard\/[\w-]+-[A-Z0-9]{8}\.js$/
 const cpu = process.arch
 
 describe.skipIf(missing !== null)(`the app as it is packaged${missing === null ? '' : ` (missing: ${missing})`}`, () => {
@@ -32,8 +34,7 @@ describe.skipIf(missing !== null)(`the app as it is packaged${missing === null ?
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   it('holds the files that it needs, and no test, source, map, dev dependency or other platform’s code', () => {
-    // Parts of the dashboard that are loaded later have names of the build's own making.
-    const listed = filesIn(app).filter((file) => !/^resources\/app\.host\/renderer\/dashboard\/[\w-]+-[A-Z0-9]{8}\.js$/.test(file))
+    const listed = filesIn(app).filter((file) => !LATER.test(file))
     const programs = readdirSync('shared/host').flatMap((file) => (file.endsWith('.ts') ? [file.replace('.ts', '')] : []))
     const methods = ['aggregate', 'backup', 'explain', 'function', 'inspect', 'pragma', 'serialize', 'table', 'transaction', 'wrappers']
     const platforms = ['darwin', 'linux', 'linuxmusl', 'win32'].flatMap((platform) => [`${platform}-arm64`, `${platform}-x64`])
@@ -55,7 +56,8 @@ describe.skipIf(missing !== null)(`the app as it is packaged${missing === null ?
     ]
     const ofElectron = ['LICENSE.electron.txt', 'LICENSES.chromium.html', 'holdfast-app', 'locales/en-US.pak']
     expect(listed).toEqual([...ofElectron, ...inResources.map((file) => `resources/${file}`)].toSorted())
-    expect(filesInArchive(join(resources, 'app.asar'))).toEqual(['main.cjs', 'package.json', ...ICONS, ...TRAY].toSorted())
+    const pages = listed.flatMap((file) => (file.startsWith('resources/app.host/renderer/') ? [file.slice('resources/app.host/'.length)] : []))
+    expect(filesInArchive(join(resources, 'app.asar')).filter((file) => !LATER.test(file))).toEqual(['main.cjs', 'package.json', 'preload.cjs', ...pages, ...ICONS, ...TRAY].toSorted())
   })
 
   it('is the same when it is packaged again', () => {

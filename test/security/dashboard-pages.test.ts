@@ -139,7 +139,7 @@ describe.skipIf(missing !== '')(`pages in a browser that is logged in${missing =
     const asked = (await page.evaluate(`new Promise((resolve, reject) => {
       const socket = new WebSocket('ws://' + location.host + '/contract')
       const answers = []
-      socket.onopen = () => socket.send(JSON.stringify({ hello: { protocol: 1, token: localStorage.getItem('token'), client: 'test' } }))
+      socket.onopen = () => socket.send(JSON.stringify({ hello: { protocol: 2, token: localStorage.getItem('token'), client: 'test' } }))
       socket.onmessage = ({ data }) => {
         const frame = JSON.parse(data)
         if (frame.id === 0) {

@@ -222,8 +222,8 @@ describe.skipIf(!isLinux)('the local socket', () => {
   })
 
   test.each([
-    ['a wrong token', JSON.stringify({ hello: { protocol: 1, token: `${TOKEN}x`, client: 'test' } })],
-    ['another protocol', JSON.stringify({ hello: { protocol: 2, token: TOKEN, client: 'test' } })],
+    ['a wrong token', JSON.stringify({ hello: { protocol: PROTOCOL_VERSION, token: `${TOKEN}x`, client: 'test' } })],
+    ['another protocol', JSON.stringify({ hello: { protocol: PROTOCOL_VERSION + 1, token: TOKEN, client: 'test' } })],
     ['half a hello', HELLO.slice(0, -3)],
     ['a hello of wrong types', JSON.stringify({ hello: { protocol: TOKEN, token: [TOKEN], client: 1 } })],
     ['a request that is none', `${HELLO}\n{"token":"${TOKEN}"}`],

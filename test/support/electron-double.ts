@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { BrowserWindowConstructorOptions, MenuItemConstructorOptions, NotificationConstructorOptions } from 'electron'
 import type { NotificationPart, Parts, SessionPart, TrayPart, WindowPart } from '../../electron/parts.ts'
+import type { PageAnswer } from '../../electron/windows/app-pages.ts'
 
 /*
  * A DOUBLE of what the app uses of Electron: it implements the types of the real electron.d.ts and draws nothing. What it
@@ -16,6 +17,10 @@ export interface WindowDouble {
   visible: boolean
   destroyed: boolean
   menu: MenuItemConstructorOptions[]
+  /** What was sent to its page. */
+  readonly sent: unknown[][]
+  /** Says to the app what a page says over the preload, from the frame with this address. */
+  say(url: string, message: readonly unknown[], inFrame?: boolean): void
   /** Asks as a page does that opens a link; gives what the app answers. */
   openLink(url: string): string
 }
@@ -35,6 +40,9 @@ export interface ElectronDouble {
   readonly shortcuts: Map<string, () => void>
   readonly power: EventEmitter
   readonly sessions: Map<string, SessionDouble>
+  /** What answers the pages of each partition. */
+  readonly pages: Map<string, (url: string) => PageAnswer>
+  readonly ipc: EventEmitter
   readonly boxes: { message: string; detail: string; buttons: readonly string[] }[]
   /** What a person answers the next message boxes, by the button's words. */
   readonly answers: string[]
@@ -93,6 +101,8 @@ export const createElectronDouble = (): ElectronDouble => {
     shortcuts: new Map(),
     power: new EventEmitter(),
     sessions: new Map(),
+    pages: new Map(),
+    ipc: new EventEmitter(),
     boxes: [],
     answers: [],
     folders: [],
@@ -128,6 +138,7 @@ export const createElectronDouble = (): ElectronDouble => {
         },
         unregisterAll: () => double.shortcuts.clear(),
       },
+      ipcMain: { on: ((channel: string, listener: () => void) => double.ipc.on(channel, listener)) as unknown as Parts['ipcMain']['on'] },
       powerMonitor: { on: ((event: string, listener: () => void) => double.power.on(event, listener)) as unknown as Parts['powerMonitor']['on'] },
       screen: { getAllDisplays: () => [display], getCursorScreenPoint: () => ({ x: 0, y: 0 }), getDisplayNearestPoint: () => display },
       beep: () => void (double.beeps += 1),
@@ -137,6 +148,7 @@ export const createElectronDouble = (): ElectronDouble => {
         double.sessions.set(partition, session)
         return session
       },
+      servePages: (partition, answer) => void double.pages.set(partition, answer),
       buildMenu: (template) => template as unknown as ReturnType<Parts['buildMenu']>,
       imageFrom: (path) => path as unknown as ReturnType<Parts['imageFrom']>,
       newNotification: (options) => {
@@ -160,11 +172,20 @@ export const createElectronDouble = (): ElectronDouble => {
         const events = new EventEmitter()
         const contents = new EventEmitter()
         let opens: (details: { url: string }) => { action: string } = () => ({ action: 'allow' })
-        const window: WindowDouble = { options, events, contents, done: [], visible: options.show !== false, destroyed: false, menu: [], openLink: (url) => opens({ url }).action }
+        const window: WindowDouble = {
+          options, events, contents, done: [], visible: options.show !== false, destroyed: false, menu: [], sent: [], openLink: (url) => opens({ url }).action,
+          say: (url, message, inFrame = false) => void double.ipc.emit('contract', { sender: webContents, senderFrame: { url, parent: inFrame ? {} : null } }, ...message),
+        }
         double.windows.push(window)
         const shown = (how: string, visible: boolean) => () => {
           window.done.push(how)
           window.visible = visible
+        }
+        const webContents: WindowPart['webContents'] = {
+          executeJavaScript: async (code) => void window.done.push(`run ${code}`),
+          on: ((event: string, listener: () => void) => contents.on(event, listener)) as unknown as WindowPart['webContents']['on'],
+          send: (_channel, ...message) => void window.sent.push(message),
+          setWindowOpenHandler: (handler) => void (opens = handler as unknown as typeof opens),
         }
         const part: WindowPart = {
           destroy: () => void (window.destroyed = true),
@@ -187,10 +208,10 @@ export const createElectronDouble = (): ElectronDouble => {
           setVisibleOnAllWorkspaces: () => undefined,
           show: shown('show', true),
           showInactive: shown('show without focus', true),
-          webContents: {
-            executeJavaScript: async (code) => void window.done.push(`run ${code}`),
-            on: ((event: string, listener: () => void) => contents.on(event, listener)) as unknown as WindowPart['webContents']['on'],
-            setWindowOpenHandler: (handler) => void (opens = handler as unknown as typeof opens),
+          // As Electron's: it throws once the window is gone.
+          get webContents() {
+            if (window.destroyed) throw new TypeError('Object has been destroyed')
+            return webContents
           },
         }
         return part

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { boxQuestion, notificationAnswers, notificationQuestion } from '../../electron/dialogs/approval-question.ts'
 import { killWords } from '../../electron/dialogs/kill-words.ts'
 import { locatePrograms } from '../../electron/host-process/programs.ts'
@@ -11,7 +11,9 @@ import type { Parts } from '../../electron/parts.ts'
 import { changeSettings, readSettings, settingsFile } from '../../electron/settings.ts'
 import { createStartAtLogin } from '../../electron/start-at-login.ts'
 import { mayNavigate } from '../../electron/security/guards.ts'
-import { deepLinkIn, loginLinks, parseDeepLink } from '../../electron/windows/links.ts'
+import { createAppPage } from '../../electron/windows/app-pages.ts'
+import { isFromPage } from '../../electron/windows/create-windows.ts'
+import { deepLinkIn, parseDeepLink } from '../../electron/windows/links.ts'
 import { approvalBounds, dashboardBounds } from '../../electron/windows/placement.ts'
 import { anApproval, sessionId } from '../support/shell-state.ts'
 
@@ -116,29 +118,43 @@ describe('windows', () => {
     }
   })
 
-  it('logs each page in by its own link', () => {
-    expect(loginLinks('http://127.0.0.1:4000/#login=one&next=http%3A%2F%2F127.0.0.1%3A4001%2F%23login%3Dtwo')).toEqual({
-      approvals: 'http://127.0.0.1:4000/#login=one',
-      dashboard: 'http://127.0.0.1:4001/#login=two',
-    })
-  })
-
-  it.each([
-    'http://evil.example/#login=one&next=http%3A%2F%2F127.0.0.1%3A4001%2F%23login%3Dtwo',
-    'http://127.0.0.1:4000/#login=one&next=http%3A%2F%2Fevil.example%2F%23login%3Dtwo',
-    'http://127.0.0.1:4000/#login=one&next=http%3A%2F%2F127.0.0.1%3A4000%2F%23login%3Dtwo',
-    'http://127.0.0.1:4000/#login=one',
-    'file:///etc/passwd',
-  ])('opens nothing for a login link of another form: %s', (url) => {
-    expect(() => loginLinks(url)).toThrow('another form')
-  })
-
   it('stays at its origin', () => {
-    const origin = 'http://127.0.0.1:4000'
-    expect(mayNavigate('http://127.0.0.1:4000/#/sessions', origin)).toBe(true)
-    for (const url of ['http://127.0.0.1:4001/', 'https://127.0.0.1:4000/', 'http://127.0.0.1:4000.evil.example/', 'http://127.0.0.1:4000@evil.example/', 'javascript:alert(1)', 'data:text/html,x', 'nonsense']) {
+    const origin = 'holdfast-app://approvals'
+    expect(mayNavigate('holdfast-app://approvals/#/sessions', origin)).toBe(true)
+    for (const url of ['holdfast-app://dashboard/', 'https://approvals/', 'holdfast-app://approvals.evil.example/', 'holdfast-app://approvals@evil.example/', 'holdfast-app:approvals', 'javascript:alert(1)', 'data:text/html,x', 'nonsense']) {
       expect(mayNavigate(url, origin)).toBe(false)
     }
+  })
+
+  it('is heard by the app as its own page alone: no other origin, and no frame inside', () => {
+    const says = (url: string, parent: object | null = null) => isFromPage({ senderFrame: { url, parent } as never }, 'approvals')
+    expect(says('holdfast-app://approvals/')).toBe(true)
+    expect([says('holdfast-app://dashboard/'), says('http://127.0.0.1:4000/'), says('about:blank'), says('holdfast-app://approvals/', {}), isFromPage({ senderFrame: null }, 'approvals')]).toEqual([false, false, false, false, false])
+  })
+})
+
+describe('a page of the app', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hf-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const page = () => {
+    mkdirSync(join(folder, 'approval/inner'), { recursive: true })
+    for (const [file, text] of Object.entries({ 'approval/index.html': 'the page', 'approval/main.js': 'its code', 'approval/main.js.map': 'a map', 'approval/inner/deep.js': 'deep', 'secret.js': 'secret' })) writeFileSync(join(folder, file), text)
+    return createAppPage(folder, 'approvals')
+  }
+
+  it('is its folder’s own files, under a policy that lets it ask nobody for anything', () => {
+    const { status, headers, body } = page()('holdfast-app://approvals/')
+    expect([status, headers['Content-Type'], body.toString()]).toEqual([200, 'text/html; charset=utf-8', 'the page'])
+    expect(headers['Content-Security-Policy']).toBe("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+    expect(page()('holdfast-app://approvals/main.js').body.toString()).toBe('its code')
+  })
+
+  it.each(['../secret.js', '%2e%2e/secret.js', '..%2fsecret.js', '/etc/passwd', 'inner/deep.js', 'main.js.map', 'main.js?x', 'index.html/..', 'constructor'])('has nothing at %s', (path) => {
+    expect(page()(`holdfast-app://approvals/${path}`)).toMatchObject({ status: 404, body: Buffer.from('Nothing is here.') })
+  })
+
+  it('has nothing of the other page’s', () => {
+    expect(page()('holdfast-app://dashboard/').status).toBe(404)
   })
 })
 

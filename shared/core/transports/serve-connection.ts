@@ -44,7 +44,8 @@ export const refuse = (socket: HostFrameSocket, error: HoldfastError): void => {
   socket.close()
 }
 
-const checkHello = (frame: string, token: ServeDeps['token']): void => {
+/** The role that the hello asks for, if any. */
+const checkHello = (frame: string, token: ServeDeps['token']): Role | undefined => {
   const hello = Hello.safeParse(parseJson(frame)).data?.hello
   if (hello === undefined) throw new HoldfastError('unauthorised', 'A connection must begin with a hello.')
   if (!timingSafeEqual(digest(hello.token), typeof token === 'string' ? digest(token) : Buffer.from(token.sha256, 'hex'))) {
@@ -60,6 +61,7 @@ const checkHello = (frame: string, token: ServeDeps['token']): void => {
         `Stop the host (process ${process.pid}) and try again with one version of both.`,
     )
   }
+  return hello.role
 }
 
 /** Serves one client over a connection of any transport: hello, then requests, until either side ends it. */
@@ -73,6 +75,7 @@ export const serveConnection = (
     HELLO_TIMEOUT_MS,
   )
   let greeted = false
+  let { role } = peer
   lastConnectionId += 1
 
   const sendFrame = (frame: string): void => {
@@ -83,7 +86,9 @@ export const serveConnection = (
   const connection: Connection = {
     id: lastConnectionId,
     peerPid: peer.pid,
-    role: peer.role,
+    get role() {
+      return role
+    },
     send: (event, data) => sendFrame(hub.frameOf(event, data)),
     sendFrame,
     get bufferedBytes() {
@@ -112,7 +117,9 @@ export const serveConnection = (
       return
     }
     try {
-      checkHello(frame, token)
+      const asked = checkHello(frame, token)
+      // Less than all is for whoever may have all; no page can ask to be the other one.
+      if (role === 'owner') role = asked ?? role
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
       return refuse(socket, error)

@@ -135,6 +135,7 @@ describe.skipIf(missing !== '')(`the app in a real Electron${missing === '' ? ''
     run(bash('rm -rf build'))
     const window = await app.electron.browserWindow(await answerable())
     await noteBoxes(null)
+    await app.electron.evaluate(() => void setTimeout(() => { throw new Error('a fault of the app, which the test makes') }))
     await window.evaluate((it) => it.webContents.forcefullyCrashRenderer())
     await expect.poll(boxes, SOON).toEqual(['tester wants to use Bash (destructive)'])
     expect(await sessions()).toEqual(['running'])
@@ -171,7 +172,9 @@ describe.skipIf(missing !== '')(`the app in a real Electron${missing === '' ? ''
     const windows = app.electron.windows().length
     await page.evaluate("void (location.href = 'https://evil.example/')")
     await page.evaluate("void (location.href = 'file:///etc/passwd')")
-    expect(await page.evaluate("fetch('/').then(({ headers }) => headers.get('content-security-policy'))")).toContain("default-src 'none'")
+    expect(before).toBe('holdfast-app://approvals/')
+    expect(await page.evaluate("fetch('/').then(() => 'done', () => 'refused')")).toBe('refused')
+    expect(await page.evaluate('Object.keys(holdfastApp)')).toEqual(['open', 'send', 'close'])
     expect([page.url(), app.electron.windows().length]).toEqual([before, windows])
   })
 

@@ -11,6 +11,7 @@ import { bash, createScriptedWorld, toolResults } from '../../support/script.ts'
 import { missingForEndToEnd, type Running, type World } from '../../support/world.ts'
 
 const missing = [missingForBrowser(), missingForEndToEnd()].filter((part) => part !== null).join(', ')
+const APP = fileURLToPath(new URL('../../../build/out/electron', import.meta.url))
 const programs = { node: process.execPath, folder: fileURLToPath(new URL('../../../build/out/host', import.meta.url)) }
 
 let browser: Browser
@@ -29,7 +30,7 @@ beforeEach(async () => {
   shell = startShell({
     parts: electron.double.parts,
     platform: 'linux',
-    iconFolder: '/icons',
+    appFolder: APP,
     settings: {},
     settingsFile: '/settings/shell.json',
     keep: () => undefined,
@@ -60,7 +61,7 @@ describe.skipIf(missing !== '')(`the app in a DOUBLE of Electron on the systemâ€
   it('raises the question, takes the answer, asks with a box once the page has crashed, kills and undoes', async () => {
     running = world.start(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.'])
     const approvals = await page('approvals')
-    expect(electron.double.tray.image).toBe('/icons/tray-waiting.png')
+    expect(electron.double.tray.image).toBe(join(APP, 'icons/tray-waiting.png'))
     await approvals.getByText('rm -rf build').first().waitFor()
     await approvals.locator('.answers button:not([aria-disabled="true"])').first().waitFor()
     await approvals.getByRole('button', { name: /^Approve once/ }).click()
@@ -76,7 +77,7 @@ describe.skipIf(missing !== '')(`the app in a DOUBLE of Electron on the systemâ€
 
     await expect.poll(() => has('made-by-the-agent'), { timeout: 30_000 }).toBe(true)
     electron.double.shortcuts.get('Control+Alt+Shift+K')?.()
-    expect(electron.double.tray.image).toBe('/icons/tray-killed.png')
+    expect(electron.double.tray.image).toBe(join(APP, 'icons/tray-killed.png'))
     await expect.poll(() => shell.state().undoable.length, { timeout: 30_000 }).toBe(1)
     expect([has('build'), has('made-by-the-agent')]).toEqual([true, false])
     const [sessionId] = shell.state().undoable
@@ -84,12 +85,12 @@ describe.skipIf(missing !== '')(`the app in a DOUBLE of Electron on the systemâ€
     await expect.poll(() => [has('build'), has('made-by-the-agent')], { timeout: 30_000 }).toEqual([false, true])
   })
 
-  it('logs the dashboard in on its own, without a preload, shows what a link names, and keeps it where it is', async () => {
+  it('connects the dashboard by its preload, shows what a link names, and keeps it where it is', async () => {
     shell.open(['holdfast://session/ses_22222222222b'])
     const dashboard = await page('dashboard')
     await dashboard.getByText('Connected', { exact: true }).waitFor({ state: 'attached' })
     await expect.poll(() => dashboard.url()).toContain('#/sessions/ses_22222222222b')
-    expect(electron.double.windows.map(({ options }) => options.webPreferences?.preload)).toEqual([undefined])
+    expect(await dashboard.evaluate('[typeof holdfastApp.open, typeof toMain, typeof fromMain, document.cookie]')).toEqual(['function', 'undefined', 'undefined', ''])
     const before = dashboard.url()
     expect(await dashboard.evaluate(`fetch('https://evil.example/').then(() => 'done', () => 'refused')`)).toBe('refused')
     await dashboard.evaluate(`location.href = 'http://127.0.0.1:1/'`)
