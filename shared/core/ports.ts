@@ -70,7 +70,10 @@ export interface Ledger {
    * Throws HoldfastError `ledger-unavailable` or `disk-full`: then the effect it announces must not happen.
    */
   append<Kind extends LedgerKind>(kind: Kind, sessionId: SessionId | null, body: LedgerBody<Kind>): LedgerEntry
-  /** The same, while other work goes on: durable on disk once it resolves. Its place in the chain is that of the call. */
+  /**
+   * The same, while other work goes on: stored when it returns, which outlives this process, and durable on disk once it
+   * resolves. Throws at once where it cannot be stored; rejects where it may not be on disk.
+   */
   appendSoon<Kind extends LedgerKind>(kind: Kind, sessionId: SessionId | null, body: LedgerBody<Kind>): Promise<LedgerEntry>
   /** Entries with a sequence above `after`, at most `limit`; the work of one page is bounded. */
   read(query: LedgerFilter & { after: number; limit: number }): LedgerPage

@@ -51,6 +51,19 @@ test.each([
   expect(model.requests).toEqual([])
 })
 
+test('of a request whose entry may not be on disk, nothing of the answer reaches the agent, and its input counts as used', async () => {
+  const { model, gateway } = await startBoth()
+  gateway.lost.add('model-request/intent')
+  const answer = await postMessages(gateway.baseUrl, messagesBody())
+  expect([answer.status, answer.headers.get('x-should-retry')]).toEqual([503, 'false'])
+  const text = await answer.text()
+  expect(text).toContain('The disk is full. Free some of it.')
+  expect(text).not.toContain('message_start')
+  await gateway.settled()
+  expect(model.requests).toHaveLength(1)
+  expect(gateway.meter.own.total.charged).toMatchObject({ requests: 1, tokens: expect.toSatisfy((tokens: number) => tokens > 4_000) })
+})
+
 test('without the keychain a request is refused with its reason and never sent', async () => {
   const locked = new HoldfastError('secret-unavailable', 'The keyring is locked. Unlock it and try again.')
   const { model, gateway } = await startBoth({ resolveKey: () => Promise.reject(locked) })

@@ -19,10 +19,14 @@ export interface Noted {
 
 export const SESSION = SessionId.parse('ses_222222222222')
 
-/** A ledger in memory that can be told to fail: the one thing of the gateway's neighbours that a test stands in for. */
+/**
+ * A ledger in memory that can be told to fail, at once (`faults`) or at the disk (`lost`): the one thing of the gateway's
+ * neighbours that a test stands in for.
+ */
 export const createMemoryLedger = () => {
   const entries: Noted[] = []
   const faults = new Set<LedgerKind>()
+  const lost = new Set<LedgerKind>()
   const ledger: Ledger = {
     append(kind, sessionId, body) {
       if (faults.has(kind))
@@ -31,7 +35,10 @@ export const createMemoryLedger = () => {
       const hash = '0'.repeat(64)
       return { sequence: entries.length, at: 0, kind, sessionId, body, bodyHash: hash, pruned: false, previousHash: hash, hash }
     },
-    appendSoon: async (kind, sessionId, body) => ledger.append(kind, sessionId, body),
+    appendSoon: (kind, sessionId, body) => {
+      const entry = ledger.append(kind, sessionId, body)
+      return lost.has(kind) ? Promise.reject(new HoldfastError('disk-full', 'The disk is full. Free some of it.')) : Promise.resolve(entry)
+    },
     read: () => ({ entries: [], next: null }),
     tail: () => ({ entries: [], next: null }),
     seal: () => null,
@@ -39,7 +46,7 @@ export const createMemoryLedger = () => {
     prune: () => Promise.reject(new Error('not here')),
     close() {},
   }
-  return { ledger, entries, faults }
+  return { ledger, entries, faults, lost }
 }
 
 const listen = async (handler: (request: IncomingMessage, response: ServerResponse) => void) => {
@@ -107,9 +114,10 @@ export const startGateway = async (params: {
     meter,
     resolveKey: params.resolveKey ?? (async () => 'sk-ant-api03-canary'),
   }
-  const handled: Promise<void>[] = []
+  const handled = new Set<Promise<void>>()
   const server = await listen((request, response) => {
-    handled.push(gateway.handle(session, request, response, request.url ?? '/'))
+    const one = gateway.handle(session, request, response, request.url ?? '/').finally(() => handled.delete(one))
+    handled.add(one)
   })
   return {
     baseUrl: server.baseUrl,

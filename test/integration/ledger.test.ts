@@ -49,7 +49,7 @@ describe('entries', () => {
     expect(told).toEqual([1, 2, 3, 4])
     const cut = ledger.appendSoon('session/resumed', TWO, {})
     ledger.close()
-    await expect(ledger.appendSoon('session/resumed', TWO, {})).rejects.toThrow('not open')
+    expect(() => ledger.appendSoon('session/resumed', TWO, {})).toThrow('not open')
     await cut.catch(() => undefined)
     const again = open(file)
     expect(await again.verify()).toMatchObject({ ok: true, entries: 5 })

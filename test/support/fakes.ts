@@ -20,7 +20,7 @@ export const createMemoryLedger = (): Ledger & { readonly entries: LedgerEntry[]
       entries.push(entry)
       return entry
     },
-    appendSoon: async (kind: LedgerKind, sessionId: SessionId | null, body: Record<string, unknown>) => ledger.append(kind, sessionId, body),
+    appendSoon: (kind: LedgerKind, sessionId: SessionId | null, body: Record<string, unknown>) => Promise.resolve(ledger.append(kind, sessionId, body)),
     read: () => ({ entries: [], next: null }),
     tail: () => ({ entries, next: null }),
     seal: () => null,

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { LedgerBody } from '../../contract/schemas/ledger-bodies.ts'
 import { type Billing, NO_TOKENS } from '../../contract/schemas/usage.ts'
 import type { Amount } from '../../domain/budget-account.ts'
-import type { MessageCost, RequestEnd, Reservation } from '../../domain/budget-meter.ts'
+import type { RequestEnd, Reservation } from '../../domain/budget-meter.ts'
 import type { MessageUsage } from '../../domain/message-usage.ts'
 import { figuresOf } from '../../domain/usage-check.ts'
+import type { MessageCost } from '../../domain/usage-sums.ts'
 import { findPrice, type PriceTable } from '../../domain/price.ts'
 import { Refused } from './anthropic-error.ts'
 import type { AskedOfModel, Dialect } from './dialects/dialect.ts'
@@ -93,7 +94,8 @@ const describeOutcome = (intent: number, latencyMs: number, progress: Progress, 
 
 /**
  * Writes the intent, sends, streams the answer through, meters it and writes the outcome; only then does the answer
- * end, so that who has seen its end finds the books in order. Throws Refused while nothing has been answered yet,
+ * end, so that who has seen its end finds the books in order. The intent is written before anything leaves, and known to
+ * be on disk before anything of the answer, tool calls above all, is passed on: the provider is asked meanwhile. Throws Refused while nothing has been answered yet,
  * and anything else when the answer broke off or the ledger failed: then the agent's connection must be broken too.
  */
 export const runExchange = async (
@@ -103,10 +105,13 @@ export const runExchange = async (
 ): Promise<void> => {
   const { session, request, response, path, dialect, body, key, gone, metered } = exchange
   const conversation = header(request, 'x-claude-code-session-id')
+  const subagent = header(request, 'x-claude-code-agent-id')
   const startedAt = deps.clock.now()
   // What is no model request is the same for several APIs: who speaks Anthropic's says its version.
   const bearer = dialect.bearer || (metered === null && request.headers['anthropic-version'] === undefined)
-  const intent = await deps.ledger.appendSoon('model-request/intent', session.sessionId, describeIntent(exchange))
+  const intent = deps.ledger.appendSoon('model-request/intent', session.sessionId, describeIntent(exchange))
+  // Awaited once the provider has answered, or failed to.
+  intent.catch(() => undefined)
   const progress: Progress = { status: null, usage: null, cost: null, answerBytes: 0, end: { kind: 'free' } }
 
   const send = async (): Promise<UpstreamAnswer> => {
@@ -132,22 +137,22 @@ export const runExchange = async (
   }
 
   /** Each call goes on record with what the model said before it, and then to the judge. */
-  const judgeFor = (waits: AbortSignal): JudgeToolUse => (call) => {
+  const judgeFor = (request: number, waits: AbortSignal): JudgeToolUse => (call) => {
     deps.trail.add(session.sessionId, {
       toolUseId: call.id,
       tool: call.tool,
       words: call.words,
-      request: intent.sequence,
+      request,
       model: progress.usage?.model ?? null,
       messageId: progress.usage?.messageId ?? null,
       conversation,
-      subagent: header(request, 'x-claude-code-agent-id'),
+      subagent,
       promptId: session.guard.promptOf(conversation),
     })
     return session.guard.judge(call, conversation, waits)
   }
 
-  const pass = async (answer: UpstreamAnswer): Promise<void> => {
+  const pass = async (answer: UpstreamAnswer, sequence: number): Promise<void> => {
     const passage = { answer, response, gone }
     if (metered === null || answer.statusCode === undefined || answer.statusCode >= 300) {
       await passThrough(passage)
@@ -161,7 +166,7 @@ export const runExchange = async (
     const broken = new AbortController()
     try {
       await passJudged(passage, dialect, {
-        judge: judgeFor(broken.signal),
+        judge: judgeFor(sequence, broken.signal),
         see: usage.read,
         onBytes: (count) => (progress.answerBytes += count),
         onBroken: () => broken.abort(),
@@ -176,11 +181,16 @@ export const runExchange = async (
   try {
     const answer = await send()
     progress.status = answer.statusCode ?? null
-    await pass(answer)
+    const { sequence } = await intent.catch((fault: unknown) => {
+      answer.destroy()
+      progress.end = { kind: 'cut', answerBytes: 0 }
+      throw fault
+    })
+    await pass(answer, sequence)
   } finally {
     const latencyMs = deps.clock.now() - startedAt
     const charged = metered === null ? null : { agent: session.agent, project: session.project, charged: metered.reservation.settle(progress.end, latencyMs) }
-    const outcome = describeOutcome(intent.sequence, latencyMs, progress, dialect.provider, deps.priceTable, charged)
+    const outcome = describeOutcome((await intent).sequence, latencyMs, progress, dialect.provider, deps.priceTable, charged)
     await deps.ledger.appendSoon('model-request/outcome', session.sessionId, outcome)
     if (conversation !== null && progress.cost !== null) session.figures.passed(conversation, figuresOf(progress.cost.tokens, progress.cost.microUsd), progress.end.kind === 'whole')
     if (charged !== null) deps.onCharged(session.sessionId, charged.charged)

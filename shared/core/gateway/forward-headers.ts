@@ -14,7 +14,8 @@ const HOP_BY_HOP = [
 ]
 
 /** What would name this machine's inside to the provider, carry a credential, or no longer holds for what we send. */
-const NOT_UPSTREAM = [
+const NOT_UPSTREAM = new Set([
+  ...HOP_BY_HOP,
   'host',
   'cookie',
   'authorization',
@@ -23,20 +24,17 @@ const NOT_UPSTREAM = [
   'content-length',
   'expect',
   'forwarded',
-]
-const NOT_DOWNSTREAM = ['set-cookie', 'alt-svc']
+])
+const NOT_DOWNSTREAM = new Set([...HOP_BY_HOP, 'set-cookie', 'alt-svc'])
 
-const without = (headers: IncomingHttpHeaders, dropped: readonly string[]): OutgoingHttpHeaders => {
-  const named = (headers.connection ?? '')
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim())
-  const all = new Set([...HOP_BY_HOP, ...dropped, ...named])
-  return Object.fromEntries(
-    Object.entries(headers).filter(
-      ([name, value]) => value !== undefined && !all.has(name) && !name.startsWith('x-forwarded-') && !name.startsWith('x-holdfast-'),
-    ),
-  )
+const without = (headers: IncomingHttpHeaders, dropped: ReadonlySet<string>): OutgoingHttpHeaders => {
+  const named = (headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim())
+  const passed: OutgoingHttpHeaders = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || dropped.has(name) || named.includes(name) || name.startsWith('x-forwarded-') || name.startsWith('x-holdfast-')) continue
+    passed[name] = value
+  }
+  return passed
 }
 
 /** An OAuth token of a subscription, as `claude setup-token` makes them; anything else is an API key. */

@@ -109,7 +109,6 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
   ): Promise<Reservation> => {
     for (;;) {
       gone.throwIfAborted()
-      const changed = session.meter.changed()
       const result = session.meter.reserve(bound)
       if (result.kind === 'reserved') return result.reservation
       if (result.kind === 'unbounded') {
@@ -127,7 +126,7 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
         gone.throwIfAborted()
         throw new Refused({ status: 402, type: 'billing_error', message: result.message, retry: false })
       }
-      await Promise.race([changed, once(gone, 'abort')])
+      await Promise.race([session.meter.changed(), once(gone, 'abort')])
     }
   }
 

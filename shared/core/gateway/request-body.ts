@@ -4,15 +4,28 @@ import type { IncomingMessage } from 'node:http'
 export const MAX_BODY_BYTES = 64 * 1024 * 1024
 
 /** The whole body; null when it is too large, the rest left unread. Rejects when the sender breaks off. */
-export const readBody = async (request: IncomingMessage): Promise<Buffer | null> => {
-  const chunks: Buffer[] = []
-  let size = 0
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return null
-  // The connection stays, so that the refusal can be answered on it.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_BODY_BYTES) return null
-    chunks.push(chunk)
-  }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
-}
+export const readBody = (request: IncomingMessage): Promise<Buffer | null> =>
+  new Promise((resolve, reject) => {
+    const announced = Number(request.headers['content-length'] ?? Infinity)
+    if (announced !== Infinity && announced > MAX_BODY_BYTES) {
+      resolve(null)
+      return
+    }
+    const chunks: Buffer[] = []
+    let size = 0
+    const finish = (): void => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
+    const take = (chunk: Buffer): void => {
+      size += chunk.length
+      chunks.push(chunk)
+      if (size > MAX_BODY_BYTES) {
+        // The connection stays, so that the refusal can be answered on it.
+        request.off('data', take).pause()
+        resolve(null)
+      } else if (size === announced) finish()
+    }
+    request
+      .on('data', take)
+      .once('end', finish)
+      .once('error', reject)
+      .once('close', () => reject(new Error('the request broke off')))
+  })

@@ -165,14 +165,15 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
     return entry
   }
 
-  const appendSoon: Ledger['appendSoon'] = async (kind, sessionId, body) => {
-    const entry = write(kind, sessionId, body)
+  const syncSoon = async (entry: LedgerEntry): Promise<LedgerEntry> => {
     await groupSync?.sync().catch((error: unknown) => {
       throw databaseError(error, file)
     })
     settle(entry)
     return entry
   }
+
+  const appendSoon: Ledger['appendSoon'] = (kind, sessionId, body) => syncSoon(write(kind, sessionId, body))
 
   const closeGroupSync = (): void => {
     try {

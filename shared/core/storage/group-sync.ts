@@ -33,7 +33,14 @@ export const openGroupSync = (file: string): GroupSync | null => {
 
   const start = (): Promise<void> => {
     if (isClosed) return Promise.reject(new Error(`${file} is closed`))
-    const run = new Promise<void>((resolve, reject) => fdatasync(descriptor, (error) => (error === null ? resolve() : reject(error))))
+    const run = new Promise<void>((resolve, reject) => {
+      // After what is sent in this turn: whoever waits for the disk has it asked meanwhile.
+      setImmediate(() => {
+        // Then closing has made it durable.
+        if (isClosed) resolve()
+        else fdatasync(descriptor, (error) => (error === null ? resolve() : reject(error)))
+      })
+    })
     running = run
     const over = (): void => {
       if (running === run) running = null
