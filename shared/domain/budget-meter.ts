@@ -1,21 +1,10 @@
-import {
-  NO_TOKENS,
-  type Billing,
-  type ModelUsage,
-  type Tokens,
-  type Usage,
-} from '../contract/schemas/usage.ts'
+import { type Billing, NO_TOKENS, type Usage } from '../contract/schemas/usage.ts'
 import type { MessageUsage } from './message-usage.ts'
 import { type Account, addAmounts, announce, type Amount, type CapInTheWay, capInTheWay, type Caps, createAccount, describeCap, isCapped, NOTHING } from './budget-account.ts'
 import { formatUsd } from './format.ts'
 import { addTokens, costMicroUsd, type PriceTable, totalTokens } from './price.ts'
 import type { RequestBound, Unbounded } from './request-bound.ts'
-
-/** What a message, or one model's share of it, came to; `microUsd` is null where the price is unknown. */
-export interface MessageCost {
-  readonly tokens: Tokens
-  readonly microUsd: number | null
-}
+import { createUsageSums, type MessageCost, type MessageRecord } from './usage-sums.ts'
 
 /**
  * How a request ended. `free`: refused or never reached, nothing is billed. `whole`: to its end. `cut`: broken off
@@ -60,17 +49,14 @@ export interface BudgetMeter {
 
 type Key = string | symbol
 
+/** Messages whose record may still be replaced by a newer one; the oldest are counted for good. */
+const MAX_OPEN_MESSAGES = 2_000
+
 const addCost = (a: MessageCost, b: MessageCost): MessageCost => ({
   tokens: addTokens(a.tokens, b.tokens),
   microUsd: a.microUsd === null || b.microUsd === null ? null : a.microUsd + b.microUsd,
 })
 const NO_COST: MessageCost = { tokens: NO_TOKENS, microUsd: 0 }
-
-interface MessageRecord {
-  readonly model: string
-  readonly byModel: ReadonlyMap<string, MessageCost>
-  readonly total: MessageCost
-}
 
 const priceMessage = (table: PriceTable, usage: MessageUsage): MessageRecord => {
   const byModel = new Map<string, MessageCost>()
@@ -121,8 +107,21 @@ const chargeOf = (bound: RequestBound | null, observed: MessageCost | null, end:
 export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; warnAt?: number; shared?: () => readonly Account[] }): BudgetMeter => {
   const own = createAccount({ whose: "this session's", ...params })
   let billing: Billing | null = null
+  const sums = createUsageSums()
   const records = new Map<Key, MessageRecord>()
   const charges = new Map<Key, Amount>()
+
+  const record = (key: Key, message: MessageRecord): void => {
+    const older = records.get(key)
+    if (older !== undefined) sums.remove(older)
+    sums.add(message)
+    records.set(key, message)
+    for (const oldest of records.keys()) {
+      if (records.size <= MAX_OPEN_MESSAGES) break
+      records.delete(oldest)
+      charges.delete(oldest)
+    }
+  }
 
   const accountsNow = (): readonly Account[] => [own, ...(params.shared?.() ?? [])]
 
@@ -135,9 +134,9 @@ export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; 
     return {
       observe(usage) {
         if (usage.messageId !== null) key = usage.messageId
-        const record = priceMessage(params.priceTable, usage)
-        records.set(key, record)
-        return record.total
+        const message = priceMessage(params.priceTable, usage)
+        record(key, message)
+        return message.total
       },
       settle(end, modelMs = 0) {
         if (isOver) return NOTHING
@@ -146,7 +145,9 @@ export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; 
         const isFree = end.kind === 'free' && seen === null
         const amount = { ...chargeOf(bound, seen, end), requests: isFree ? 0 : 1, modelMs }
         const before = charges.get(key)
-        charges.set(key, amount)
+        // Under no name of the provider's it cannot come again.
+        if (key === request) records.delete(key)
+        else charges.set(key, amount)
         const more = before === undefined ? amount : { ...addAmounts(amount, before, -1), requests: amount.requests, modelMs }
         for (const { total } of accounts) {
           total.inFlight = addAmounts(total.inFlight, held, -1)
@@ -184,24 +185,12 @@ export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; 
       return { kind: 'reserved', reservation: createReservation(bound, accounts) }
     },
     usage() {
-      const byModel = new Map<string, ModelUsage>()
-      for (const { model: mainModel, byModel: shares } of records.values()) {
-        for (const [model, share] of shares) {
-          const known = byModel.get(model)
-          const cost = addCost(
-            known === undefined ? NO_COST : { tokens: known.tokens, microUsd: known.costMicroUsd },
-            share,
-          )
-          const requests = (known?.requests ?? 0) + (model === mainModel ? 1 : 0)
-          byModel.set(model, { model, requests, tokens: cost.tokens, costMicroUsd: cost.microUsd })
-        }
-      }
-      const models = [...byModel.values()].sort((a, b) => (a.model < b.model ? -1 : 1))
+      const models = sums.byModel()
       return {
         billing,
         byModel: models,
         tokens: models.reduce((sum, { tokens }) => addTokens(sum, tokens), NO_TOKENS),
-        requests: records.size,
+        requests: sums.messages(),
         costMicroUsd: models.reduce((sum, model) => sum + (model.costMicroUsd ?? 0), 0),
         hasUnknownPrice: models.some((model) => model.costMicroUsd === null),
         capMicroUsd: own.caps().microUsd,

@@ -62,12 +62,12 @@ export const totalInput = (tokens: Tokens): number =>
 
 export const totalTokens = (tokens: Tokens): number => totalInput(tokens) + tokens.output
 
-export const addTokens = (a: Tokens, b: Tokens): Tokens => ({
-  input: a.input + b.input,
-  output: a.output + b.output,
-  cacheRead: a.cacheRead + b.cacheRead,
-  cacheWrite5m: a.cacheWrite5m + b.cacheWrite5m,
-  cacheWrite1h: a.cacheWrite1h + b.cacheWrite1h,
+export const addTokens = (a: Tokens, b: Tokens, sign: 1 | -1 = 1): Tokens => ({
+  input: a.input + sign * b.input,
+  output: a.output + sign * b.output,
+  cacheRead: a.cacheRead + sign * b.cacheRead,
+  cacheWrite5m: a.cacheWrite5m + sign * b.cacheWrite5m,
+  cacheWrite1h: a.cacheWrite1h + sign * b.cacheWrite1h,
 })
 
 /** A dollar per million tokens is a million picodollars per token, which is whole for every published price. */

@@ -72,6 +72,24 @@ test('a message seen twice counts once, as it was last', () => {
   expect(meter.usage()).toMatchObject({ requests: 1, tokens: { output: 9 }, costMicroUsd: 180 })
 })
 
+test('a message named once more counts under the model that it names last, also where many messages lie between', () => {
+  const meter = meterWith({})
+  const early = message('early', { output: 1 })
+  reserve(meter).observe(early)
+  for (let index = 0; index < 12_000; index += 1) {
+    const hold = reserve(meter)
+    hold.observe(message(`m${index}`, { output: 2 }))
+    hold.settle(WHOLE)
+  }
+  expect(meter.usage()).toMatchObject({ requests: 12_001, tokens: { output: 24_001 }, costMicroUsd: 480_020 })
+  const last = reserve(meter)
+  last.observe({ ...message('m11999', { output: 5 }), model: 'no-such-model', parts: [{ model: 'no-such-model', tokens: { ...NO_TOKENS, output: 5 } }] })
+  expect(meter.usage().byModel).toEqual([
+    { model: MODEL, requests: 12_000, tokens: { ...NO_TOKENS, output: 23_999 }, costMicroUsd: 479_980 },
+    { model: 'no-such-model', requests: 1, tokens: { ...NO_TOKENS, output: 5 }, costMicroUsd: null },
+  ])
+})
+
 test('an advisor’s share counts under its own model and not as a request', () => {
   const meter = meterWith({})
   const advisor = { model: 'claude-fable-5-2', tokens: { ...NO_TOKENS, output: 10 } }
