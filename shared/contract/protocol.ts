@@ -6,6 +6,7 @@ import { ApprovalRequest, ApprovalScope, ApprovalStatistics, Grant } from './sch
 import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
 import { AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
+import { LedgerExport } from './schemas/ledger-settings.ts'
 import { ExplainedDecision, PolicyLayerRules, Replay } from './schemas/policy.ts'
 import { AgentName, ProfileListing, SessionRules } from './schemas/profile.ts'
 import { Proposal, ProposedChange } from './schemas/proposal.ts'
@@ -172,6 +173,8 @@ export const COMMANDS = {
   /** Empties, for good, what agents said, asked for and got before this time. */
   'ledger/prune': command(z.object({ before: Timestamp }), z.object({ through: z.number().int(), entries: z.number().int() })),
   'ledger/verify': command(nothing, LedgerVerification),
+  /** Where the host sends the ledger by itself: what the user's own ledger.yaml says. */
+  'ledger/exports': command(nothing, z.object({ exports: z.array(LedgerExport) })),
   'agent/list': command(nothing, z.object({ agents: z.array(AgentIdentity), allowedSignersFile: z.string() })),
   'agent/rotate': command(z.object({ agent: z.string().min(1).max(200) }), AgentIdentity),
   'agent/retire': command(z.object({ agent: z.string().min(1).max(200) }), AgentIdentity),

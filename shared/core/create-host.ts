@@ -28,11 +28,9 @@ import { createGateway } from './gateway/gateway.ts'
 import { randomIds } from './identifiers.ts'
 import { createAgentIdentities } from './identity/agent-identities.ts'
 import { identityAttempt } from '../domain/identity-attempt.ts'
-import { createAlarmListener } from './ledger/alarm-listener.ts'
+import { keepLedger } from './ledger/keep-ledger.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { openSearchIndex } from './ledger/search-index.ts'
-import { createSealer } from './ledger/sealer.ts'
-import { createSelfCheck } from './ledger/self-check.ts'
 import { checkRulesMeanwhile } from './policy/check-rules.ts'
 import { createConfigurationRecord } from './policy/configuration-record.ts'
 import { createExplainInSession } from './policy/explain-in-session.ts'
@@ -72,7 +70,7 @@ export interface HostOptions {
   /** The host's own environment: MCP servers get PATH, HOME and LANG of it. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** What of ours runs elsewhere, absolute: programs in other processes, and the folder of the pages in a browser. */
-  readonly programs: { readonly shim: string; readonly plainInit: string; readonly repositoryWatcher: string; readonly gitSigner: string; readonly pages: string }
+  readonly programs: { readonly shim: string; readonly plainInit: string; readonly repositoryWatcher: string; readonly gitSigner: string; readonly ledgerSender: string; readonly pages: string }
   /** Adapters beside those that every host has. */
   readonly adapters?: readonly AgentAdapter[]
   /** Tells the host's own log about a fault. */
@@ -123,15 +121,16 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     },
     log,
   })
-  const sealer = createSealer({ ledger, keys: options.ledgerKeys, raiseAlarm: (message) => alarms.raise(null, message) })
-  listeners.push(sealer.saw)
-  listeners.push(createAlarmListener({ ledger, raise: alarms.raise, log }).saw)
-  const selfCheck = createSelfCheck({ ledger, sealer, raise: alarms.raise, log })
-  opened.push(() => selfCheck.close())
+  const keeping = keepLedger({
+    ...{ settingsFile: paths.ledgerSettings, folder: paths.data, program: options.programs.ledgerSender, keys: options.ledgerKeys },
+    ...{ ledger, clock, secrets, log, raise: alarms.raise, onChanged: () => void configuration.look() },
+  })
+  listeners.push(keeping.saw)
+  opened.push(() => keeping.close())
   opened.push(checkRulesMeanwhile((message) => alarms.raise(null, message)))
   opened.push(async () => {
     ledger.append('host/stopped', null, {})
-    await sealer.close()
+    await keeping.sealer.close()
   })
   const approvals = createApprovals({
     clock,
@@ -242,7 +241,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const adapters = [...(options.adapters ?? []), claudeCode, opencode, codex, plainCommand]
   const resolveProfile = (params: { cwd: string; command: readonly string[]; profile?: string | undefined; rules?: SessionRules | undefined }) =>
     loadProfile({ cwd: params.cwd, configFolder: paths.config, name: params.profile, command: params.command, sessionRules: params.rules })
-  const configuration = createConfigurationRecord({ ledger, profiles: paths.profiles, stateFile: paths.configurationSeen, log })
+  const configuration = createConfigurationRecord({ ledger, profiles: paths.profiles, ledgerSettings: paths.ledgerSettings, stateFile: paths.configurationSeen, log })
   opened.push(async () => {
     await configuration.look()
     configuration.close()
@@ -344,8 +343,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     clock,
     startedAt,
     ledger,
-    sealer,
-    selfCheck,
+    keeping,
     supervisor,
     gate,
     approvals,

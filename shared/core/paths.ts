@@ -9,6 +9,8 @@ export interface Paths {
   /** The user's own files: profiles. */
   readonly config: string
   readonly profiles: string
+  /** Where the user wants the ledger sent. */
+  readonly ledgerSettings: string
   /** What Holdfast keeps: ledger, checkpoints, agents' homes. */
   readonly data: string
   readonly ledger: string
@@ -70,6 +72,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
   return {
     config,
     profiles: join(config, 'profiles'),
+    ledgerSettings: join(config, 'ledger.yaml'),
     data,
     ledger: join(data, 'ledger.db'),
     ledgerSearch: join(data, 'ledger-search.db'),

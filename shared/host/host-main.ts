@@ -29,7 +29,7 @@ try {
     ledgerKeys: createKeychain({ service: 'holdfast-ledger', clock: systemClock }),
     agentKeys: createKeychain({ service: 'holdfast-agents', clock: systemClock }),
     environment: process.env,
-    programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), repositoryWatcher: beside('./repository-watcher.mjs'), gitSigner: beside('./git-signer.mjs'), pages: beside('../renderer') },
+    programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), repositoryWatcher: beside('./repository-watcher.mjs'), gitSigner: beside('./git-signer.mjs'), ledgerSender: beside('./ledger-sender.mjs'), pages: beside('../renderer') },
     log,
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void host.stop())

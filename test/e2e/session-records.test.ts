@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bash, createScriptedWorld, use } from '../support/script.ts'
+import { startCollector } from '../support/otlp-collector.ts'
 import { missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
 
 const missing = missingForEndToEnd()
@@ -92,6 +93,28 @@ describe.skipIf(missing !== null)(`what is kept of a session${missing === null ?
     expect((await here.holdfast(['checkpoint', 'restore', id, 'latest'])).code).toBe(2)
     expect((await here.holdfast(['checkpoint', 'create', 'ses_22222222222b'])).stderr).toContain('Session ses_22222222222b has no checkpoint')
     client.close()
+  })
+
+  it('a collector named in ledger.yaml gets a session as it goes, with the keychain’s token, goes on where it was after a restart, and doctor says so', async () => {
+    const collector = await startCollector()
+    const here = (world = await createScriptedWorld(() => [bash('ls')]))
+    await here.holdfast(['secret', 'set', 'team/otel'], { input: 'otel-token-1\n' })
+    writeFileSync(join(here.holdfastHome, 'config', 'ledger.yaml'), `otlp:\n  endpoint: http://127.0.0.1:${collector.port}\n  headers: { Authorization_SECRET: team/otel }\n`)
+    expect((await here.holdfast(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.'])).code).toBe(0)
+    const told = (): string => JSON.stringify(collector.taken.map(({ body }) => body))
+    await collector.until(() => told().includes('holdfast.session.ended') && told().includes('invoke_agent tester'))
+    expect(told()).toContain('execute_tool Bash')
+    expect(new Set(collector.taken.map(({ headers }) => headers['authorization']))).toEqual(new Set(['Bearer otel-token-1']))
+    await here.holdfast(['down'])
+    await here.holdfast(['sessions'])
+    await collector.until(() => told().split('"holdfast.host.started"').length > 2)
+    const sequences = collector.sequences()
+    expect([...new Set(sequences)]).toEqual(Array.from({ length: new Set(sequences).size }, (_, n) => n + 1))
+    expect(collector.problems).toEqual([])
+    expect(told()).not.toContain('otel-token-1')
+    const { findings } = parsed((await here.holdfast(['doctor', '--json'])).stdout) as { findings: { name: string; message: string }[] }
+    expect(findings.find(({ name }) => name === 'export')?.message).toMatch(/^http:\/\/127\.0\.0\.1:\d+ has \d+ entries of the audit log/)
+    await collector.close()
   })
 
   it('doctor says what it finds where everything is there', async () => {

@@ -41,7 +41,7 @@ const open = () => {
     told.push(body)
     heard()
   }
-  const record = createConfigurationRecord({ ledger: { append } as never, profiles, stateFile: join(folder, 'seen.json'), log: (line) => void logged.push(line) })
+  const record = createConfigurationRecord({ ledger: { append } as never, profiles, ledgerSettings: join(folder, 'ledger.yaml'), organisationFile: join(folder, 'organisation.yaml'), stateFile: join(folder, 'seen.json'), log: (line) => void logged.push(line) })
   closers.push(record.close)
   return record
 }
@@ -105,4 +105,26 @@ test('a project’s file that is a link is not followed', async () => {
   symlinkSync(join(folder, 'elsewhere'), join(project, 'holdfast.yaml'))
   await open().look(project)
   expect(told).toEqual([])
+})
+
+test('where the audit log is to be sent is told when it is another, with no value of its headers', async () => {
+  const file = join(folder, 'ledger.yaml')
+  const text = 'otlp:\n  endpoint: https://collector.example\n  headers: { x-tenant: mine, Authorization_SECRET: team/otel }\n'
+  const record = open()
+  writeFileSync(file, text)
+  await record.look()
+  writeFileSync(file, 'otlp: nonsense\n')
+  await record.look()
+  expect(told).toEqual([
+    { file, sha256: sha256(text), previous: null, text: '{"otlp":{"endpoint":"https://collector.example","headers":["x-tenant","Authorization_SECRET"],"signals":["logs","traces","metrics"]}}' },
+    { file, sha256: sha256('otlp: nonsense\n'), previous: sha256(text), text: null },
+  ])
+})
+
+test('what the organisation lays down for the machine is told when it is another', async () => {
+  const file = join(folder, 'organisation.yaml')
+  const text = 'policy: { deny: ["Bash(terraform apply:*)"] }\n'
+  writeFileSync(file, text)
+  await open().look()
+  expect(told).toEqual([{ file, sha256: sha256(text), previous: null, text }])
 })

@@ -28,7 +28,7 @@ test('a host that fails late while it starts closes what it had opened, and says
     ledgerKeys: createMemorySecrets(systemClock, {}),
       agentKeys: createMemorySecrets(systemClock, {}),
     environment: {},
-    programs: { shim: '/none', plainInit: '/none', repositoryWatcher: '/none', gitSigner: '/none', pages: '/none' },
+    programs: { shim: '/none', plainInit: '/none', repositoryWatcher: '/none', gitSigner: '/none', ledgerSender: '/none', pages: '/none' },
     log: () => undefined,
   })
   await expect(starting).rejects.toThrow('Set HOLDFAST_HOME to a folder with a shorter path')

@@ -1,7 +1,8 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as conventions from '@opentelemetry/semantic-conventions/incubating'
 import { expect, test } from 'vitest'
+import { openLedger } from '../../shared/core/ledger/ledger.ts'
 import { createOtlpSender, type OtlpSenderDeps } from '../../shared/core/ledger/otlp-sender.ts'
 import { type Collector, startCollector as startOne } from '../support/otlp-collector.ts'
 import { CALL, SESSION, useOutbox } from '../support/outbox.ts'
@@ -17,11 +18,9 @@ const startCollector = async (port = 0): Promise<Collector> => {
 /** One request a try: the exporter's own retries begin after a second. */
 const senderTo = (port: number, own: Partial<OtlpSenderDeps> = {}) => createOtlpSender({ ...deps(), baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 500, ...own })
 
-const sequences = ({ taken, problems }: Collector): number[] => {
-  expect(problems).toEqual([])
-  return taken
-    .filter(({ path }) => path === '/v1/logs')
-    .flatMap(({ body }) => [...JSON.stringify(body).matchAll(/"holdfast\.ledger\.sequence","value":\{"intValue":"(\d+)"/g)].map(([, digits]) => Number(digits)))
+const sequences = (collector: Collector): number[] => {
+  expect(collector.problems).toEqual([])
+  return collector.sequences()
 }
 
 test('a collector gets logs, traces and metrics that fit the official schema, and the conventions for gen_ai and mcp', async () => {
@@ -164,4 +163,29 @@ test('a collector that is down for an hour gets all that was written meanwhile, 
   expect(sequences(back as unknown as Collector)).toEqual(Array.from({ length: 66 }, (_, n) => n + 1))
   expect(readdirSync(folder()).filter((name) => !name.startsWith('ledger.db'))).toEqual(['cursor.json'])
   expect(statSync(join(folder(), 'cursor.json')).size).toBeLessThan(200)
+})
+
+test('after a restart the batch that was cut off comes again as it was, and nothing that came since with it', async () => {
+  fill(3)
+  const collector = await startCollector()
+  collector.state.status = 400
+  await expect(senderTo(collector.port)()).rejects.toThrow('it answers 400')
+  fill(2)
+  collector.state.status = 200
+  expect(await senderTo(collector.port)()).toBe(5)
+  const batches = collector.taken.filter(({ path }) => path === '/v1/logs').map(({ body }) => JSON.stringify(body).match(/holdfast\.ledger\.sequence/g)?.length)
+  expect(batches).toEqual([3, 2])
+})
+
+test('another ledger in the place of the one that was sent is sent from its first entry', async () => {
+  fill(3)
+  const collector = await startCollector()
+  await senderTo(collector.port)()
+  ledger().close()
+  for (const name of readdirSync(folder())) if (name.startsWith('ledger.db')) rmSync(join(folder(), name))
+  const other = openLedger({ file: join(folder(), 'ledger.db'), clock })
+  closers.push(other.close)
+  for (let n = 0; n < 5; n += 1) other.append('host/stopped', null, {})
+  expect(await senderTo(collector.port, { read: (after) => Promise.resolve(other.read({ after, limit: 100 })) })()).toBe(5)
+  expect(sequences(collector)).toEqual([1, 2, 3, 1, 2, 3, 4, 5])
 })

@@ -40,6 +40,7 @@ export const startCollector = async (port = 0) => {
   const taken: Taken[] = []
   const problems: unknown[] = []
   const state = { status: 200, answer: Buffer.alloc(0) }
+  let waiting: (() => void)[] = []
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -50,11 +51,21 @@ export const startCollector = async (port = 0) => {
       problems.push(error)
       state.status = 400
     }
+    for (const look of waiting.splice(0)) look()
     response.writeHead(state.status, { 'content-type': 'application/x-protobuf' }).end(state.answer)
   })
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   const close = () => new Promise((resolve) => server.close(resolve).closeAllConnections())
-  return { taken, problems, state, close, port: (server.address() as AddressInfo).port }
+  /** Resolves when this holds, looked at with each request. */
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) await new Promise<void>((resolve) => (waiting = [...waiting, resolve]))
+  }
+  /** The sequences of all entries that came as logs, as they came. */
+  const sequences = (): number[] =>
+    taken
+      .filter(({ path }) => path === '/v1/logs')
+      .flatMap(({ body }) => [...JSON.stringify(body).matchAll(/"holdfast\.ledger\.sequence","value":\{"intValue":"(\d+)"/g)].map(([, digits]) => Number(digits)))
+  return { taken, problems, state, close, until, sequences, port: (server.address() as AddressInfo).port }
 }
 export type Collector = Awaited<ReturnType<typeof startCollector>>

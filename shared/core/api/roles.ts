@@ -59,6 +59,7 @@ const ALLOWED: Readonly<Record<CommandName, readonly Role[]>> = {
   'grant/revoke': everyone,
   'ledger/read': dashboard,
   'ledger/verify': dashboard,
+  'ledger/exports': dashboard,
   'ledger/key': dashboard,
   'ledger/seal': dashboard,
   'ledger/prune': owner,

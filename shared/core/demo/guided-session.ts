@@ -76,7 +76,7 @@ const appears = (folder: string, name: string, signal: AbortSignal): Promise<voi
 export const runGuidedSession = async (params: {
   audience: GuidedAudience
   environment: NodeJS.ProcessEnv
-  programs: { shim: string; plainInit: string; repositoryWatcher: string; gitSigner: string; pages: string; demoAgent: string }
+  programs: { shim: string; plainInit: string; repositoryWatcher: string; gitSigner: string; ledgerSender: string; pages: string; demoAgent: string }
 }): Promise<GuidedResult> => {
   const { audience, environment, programs } = params
   const path = environment['PATH'] ?? ''

@@ -2,6 +2,7 @@ import { lstat, readdir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Client } from '../../contract/client.ts'
 import type { Finding } from '../../contract/schemas/finding.ts'
+import type { LedgerExport } from '../../contract/schemas/ledger-settings.ts'
 import { HoldfastError } from '../../contract/errors.ts'
 import { brokenExamples } from '../../domain/classify/check-rules.ts'
 import { FAMILIES } from '../../domain/classify/families/index.ts'
@@ -84,6 +85,11 @@ export const examineRules = (): Finding => {
   return fail('classification', `${formatCount(broken.length)} examples are not judged as they should be, such as ${shown(broken[0] ?? '')}`, 'Install Holdfast anew, and report it if that does not help.')
 }
 
+const examineExport = ({ to, sent, waiting, problem }: LedgerExport): Finding => {
+  const told = `${to} has ${formatCount(sent)} entries of the audit log${waiting === 0 ? '' : `, ${formatCount(waiting)} wait`}`
+  return problem === null ? ok('export', told) : warn('export', told, `${problem}. Nothing is lost: they wait in the audit log.`)
+}
+
 /** Whether a host answers, and what it says of the audit log. */
 export const examineHost = async (connect: () => Promise<Client | null>): Promise<Finding[]> => {
   let client: Client | null
@@ -98,8 +104,10 @@ export const examineHost = async (connect: () => Promise<Client | null>): Promis
     const told = `${version}, process ${pid}, ${formatCount(sessions)} session${sessions === 1 ? '' : 's'} since it started`
     const host = version === VERSION ? ok('host', told) : warn('host', `${told}; this program is ${VERSION}`, 'Restart it when no session runs: holdfast down')
     const { ok: verified, entries } = await client.call('ledger/verify', {})
+    const { exports } = await client.call('ledger/exports', {})
     return [
       host,
+      ...exports.map(examineExport),
       verified ? ok('ledger', `verified: ${formatCount(entries)} entries`) : fail('ledger', 'NOT VERIFIED', 'See what happened to it: holdfast ledger verify'),
     ]
   } catch (error) {

@@ -5,10 +5,12 @@ import { dirname, join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
-import { parseProfileText } from '../../domain/profile-text.ts'
+import { parseProfileText, type ProfileOrigin } from '../../domain/profile-text.ts'
 import type { Ledger } from '../ports.ts'
+import { parseLedgerSettings } from '../ledger/ledger-settings.ts'
 import { readIfThere, writeWhole } from '../whole-file.ts'
 import { recordedServers } from './agent-profile.ts'
+import { ORGANISATION_FILE } from './load-profile.ts'
 import { readProfileText } from './read-profile-file.ts'
 
 /** Profiles looked at, and files remembered; those seen last stay. */
@@ -21,7 +23,7 @@ const State = z.object({ files: z.record(z.string(), z.string()) })
 
 /** Tells the ledger when a file that profiles, policies or servers come from is another than it was last seen. */
 export interface ConfigurationRecord {
-  /** Looks at the user's profiles, and at the file of this project; what was another while no host ran shows too. Never rejects. */
+  /** Looks at the user's profiles, at what the ledger is to do and at what the organisation lays down, and at the file of this project; what was another while no host ran shows too. Never rejects. */
   look(project?: string): Promise<void>
   close(): void
 }
@@ -30,6 +32,10 @@ export interface ConfigurationRecordDeps {
   readonly ledger: Pick<Ledger, 'append'>
   /** The user's profiles. */
   readonly profiles: string
+  /** The user's ledger.yaml. */
+  readonly ledgerSettings: string
+  /** Where the organisation's file is, if not where every host looks. */
+  readonly organisationFile?: string
   /** Where it is kept what was last seen. */
   readonly stateFile: string
   /** Tells the host's own log. */
@@ -46,13 +52,13 @@ interface Seen {
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 /** People put keys into the variables of servers: those go, and of what cannot be read as a profile everything. */
-const seenProfile = (file: string, origin: 'user' | 'project', text: string): Seen => {
+const seenProfile = (file: string, origin: ProfileOrigin, text: string): Seen => {
   const hash = sha256(text)
   try {
     const { profile } = parseProfileText(file, origin, text)
     const { servers } = profile
     if (servers === undefined) return { sha256: hash, text, servers: null }
-    if (typeof servers === 'string') return { sha256: hash, text, servers: origin === 'user' ? resolve(dirname(file), servers) : null }
+    if (typeof servers === 'string') return { sha256: hash, text, servers: origin === 'project' ? null : resolve(dirname(file), servers) }
     return { sha256: hash, text: stringify({ ...profile, servers: recordedServers(servers) }), servers: null }
   } catch {
     return { sha256: hash, text: null, servers: null }
@@ -69,7 +75,19 @@ const seenServers = (text: string): Seen => {
   }
 }
 
-export const createConfigurationRecord = ({ ledger, profiles, stateFile, log }: ConfigurationRecordDeps): ConfigurationRecord => {
+/** Where the ledger is sent, and with which headers: of their values none. */
+const seenExport = (file: string, text: string): Seen => {
+  const hash = sha256(text)
+  try {
+    const { otlp, ...rest } = parseLedgerSettings(file, text)
+    const shown = otlp === undefined ? rest : { otlp: { ...otlp, headers: Object.keys(otlp.headers) }, ...rest }
+    return { sha256: hash, text: canonicalJson(shown), servers: null }
+  } catch {
+    return { sha256: hash, text: null, servers: null }
+  }
+}
+
+export const createConfigurationRecord = ({ ledger, profiles, ledgerSettings, organisationFile = ORGANISATION_FILE, stateFile, log }: ConfigurationRecordDeps): ConfigurationRecord => {
   let known: Map<string, string> | null = null
   const load = (): Map<string, string> => {
     const text = readIfThere(stateFile)
@@ -88,8 +106,8 @@ export const createConfigurationRecord = ({ ledger, profiles, stateFile, log }: 
     writeWhole(stateFile, JSON.stringify({ files: Object.fromEntries(known) }))
   }
 
-  const lookAt = async (file: string, origin: 'user' | 'project'): Promise<void> => {
-    const text = await readProfileText(file, origin).catch(() => null)
+  const lookAt = async (file: string, origin: ProfileOrigin): Promise<void> => {
+    const text = await readProfileText(file, origin === 'project' ? 'project' : 'user').catch(() => null)
     const seen = text === null ? null : seenProfile(file, origin, text)
     tell(file, seen)
     if (seen?.servers == null) return
@@ -102,6 +120,9 @@ export const createConfigurationRecord = ({ ledger, profiles, stateFile, log }: 
     known ??= load()
     const gone = [...known.keys()].filter((file) => dirname(file) === profiles && !there.includes(file))
     for (const file of [...there, ...gone]) await lookAt(file, 'user')
+    const sending = await readProfileText(ledgerSettings).catch(() => null)
+    tell(ledgerSettings, sending === null ? null : seenExport(ledgerSettings, sending))
+    await lookAt(organisationFile, 'organisation')
     if (project !== undefined) await lookAt(join(project, 'holdfast.yaml'), 'project')
   }
 

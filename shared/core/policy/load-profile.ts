@@ -11,7 +11,7 @@ import type { CheckpointLimits } from '../ports.ts'
 import { readProfileFile } from './read-profile-file.ts'
 
 /** What an organisation lays down for all agents of a machine: rules that deny or ask, limits, network, alarms. Only root writes there. */
-const ORGANISATION_FILE = '/etc/holdfast/holdfast.yaml'
+export const ORGANISATION_FILE = '/etc/holdfast/holdfast.yaml'
 
 export interface LoadProfileParams {
   /** The project's folder, absolute. */

@@ -7,10 +7,9 @@ import { passesEnv } from '../../../domain/env-pass.ts'
 import type { AgentAdapter } from '../../agents/adapter.ts'
 import type { Approvals } from '../../approvals/approvals.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
-import type { Sealer } from '../../ledger/sealer.ts'
 import type { AgentIdentities } from '../../identity/agent-identities.ts'
 import { toPem } from '../../ledger/signing.ts'
-import type { SelfCheck } from '../../ledger/self-check.ts'
+import type { LedgerKeeping } from '../../ledger/keep-ledger.ts'
 import { examineAll } from '../../doctor/examine.ts'
 import type { ProposeSetup } from '../../onboarding/propose-setup.ts'
 import type { Paths } from '../../paths.ts'
@@ -37,8 +36,7 @@ export interface HandlerDeps extends DashboardHandlerDeps {
   readonly clock: Clock
   readonly startedAt: number
   readonly ledger: Ledger
-  readonly sealer: Sealer
-  readonly selfCheck: SelfCheck
+  readonly keeping: LedgerKeeping
   readonly supervisor: Supervisor
   readonly gate: ListedToolCallGate
   readonly approvals: Approvals
@@ -222,12 +220,13 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       const { entries, next } = after === undefined ? ledger.tail(last ?? 20, query) : ledger.read({ ...query, after, limit: last ?? 1_000 })
       return { entries: [...entries], next }
     },
-    'ledger/verify': () => deps.selfCheck.check(),
+    'ledger/verify': () => deps.keeping.selfCheck.check(),
+    'ledger/exports': () => ({ exports: deps.keeping.duties.exports() }),
     'ledger/seal': async () => {
-      await deps.sealer.seal()
+      await deps.keeping.sealer.seal()
       return done
     },
-    'ledger/key': async () => ({ publicKey: toPem(await deps.sealer.publicKey()) }),
+    'ledger/key': async () => ({ publicKey: toPem(await deps.keeping.sealer.publicKey()) }),
     'ledger/prune': ({ before }) => ledger.prune(before),
     'agent/list': () => ({ agents: [...deps.identities.list()], allowedSignersFile: deps.paths.allowedSigners }),
     'agent/rotate': ({ agent }) => deps.identities.rotate(agent),

@@ -1,9 +1,5 @@
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { Client } from '../../../contract/client.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
@@ -11,8 +7,6 @@ import { bodyOf } from '../../../contract/schemas/ledger-bodies.ts'
 import { type LedgerEntry, type LedgerFilter, LedgerKind, type LedgerVerification } from '../../../contract/schemas/ledger.ts'
 import { systemClock } from '../../../core/identifiers.ts'
 import { beginAnew } from '../../../core/ledger/begin-anew.ts'
-import type { OtlpSenderDeps } from '../../../core/ledger/otlp-sender.ts'
-import { createSyslogSender, parseSyslogTarget } from '../../../core/ledger/syslog-sender.ts'
 import { fromPem } from '../../../core/ledger/signing.ts'
 import { verifyExport } from '../../../core/ledger/verify-export.ts'
 import { resolvePaths } from '../../../core/paths.ts'
@@ -20,9 +14,9 @@ import { formatCount } from '../../../domain/format.ts'
 import { createStory } from '../../../domain/ledger-story.ts'
 import { csvHeading, csvLine, jsonLine } from '../../../domain/ledger-export.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
-import type { Output } from '../output.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { withHost } from '../with-host.ts'
+import { collectorUrl, sendToCollector } from '../send-ledger.ts'
 import { parseSessionId } from './session-commands.ts'
 
 const DAY_MS = 86_400_000
@@ -71,48 +65,6 @@ const readKey = async (file: string): Promise<string> => {
   } catch {
     throw new HoldfastError('bad-params', `${file} holds no Ed25519 public key. "holdfast ledger key" prints the one to use.`)
   }
-}
-
-/** OpenTelemetry's packages take a while to load, and few need them. */
-const otlpSender = async (deps: OtlpSenderDeps): Promise<() => Promise<number>> => (await import('../../../core/ledger/otlp-sender.ts')).createOtlpSender(deps)
-
-const sendToCollector = async (format: 'otlp' | 'syslog', to: string, follow: boolean, output: Output): Promise<void> => {
-  const paths = resolvePaths(process.env)
-  await withHost(async (client) => {
-    const outbox = {
-      cursorFile: join(paths.data, `${format}-${createHash('sha256').update(to).digest('hex').slice(0, 16)}.json`),
-      read: (after: number) => client.call('ledger/read', { after }),
-      wait: (ms: number) => delay(ms),
-      tries: follow ? Infinity : 3,
-      say: output.note,
-    }
-    const send = format === 'syslog' ? createSyslogSender({ ...outbox, to, hostname: hostname() }) : await otlpSender({ ...outbox, baseUrl: to })
-    let tellNew = (): void => undefined
-    client.on('ledger/appended', () => tellNew())
-    if (follow) await client.call('event/subscribe', {})
-    let sent = 0
-    let isOpen = true
-    void client.closed.then(() => {
-      isOpen = false
-      tellNew()
-    })
-    do {
-      const isNew = new Promise<void>((resolve) => (tellNew = resolve))
-      sent += await send()
-      if (follow) await isNew
-    } while (follow && isOpen)
-    output.result({ sent }, [`${formatCount(sent)} entries sent.`])
-  })
-}
-
-/** Throws HoldfastError `bad-params`. */
-const collectorUrl = (format: 'otlp' | 'syslog', to: string | undefined): string => {
-  const url = to ?? (format === 'otlp' ? process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] : undefined) ?? ''
-  if (format === 'syslog') parseSyslogTarget(url)
-  else if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
-    throw new HoldfastError('bad-params', 'Say where the collector is: --to http://127.0.0.1:4318, or OTEL_EXPORTER_OTLP_ENDPOINT.')
-  }
-  return url
 }
 
 interface FilterOptions {

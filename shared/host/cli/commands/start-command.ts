@@ -124,7 +124,7 @@ const guide = async (self: Command): Promise<void> => {
   const result = await runGuidedSession({
     audience: createStoryteller(tell, interactive),
     environment: process.env,
-    programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), repositoryWatcher: beside('./repository-watcher.mjs'), gitSigner: beside('./git-signer.mjs'), demoAgent: beside('./demo-agent.mjs'), pages: beside('../renderer') },
+    programs: { shim: beside('./stdio-shim.mjs'), plainInit: beside('./plain-init.mjs'), repositoryWatcher: beside('./repository-watcher.mjs'), gitSigner: beside('./git-signer.mjs'), ledgerSender: beside('./ledger-sender.mjs'), demoAgent: beside('./demo-agent.mjs'), pages: beside('../renderer') },
   })
   output.result(result, [...closingLines(result), ...(interactive ? NEXT : [])])
   const held = result.held === 1 && result.kill.survivors.length === 0 && result.restored && result.undone && result.ledger.ok
