@@ -105,6 +105,27 @@ describe('a sign-in at a server over HTTP', () => {
     expect(server.log.calls).toEqual([])
   })
 
+  test.each([
+    ['a page without https', { authorization_endpoint: 'http://sign-in.example/authorize' }, /leads to http:\/\/sign-in\.example to sign in/],
+    ['a program of this machine', { authorization_endpoint: 'vscode://open/authorize' }, /leads to vscode:\/\/open to sign in/],
+    ['where tokens come from, without https', { token_endpoint: 'http://tokens.example/token' }, /non-https token endpoint/],
+    ['where one registers, without https', { registration_endpoint: 'http://tokens.example/register' }, /leads to http:\/\/tokens\.example to sign in/],
+  ])('follows no server to %s', async (_what, lies, message) => {
+    server = await startOauthServer(HOUR, lies)
+    const shown: URL[] = []
+    const show = (page: URL): void => {
+      shown.push(page)
+      browse(page)
+    }
+    await expect(signIn({ url: server.url, now: () => 0, show })).rejects.toThrow(message)
+    expect(shown.every(({ origin }) => origin === new URL(server.url).origin)).toBe(true)
+  })
+
+  test('reads no answer without end', async () => {
+    server = await startOauthServer(HOUR, { issuer: 'x'.repeat(2 * 1024 * 1024) })
+    await expect(login()).rejects.toThrow('sent more than 1048576 bytes')
+  })
+
   test('goes to no address that can be read on the way', async () => {
     server = await startOauthServer(HOUR)
     await expect(signIn({ url: 'http://example.com/mcp', now: () => 0, show: browse })).rejects.toThrow('must be https')

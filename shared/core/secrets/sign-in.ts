@@ -22,18 +22,50 @@ type KeptSignIn = z.infer<typeof KeptSignIn>
 const MARGIN_MS = 60_000
 const PERSON_MS = 10 * 60_000
 const REQUEST_MS = 30_000
+const MAX_ANSWER_BYTES = 1024 * 1024
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 const PAGE = '<!doctype html><meta charset="utf-8"><title>Holdfast</title><p>Signed in. You can close this page.'
 
-/** What is sent to sign in is for the address that was asked for alone. */
-const fetchFn: FetchLike = (url, init) => fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_MS), ...(init?.method === 'POST' ? { redirect: 'error' as const } : {}) })
+const isLoopback = (url: URL): boolean => LOOPBACK.test(url.hostname)
+/** Nobody on the way can read what goes there: https, or http on this machine. */
+const isPrivate = (url: URL): boolean => url.username === '' && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url)))
 
-/** An address that nobody on the way can read: https, or this machine. Throws HoldfastError `bad-params`. */
+/** Throws HoldfastError `bad-params` for an address that is not private. */
 const privateAddress = (text: string): URL => {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url !== null && url.username === '' && (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname)))) return url
+  if (url !== null && isPrivate(url)) return url
   throw new HoldfastError('bad-params', 'The server’s address must be https (http on this machine alone), with no user in it.')
 }
+
+/**
+ * The server says where one signs in and where tokens come from: only private addresses, and none of this machine unless the
+ * server is of it too, so that nobody else's server gets at what listens here. Throws HoldfastError `secret-unavailable`.
+ */
+const checkLed = (server: URL, to: URL): void => {
+  if (isPrivate(to) && (!isLoopback(to) || isLoopback(server))) return
+  throw new HoldfastError('secret-unavailable', `${server.host} leads to ${to.protocol}//${to.host} to sign in, and Holdfast does not go there: it must be https, and not on this machine.`)
+}
+
+/** The answer with its whole body, which is small or refused. */
+const readWhole = async (response: Response, from: URL): Promise<Response> => {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > MAX_ANSWER_BYTES) throw new HoldfastError('secret-unavailable', `${from.host} sent more than ${MAX_ANSWER_BYTES} bytes where a sign-in needs a few.`)
+    chunks.push(chunk)
+  }
+  return new Response(chunks.length === 0 ? null : Buffer.concat(chunks), response)
+}
+
+/** What is sent to sign in is for the address that was asked for alone: redirects are the SDK's, within one origin. */
+const fetchFor =
+  (server: URL): FetchLike =>
+  async (input, init) => {
+    const url = new URL(input)
+    checkLed(server, url)
+    return readWhole(await fetch(url, { redirect: 'manual', ...init, signal: AbortSignal.timeout(REQUEST_MS) }), url)
+  }
 
 interface SignInState {
   client?: StoredOAuthClientInformation
@@ -108,8 +140,11 @@ export const signIn = async (params: { url: string; clientId?: string; scope?: s
   const nonce = randomBytes(24).toString('base64url')
   const listener = await listenForCode(nonce)
   const state: SignInState = params.clientId === undefined ? {} : { client: { client_id: params.clientId } }
-  const provider = providerOf(state, listener.url, nonce, params.show)
-  const options = { serverUrl: url, fetchFn, ...(params.scope === undefined ? {} : { scope: params.scope }) }
+  const provider = providerOf(state, listener.url, nonce, (page) => {
+    checkLed(url, page)
+    params.show(page)
+  })
+  const options = { serverUrl: url, fetchFn: fetchFor(url), ...(params.scope === undefined ? {} : { scope: params.scope }) }
   try {
     if ((await auth(provider, options)) === 'REDIRECT') {
       const { code, iss } = await listener.answer
@@ -146,7 +181,7 @@ export const createSignIns = (deps: { readonly secrets: SecretStore; readonly cl
     const provider = providerOf(state, 'http://127.0.0.1/callback', '', () => {
       throw again
     })
-    await auth(provider, { serverUrl: kept.url, fetchFn }).catch((error: unknown) => {
+    await auth(provider, { serverUrl: kept.url, fetchFn: fetchFor(new URL(kept.url)) }).catch((error: unknown) => {
       if (error instanceof HoldfastError) throw error
       throw new HoldfastError('secret-unavailable', `The sign-in ${name} could not be renewed at ${new URL(kept.url).host}. It is tried again.`, { cause: error })
     })
