@@ -12,7 +12,7 @@ import { opencode } from './agents/opencode/opencode.ts'
 import { plainCommand } from './agents/plain-command.ts'
 import { createEventHub } from './api/event-hub.ts'
 import { createApprovals } from './approvals/approvals.ts'
-import { createBroker } from './broker/create-broker.ts'
+import { createLazyBroker } from './broker/lazy-broker.ts'
 import { createRedactor } from './broker/redactor.ts'
 import { createToolPins } from './broker/tool-pins.ts'
 import { createCapKeeper } from './budgets/cap-keeper.ts'
@@ -216,7 +216,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   })
   opened.push(() => gateway.close())
   const toolPins = createToolPins({ file: paths.toolPins, clock, ledger, raiseAlarm: alarms.raise })
-  const broker = createBroker({
+  const broker = createLazyBroker({
     toolPins,
     containers: { ids: randomIds, homes: paths.servers, killFiles: paths.killFiles, hidden: [paths.config, paths.data, paths.run] },
     gate,

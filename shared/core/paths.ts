@@ -29,6 +29,8 @@ export interface Paths {
   readonly grants: string
   /** How the files of profiles and policies were when last seen. */
   readonly configurationSeen: string
+  /** The host's own code as Node compiled it before: made anew where it is missing. */
+  readonly compiled: string
   readonly log: string
   /** What lives as long as the host: endpoint file, sockets, kill files, each session's folder. */
   readonly run: string
@@ -84,6 +86,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     toolPins: join(data, 'tool-pins.json'),
     grants: join(data, 'grants.json'),
     configurationSeen: join(data, 'configuration-seen.json'),
+    compiled: join(data, 'compiled'),
     log: join(data, 'host.log'),
     run,
     killFiles: join(run, 'kill'),

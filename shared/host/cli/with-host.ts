@@ -42,7 +42,7 @@ const startHost = async (paths: Paths): Promise<void> => {
     throw new HoldfastError('read-only', `Holdfast cannot write in ${where} (${code ?? 'no reason given'}). Make it writable, or set HOLDFAST_HOME to a folder that is.`)
   }
   const file = fileURLToPath(new URL('./host-main.mjs', import.meta.url))
-  const child = spawn(process.execPath, [file], { detached: true, env: hostEnvironment(), cwd: '/', stdio: ['ignore', 'ignore', log, 'ipc'] })
+  const child = spawn(process.execPath, [file], { detached: true, env: { ...hostEnvironment(), NODE_COMPILE_CACHE: paths.compiled }, cwd: '/', stdio: ['ignore', 'ignore', log, 'ipc'] })
   closeSync(log)
   try {
     await new Promise<void>((resolve, reject) => {
