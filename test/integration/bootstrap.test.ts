@@ -52,7 +52,7 @@ function createProject({ carriesNode = true } = {}) {
   }
   write('shared/host/cli.ts', CLI)
   for (const entry of ['main.tsx', 'theme/apply-theme.ts', 'approval/main.ts', 'index.html', 'approval.html']) write(`renderer/${entry}`, entry.endsWith('html') ? '<!doctype html>' : `console.log('${entry}')`)
-  for (const entry of ['main.ts', 'icons/one.svg']) write(`electron/${entry}`, '')
+  for (const entry of ['main.ts', 'preload/bridge.ts', 'icons/one.svg']) write(`electron/${entry}`, '')
   for (const entry of ['host-main', 'stdio-shim']) write(`shared/host/${entry}.ts`, `console.log('${entry}')`)
 
   const packages = { esbuild: 'file:vendor/esbuild', ...(carriesNode ? { [nodePackage]: 'file:vendor/node' } : {}) }
