@@ -75,6 +75,11 @@ export interface Ledger {
    * resolves. Throws at once where it cannot be stored; rejects where it may not be on disk.
    */
   appendSoon<Kind extends LedgerKind>(kind: Kind, sessionId: SessionId | null, body: LedgerBody<Kind>): Promise<LedgerEntry>
+  /**
+   * For what announces no effect: written when it returns, so that it outlives this process, and durable together with
+   * the next entry that is, or within 20 ms. Where that fails nothing can be appended any more. Throws as `append` does.
+   */
+  appendLater<Kind extends LedgerKind>(kind: Kind, sessionId: SessionId | null, body: LedgerBody<Kind>): LedgerEntry
   /** Entries with a sequence above `after`, at most `limit`; the work of one page is bounded. */
   read(query: LedgerFilter & { after: number; limit: number }): LedgerPage
   /** The newest entries below `before`, at most `limit`; the work of one page is bounded. */

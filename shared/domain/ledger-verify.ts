@@ -91,3 +91,13 @@ export const createLedgerProof = (deps: SealTrust & {
     },
   }
 }
+
+/** The verdict when entries from this sequence on cannot be read. */
+export const unreadable = (verification: LedgerVerification, sequence: number, message: string): LedgerVerification => ({
+  ...verification,
+  ok: false,
+  faults: [
+    ...verification.faults.filter((fault) => fault.sequence < sequence),
+    { sequence, problem: 'unreadable', message },
+  ],
+})

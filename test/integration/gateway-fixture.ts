@@ -39,6 +39,7 @@ export const createMemoryLedger = () => {
       const entry = ledger.append(kind, sessionId, body)
       return lost.has(kind) ? Promise.reject(new HoldfastError('disk-full', 'The disk is full. Free some of it.')) : Promise.resolve(entry)
     },
+    appendLater: (kind, sessionId, body) => ledger.append(kind, sessionId, body),
     read: () => ({ entries: [], next: null }),
     tail: () => ({ entries: [], next: null }),
     seal: () => null,

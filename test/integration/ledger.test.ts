@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
+import type { LedgerEntry } from '../../shared/contract/schemas/ledger.ts'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
 import { MAX_BODY_BYTES } from '../../shared/core/ledger/body-text.ts'
 import { wholeCalls } from '../support/strace.ts'
@@ -53,6 +54,26 @@ describe('entries', () => {
     await cut.catch(() => undefined)
     const again = open(file)
     expect(await again.verify()).toMatchObject({ ok: true, entries: 5 })
+    again.close()
+  })
+
+  test('that announce no effect are written at once, and told of once the next entry, or some time, has made them durable', async () => {
+    const file = newFile()
+    const told: number[] = []
+    const alone = Promise.withResolvers<void>()
+    const onAppended = ({ sequence }: LedgerEntry) => void (told.push(sequence) === 3 && alone.resolve())
+    const ledger = openLedger({ file, clock: { now: () => 1 }, onAppended })
+    const later = ledger.appendLater('session/paused', ONE, { reason: 'a' })
+    expect(ledger.tail(9).entries).toEqual([later])
+    expect(told).toEqual([])
+    ledger.append('session/resumed', ONE, {})
+    expect(told).toEqual([1, 2])
+    ledger.appendLater('session/paused', ONE, { reason: 'b' })
+    await alone.promise
+    ledger.appendLater('session/resumed', ONE, {})
+    ledger.close()
+    const again = open(file)
+    expect(await again.verify()).toMatchObject({ ok: true, entries: 4 })
     again.close()
   })
 

@@ -21,6 +21,7 @@ export const createMemoryLedger = (): Ledger & { readonly entries: LedgerEntry[]
       return entry
     },
     appendSoon: (kind: LedgerKind, sessionId: SessionId | null, body: Record<string, unknown>) => Promise.resolve(ledger.append(kind, sessionId, body)),
+    appendLater: (kind: LedgerKind, sessionId: SessionId | null, body: Record<string, unknown>) => ledger.append(kind, sessionId, body),
     read: () => ({ entries: [], next: null }),
     tail: () => ({ entries, next: null }),
     seal: () => null,

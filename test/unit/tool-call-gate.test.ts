@@ -137,6 +137,21 @@ describe('the tool call gate', () => {
     expect(ledger.entries.map(({ kind }) => kind)).not.toContain('tool-call/intent')
   })
 
+  it('does not run a call whose session has ended while its intent was written, and says so after the intent', async () => {
+    const { ledger, request, endSession } = setUp('allow')
+    const written = Promise.withResolvers<void>()
+    ledger.appendSoon = async (kind, sessionId, body) => {
+      const entry = ledger.append(kind, sessionId, body)
+      await written.promise
+      return entry
+    }
+    const verdict = request()
+    endSession()
+    written.resolve()
+    expect(await verdict).toMatchObject({ allowed: false, reason: 'Cancelled: the session does not wait for it any more.' })
+    expect(ledger.entries.map(({ kind, body }) => [kind, (body as { ok?: boolean }).ok])).toEqual([['tool-call/intent', undefined], ['tool-call/outcome', false]])
+  })
+
   it('withdraws the question when the agent goes away', async () => {
     const { request, gone, approvals, states } = setUp('ask')
     const verdict = request()

@@ -6,7 +6,7 @@ import type { LedgerBody } from '../../contract/schemas/ledger-bodies.ts'
 import type { LedgerEntry, LedgerKind, LedgerVerification } from '../../contract/schemas/ledger.ts'
 import { GENESIS, hashInput, headFault, type LedgerHead } from '../../domain/ledger-chain.ts'
 import { createSealBatch, parseSeal, sealText, type SealAnchor } from '../../domain/ledger-seal.ts'
-import { CONTENT_KINDS, createLedgerProof } from '../../domain/ledger-verify.ts'
+import { CONTENT_KINDS, createLedgerProof, unreadable } from '../../domain/ledger-verify.ts'
 import type { Clock, Ledger } from '../ports.ts'
 import { closeDatabase, type Database, databaseError, inDatabaseWords, openDatabase } from '../storage/database.ts'
 import { openGroupSync } from '../storage/group-sync.ts'
@@ -24,6 +24,8 @@ const APPLICATION_ID = 0x48464c47
 /** The head kept beside the database lags behind by at most this long and this many entries. */
 const HEAD_LAG_MS = 250
 const HEAD_LAG_ENTRIES = 1_000
+/** How long an entry that announces no effect may wait for others to be made durable with. */
+const LATER_MS = 20
 /** Rows that verify and prune take before others get their turn. */
 const CHUNK = 2_000
 /**
@@ -172,8 +174,19 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
     settle(entry)
     return entry
   }
-
   const appendSoon: Ledger['appendSoon'] = (kind, sessionId, body) => syncSoon(write(kind, sessionId, body))
+
+  let later: NodeJS.Timeout | undefined
+  /** A failure to sync is met again by whoever appends next. */
+  const appendLater: Ledger['appendLater'] = (kind, sessionId, body) => {
+    const entry = write(kind, sessionId, body)
+    later ??= setTimeout(() => {
+      later = undefined
+      const newest = untold.at(-1)
+      if (newest !== undefined) syncSoon(newest).catch(() => undefined)
+    }, LATER_MS)
+    return entry
+  }
 
   const closeGroupSync = (): void => {
     try {
@@ -193,12 +206,9 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
   }
 
   return {
-    append,
-    appendSoon,
-
+    append, appendSoon, appendLater,
     read: pages.read,
     tail: pages.tail,
-
     seal(signer) {
       const batch = createSealBatch(sha256)
       inDatabaseWords(file, () => {
@@ -279,6 +289,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
 
     close() {
       if (!database.open) return
+      clearTimeout(later)
       closeGroupSync()
       keepHeadNow()
       search?.close()
@@ -288,12 +299,3 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
 }
 
 const sha256 = (text: string): string => hash('sha256', text)
-
-const unreadable = (verification: LedgerVerification, sequence: number, message: string): LedgerVerification => ({
-  ...verification,
-  ok: false,
-  faults: [
-    ...verification.faults.filter((fault) => fault.sequence < sequence),
-    { sequence, problem: 'unreadable', message },
-  ],
-})

@@ -10,16 +10,28 @@ const MAX_RESULT = 16_384
 
 const sha256 = (text: string): string => hash('sha256', text)
 
-/** What an entry keeps of a tool's input; null for what is no JSON, or is not to be kept. */
-export const recordedInput = (mode: RecordMode, input: unknown): unknown => {
-  if (mode === 'off') return null
+/** An input as canonical JSON, and the SHA-256 of that: made once for all who look at it. */
+export interface CanonicalInput {
+  readonly text: string
+  readonly sha256: string
+}
+
+/** null for what is no JSON. */
+export const canonicalInput = (input: unknown): CanonicalInput | null => {
   try {
     const text = canonicalJson(input)
-    if (mode === 'full' && text.length <= MAX_INPUT) return input
-    return { sha256: sha256(text), characters: text.length, beginning: mode === 'full' ? text.slice(0, BEGINNING).toWellFormed() : '' }
+    return { text, sha256: sha256(text) }
   } catch {
     return null
   }
+}
+
+/** What an entry keeps of a tool's input; null for what is no JSON, or is not to be kept. */
+export const recordedInput = (mode: RecordMode, input: unknown, canonical = canonicalInput(input)): unknown => {
+  if (mode === 'off' || canonical === null) return null
+  const { text, sha256 } = canonical
+  if (mode === 'full' && text.length <= MAX_INPUT) return input
+  return { sha256, characters: text.length, beginning: mode === 'full' ? text.slice(0, BEGINNING).toWellFormed() : '' }
 }
 
 /** What an entry keeps of a tool's result: SHA-256 and length in bytes of its canonical JSON, and when `full` that too, cut. */

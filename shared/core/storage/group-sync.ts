@@ -1,7 +1,10 @@
 import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** Makes what was written to a file durable, off this thread; who waits at the same time shares one sync. */
+/**
+ * Makes what was written to a file durable, off this thread; who waits at the same time shares one sync. Once one has
+ * failed, every later one does: the system forgets what it could not write, and the next sync would say that all is well.
+ */
 export interface GroupSync {
   /** Resolves when all that was written before is on disk; rejects with the system's error when it may not be. */
   sync(): Promise<void>
@@ -30,15 +33,27 @@ export const openGroupSync = (file: string): GroupSync | null => {
   let isClosed = false
   let running: Promise<void> | null = null
   let next: Promise<void> | null = null
+  let failure: Error | null = null
+
+  const syncNow = (): void => {
+    if (failure !== null) throw failure
+    try {
+      fdatasyncSync(descriptor)
+    } catch (error) {
+      failure = error as Error
+      throw error
+    }
+  }
 
   const start = (): Promise<void> => {
     if (isClosed) return Promise.reject(new Error(`${file} is closed`))
+    if (failure !== null) return Promise.reject(failure)
     const run = new Promise<void>((resolve, reject) => {
       // After what is sent in this turn: whoever waits for the disk has it asked meanwhile.
       setImmediate(() => {
         // Then closing has made it durable.
         if (isClosed) resolve()
-        else fdatasync(descriptor, (error) => (error === null ? resolve() : reject(error)))
+        else fdatasync(descriptor, (error) => (error === null ? resolve() : reject((failure = error))))
       })
     })
     running = run
@@ -61,12 +76,12 @@ export const openGroupSync = (file: string): GroupSync | null => {
         })
       return next
     },
-    syncNow: () => fdatasyncSync(descriptor),
+    syncNow,
     close: () => {
       if (isClosed) return
       isClosed = true
       try {
-        fdatasyncSync(descriptor)
+        syncNow()
       } finally {
         closeSync(descriptor)
       }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { CheckpointId, SessionId, ToolCallId } from '../../contract/ids.ts'
 import type { AgentWords, MatchedRule, PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
@@ -6,17 +5,16 @@ import { UNKNOWN_PROGRAMS } from '../../domain/policy-evaluate.ts'
 import type { PacedAction } from '../../domain/rates.ts'
 import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
-import { recordedInput, recordedResult } from '../ledger/recording.ts'
+import { type CanonicalInput, canonicalInput, recordedInput, recordedResult } from '../ledger/recording.ts'
 import type { Foresee, ForeseenCall } from '../foresight/foresee.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
+import { beginningOf, listedInput } from './listed-input.ts'
 import type { Held } from './pace.ts'
 import type { SessionActivity } from './session-activity.ts'
 
 /** Longest input, as JSON, that is shown to a person whole; a longer one is never asked about, but denied. */
 const MAX_SHOWN_CHARACTERS = 1_000_000
-/** Of a longer one a list shows the beginning. */
-const LISTED_BEGINNING = 4_096
 /** Calls kept per session for listing, and sessions that are over; the ledger has them all. */
 const MAX_LISTED = 1_000
 const MAX_ENDED_SESSIONS = 20
@@ -67,6 +65,7 @@ export interface ListedToolCallGate extends ToolCallGate {
   endSession(sessionId: SessionId): void
 }
 
+const SESSION_OVER = 'Cancelled: the session does not wait for it any more.'
 const UNKNOWN_OUTCOME = 'The session ended before the outcome was known.'
 
 /** Why a call may run, or may not. */
@@ -85,20 +84,12 @@ const FREE: Extract<Permission, { approvedBy: unknown }> = { approvedBy: null, c
 /** Whether this rule of the built-in ones is all that makes the call a question. */
 const asksAlone = ({ rules }: PolicyDecision, name: string): boolean => rules.every(({ rule, effect, source }) => effect !== 'ask' || (source === 'built-in' && rule === name))
 
-const hashOf = ({ tool, input }: ToolCallAsk): string => createHash('sha256').update(canonicalJson([tool, input])).digest('base64')
-
 /** The decision when a further rule asks. */
 const withRule = (decision: PolicyDecision, rule: MatchedRule): PolicyDecision =>
   ({ ...decision, effect: decision.effect === 'deny' ? 'deny' : 'ask', rules: [...decision.rules, rule] })
 
 /** When it is not known any more what the profile wants. */
 const CAREFUL: AgentProfile['record'] = { inputs: 'hashed', results: 'hashed' }
-
-/** Of an input that is not needed any more, what a list shows. */
-const listed = (input: unknown): unknown => {
-  const text = JSON.stringify(input ?? null)
-  return text.length <= LISTED_BEGINNING ? input : { characters: text.length, beginning: text.slice(0, LISTED_BEGINNING).toWellFormed() }
-}
 
 /**
  * The gate of DESIGN: received → evaluated → (asked) → intent in the ledger → running. Whatever goes wrong on the way
@@ -116,12 +107,15 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
   const keep = (call: ToolCall): ToolCall => {
     const ofSession = calls.get(call.sessionId) ?? new Map<ToolCallId, ToolCall>()
     calls.set(call.sessionId, ofSession)
-    ofSession.set(call.id, call.endedAt === null ? call : { ...call, input: listed(call.input) })
+    ofSession.set(call.id, call.endedAt === null ? call : { ...call, input: listedInput(call.input) })
     if (call.state === 'running') running.set(call.id, call)
     else running.delete(call.id)
     if (ofSession.size > MAX_LISTED) {
-      const oldest = [...ofSession.values()].find(({ endedAt }) => endedAt !== null)
-      if (oldest !== undefined) ofSession.delete(oldest.id)
+      for (const [id, { endedAt }] of ofSession) {
+        if (endedAt === null) continue
+        ofSession.delete(id)
+        break
+      }
     }
     deps.publish(call)
     return call
@@ -147,11 +141,11 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
   }
 
   /** Why a call must not run, whatever a person says; null when it may, or may be asked about. */
-  const denialOf = (ask: ToolCallAsk, decision: PolicyDecision, input: unknown): string | null => {
+  const denialOf = (ask: ToolCallAsk, decision: PolicyDecision, input: unknown, text: string): string | null => {
     const outside = ask.outside?.(input) ?? null
     if (outside !== null) return `Denied by Holdfast: outside what this server may be used for, since ${outside}.`
     if (decision.effect === 'deny') return `Denied by Holdfast's policy: ${decision.classification.reasons.join('; ')}.`
-    if (decision.effect === 'ask' && canonicalJson(input).length > MAX_SHOWN_CHARACTERS) return 'Denied by Holdfast: the call needs an answer, and is too long to be shown to a person. Make it smaller.'
+    if (decision.effect === 'ask' && text.length > MAX_SHOWN_CHARACTERS) return 'Denied by Holdfast: the call needs an answer, and is too long to be shown to a person. Make it smaller.'
     return null
   }
 
@@ -173,7 +167,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     const refuseChanged = (other: unknown): string | null => {
       if (typeof other !== 'object' || other === null || Array.isArray(other)) return 'The arguments are an object of fields: give one.'
       changed.decision = session.evaluate(tool, other)
-      return denialOf(ask, changed.decision, other)
+      return denialOf(ask, changed.decision, other, canonicalJson(other))
     }
     const words = toolUseId === null ? null : deps.trail.wordsOf(sessionId, toolUseId)
     const answer = await deps.approvals.ask({ ...about, toolCallId: call.id, words, foresight: seen?.foresight ?? null, timeoutMs, signal, ...(ask.mayChange === true ? { refuseChanged } : {}) })
@@ -185,18 +179,39 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     return { ...FREE, approvedBy: answer.by, ...(answer.changedInput === undefined ? {} : { changedInput: answer.changedInput, decision: changed.decision }) }
   }
 
-  const decide = async (received: ToolCall, ask: ToolCallAsk): Promise<ToolCallVerdict> => {
+  const finish: ToolCallGate['finish'] = (toolCallId, outcome) => {
+    const call = running.get(toolCallId)
+    if (call === undefined) return
+    const at = deps.clock.now()
+    const next = reduceToolCall(call, outcome.ok ? { type: 'completed', at } : { type: 'failed', at, reason: outcome.summary })
+    if (next === null) return
+    deps.ledger.appendLater('tool-call/outcome', call.sessionId, {
+      toolCallId,
+      tool: call.tool,
+      ok: outcome.ok,
+      summary: outcome.summary,
+      result: recordedResult(recordOf(call.sessionId).results, outcome.result),
+      redacted: outcome.redacted ?? 0,
+      ...(outcome.marks === undefined || outcome.marks.length === 0 ? {} : { marks: [...outcome.marks] }),
+      durationMs: at - call.receivedAt,
+    })
+    keep(next)
+    deps.activity.after(next)
+  }
+
+  const decide = async (received: ToolCall, ask: ToolCallAsk, canonical: CanonicalInput | null): Promise<ToolCallVerdict> => {
     let call = received
     try {
+      if (canonical === null) throw new TypeError('an input that is no JSON')
       const session = deps.sessionOf(ask.sessionId)
       if (session === null) return refuse(call, 'denied', 'Denied by Holdfast: the session is not running.')
       const judged = session.evaluate(ask.tool, ask.input)
-      const late = session.pace.admit({ kind: 'tool-call', tool: ask.tool, class: judged.classification.class, hash: hashOf(ask) }, ask.signal)
+      const late = session.pace.admit({ kind: 'tool-call', tool: ask.tool, class: judged.classification.class, hash: `${ask.tool} ${canonical.sha256}` }, ask.signal)
       const held = late === null ? null : await late
       const decision = held !== null && 'ask' in held ? withRule(judged, held.ask) : judged
       call = advance(call, { type: 'evaluated', decision })
       if (held !== null && 'denied' in held) return refuse(call, 'denied', `Denied by Holdfast: ${held.denied}`)
-      const denied = denialOf(ask, decision, ask.input)
+      const denied = denialOf(ask, decision, ask.input, canonical.text)
       if (denied !== null) return refuse(call, 'denied', denied)
       const permission = decision.effect === 'ask' ? await permit(call, ask, session, decision, (asked) => (call = asked)) : FREE
       if ('reason' in permission) return refuse(call, permission.type, permission.reason)
@@ -206,21 +221,26 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       if (paused !== null) await paused
       const kept = deps.activity.before(call)
       if (kept !== null) await kept
-      if (ask.signal.aborted || deps.sessionOf(ask.sessionId) === null) return refuse(call, 'cancelled', 'Cancelled: the session does not wait for it any more.')
+      if (ask.signal.aborted || deps.sessionOf(ask.sessionId) === null) return refuse(call, 'cancelled', SESSION_OVER)
       const { id, sessionId, tool, toolUseId } = call
-      const recorded = (input: unknown): unknown => recordedInput(session.record.inputs, input)
-      deps.ledger.append('tool-call/intent', sessionId, {
+      const mode = session.record.inputs
+      const asked = recordedInput(mode, ask.input, canonical)
+      await deps.ledger.appendSoon('tool-call/intent', sessionId, {
         toolCallId: id,
         tool,
-        input: recorded(changedInput === undefined ? ask.input : changedInput.value),
+        input: changedInput === undefined ? asked : recordedInput(mode, changedInput.value),
         toolUseId,
         decision: call.decision ?? decision,
         approvedBy,
-        ...(changedInput === undefined ? {} : { askedInput: recorded(ask.input) }),
+        ...(changedInput === undefined ? {} : { askedInput: asked }),
         ...(checkpointId === null ? {} : { checkpointId }),
       })
       call = advance(call, { type: 'started' })
       deps.onDecided(call, false)
+      if (deps.sessionOf(sessionId) === null) {
+        finish(id, { ok: false, summary: SESSION_OVER })
+        return { allowed: false, toolCallId: id, reason: SESSION_OVER }
+      }
       return changedInput === undefined ? { allowed: true, toolCallId: id } : { allowed: true, toolCallId: id, changedInput }
     } catch (error) {
       const why = error instanceof Error && error.name === 'HoldfastError' ? error.message : 'it could not be judged'
@@ -230,12 +250,13 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
 
   return {
     request: (ask) => {
-      const shown = JSON.stringify(ask.input ?? null)
+      const canonical = canonicalInput(ask.input)
+      const text = canonical?.text ?? JSON.stringify(ask.input ?? null)
       const call: ToolCall = {
         id: deps.ids.toolCall(),
         sessionId: ask.sessionId,
         tool: ask.tool.slice(0, 256),
-        input: shown.length <= MAX_SHOWN_CHARACTERS ? ask.input : { characters: shown.length, beginning: shown.slice(0, LISTED_BEGINNING) },
+        input: text.length <= MAX_SHOWN_CHARACTERS ? ask.input : beginningOf(text),
         toolUseId: ask.toolUseId,
         state: 'received',
         decision: null,
@@ -243,28 +264,10 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         receivedAt: deps.clock.now(),
         endedAt: null,
       }
-      return decide(keep(call), ask)
+      return decide(keep(call), ask, canonical)
     },
 
-    finish: (toolCallId, outcome) => {
-      const call = running.get(toolCallId)
-      if (call === undefined) return
-      const at = deps.clock.now()
-      const next = reduceToolCall(call, outcome.ok ? { type: 'completed', at } : { type: 'failed', at, reason: outcome.summary })
-      if (next === null) return
-      deps.ledger.append('tool-call/outcome', call.sessionId, {
-        toolCallId,
-        tool: call.tool,
-        ok: outcome.ok,
-        summary: outcome.summary,
-        result: recordedResult(recordOf(call.sessionId).results, outcome.result),
-        redacted: outcome.redacted ?? 0,
-        ...(outcome.marks === undefined || outcome.marks.length === 0 ? {} : { marks: [...outcome.marks] }),
-        durationMs: at - call.receivedAt,
-      })
-      keep(next)
-      deps.activity.after(next)
-    },
+    finish,
 
     list: (sessionId) => [...(calls.get(sessionId)?.values() ?? [])],
 
