@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createRedactor } from '../../shared/domain/redact.ts'
-import { tokenSpans } from '../../shared/domain/token-shapes.ts'
+import { SHAPES, tokenSpans } from '../../shared/domain/token-shapes.ts'
 
 const many = (text: string, length: number) => text.repeat(length).slice(0, length)
 // Put together here, so that no scanner takes this file for one with secrets.
@@ -50,4 +50,24 @@ test('no text takes long, and none makes it throw', () => {
   for (const piece of ['eyJa', '-----BEGIN PRIVATE KEY-----', 'sk-ant-', '\n', '\nx', 'ghp_']) {
     expect(createRedactor(['a-secret'])(piece.repeat(20_000 / piece.length)).count).toBeGreaterThanOrEqual(0)
   }
+})
+
+/** Tokens of a shape, no longer than they must be. */
+const ofShape = ({ source }: RegExp) => fc.stringMatching(new RegExp(`^${source.replaceAll(/\\b|\(\?!.*?\]\)/g, '').replaceAll(/\{(\d+),\d{3,}\}/g, '{$1}')}$`))
+
+test('the quick look that spares ordinary text most shapes hides no token', () => {
+  const piece = fc.oneof(...SHAPES.map(([shape]) => ofShape(shape)), fc.string({ maxLength: 8 }))
+  fc.assert(
+    fc.property(fc.array(fc.tuple(piece, fc.nat({ max: 40 })), { maxLength: 6 }), (pieces) => {
+      const text = pieces.map(([whole, cut]) => (cut > 30 ? whole.slice(cut - 30) : whole)).join(' ')
+      const slow = SHAPES.flatMap(([shape]) => [...text.matchAll(shape)].map((match) => ({ start: match.index, end: match.index + match[0].length })))
+      expect(tokenSpans(text)).toEqual(slow)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test.each(SHAPES.map(([shape]) => [shape.source, shape]))('a token of the shape %s is found by it', (_, shape) => {
+  const spans = fc.sample(ofShape(shape), { numRuns: 10, seed: 1 }).map((token) => tokenSpans(token))
+  expect(spans).toContainEqual([expect.objectContaining({ start: 0 })])
 })
