@@ -21,6 +21,7 @@ import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
 import { chooseContainer, containersFor } from './containers/choose.ts'
 import { readRunCounts } from './containers/run-counts.ts'
+import { createContainerWrites } from './containers/write-record.ts'
 import { createEgress } from './egress/egress.ts'
 import { createDecisionTrail } from './gateway/decision-trail.ts'
 import { createForesee } from './foresight/foresee.ts'
@@ -247,9 +248,11 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     configuration.close()
   })
   void configuration.look()
-  const containers = containersFor(process.platform, options.programs.plainInit)
+  const writes = createContainerWrites()
+  opened.push(async () => writes.close())
+  const containers = containersFor(process.platform, options.programs.plainInit, writes)
   const idle = createIdleTimes()
-  const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock, ids: randomIds, wasIdle: idle.wasIdle })
+  const checkpoints = createCheckpointStore({ folder: paths.checkpoints, clock, ids: randomIds, wasIdle: idle.wasIdle, writes })
   const identities = createAgentIdentities({
     file: paths.identities,
     allowedSignersFile: paths.allowedSigners,
@@ -314,10 +317,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     ledger,
     registry,
     checkpoints,
-    gate,
-    approvals,
-    pace,
-    alarms, messages,
+    ...{ gate, approvals, pace, alarms, messages },
     launcher,
     recordChanges: async (sessionId) => {
       await configuration.look(registry.find(sessionId)?.cwd)

@@ -3,8 +3,9 @@
  *
  * A path is the session's when it changed only between looks where that session alone could write; someone else's when it
  * changed only where the session could not; and of both in any other case, as when its last change came while nothing of
- * the session ran. Two sessions that could write at once are told
- * apart by the folders each can reach, and by what is a working tree's own: its branch, its HEAD, its index.
+ * the session ran. A file that no session is known to have written counts as someone else's whatever could. Two sessions
+ * that could write at once are told apart by the folders each can reach, and by what is a working tree's own: its branch,
+ * its HEAD, its index.
  */
 
 /** A session that could write, the folders on disk that it could write to, and, where that is known, all in them that it could change. */
@@ -21,6 +22,8 @@ export interface Interval<Session extends string = string> {
   readonly writers: readonly Writer<Session>[]
   /** True when at some moment of it no session could write: then the user may have. */
   readonly others: boolean
+  /** Stored paths that no session wrote. */
+  readonly unwritten?: readonly string[] | undefined
   /** Stored paths that differ between the two looks. */
   readonly changed: readonly string[]
 }
@@ -48,12 +51,13 @@ export const whoChanged = <Session extends string>(params: {
 }): WhoChanged => {
   const mine = new Set<string>()
   const theirs = new Set<string>()
-  for (const { writers, others, changed } of params.intervals) {
+  for (const { writers, others, unwritten, changed } of params.intervals) {
     const own = writers.find((writer) => writer.sessionId === params.sessionId)
     const rivals = writers.filter((writer) => writer.sessionId !== params.sessionId)
     const idleAt = new Set(own?.idleAt)
+    const notSessions = new Set(unwritten)
     for (const path of changed) {
-      const isMine = own !== undefined && reaches(own, params.realPath(path))
+      const isMine = own !== undefined && !notSessions.has(path) && reaches(own, params.realPath(path))
       const isRivals = rivals.length > 0 && !params.isOwn(path) && rivals.some((rival) => isIn(rival.folders, params.realPath(path)) && reaches(rival, params.realPath(path)))
       if (isMine) mine.add(path)
       if (!isMine || others || isRivals || idleAt.has(path)) theirs.add(path)

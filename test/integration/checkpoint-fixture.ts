@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CheckpointId, SessionId, formatId } from '../../shared/contract/ids.ts'
 import { createCheckpointStore } from '../../shared/core/checkpoints/create-checkpoint-store.ts'
+import type { WriteRecord } from '../../shared/core/checkpoints/unwritten.ts'
 import type { Limits } from '../../shared/core/checkpoints/walk.ts'
 
 export const SESSION = SessionId.parse('ses_222222222222')
@@ -16,13 +17,14 @@ export const createScratch = (on = tmpdir()) => {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-export const openStore = (folder: string, limits?: Limits, wasIdle?: (sessionId: SessionId, changedAt: number) => boolean) =>
+export const openStore = (folder: string, limits?: Limits, wasIdle?: (sessionId: SessionId, changedAt: number) => boolean, writes?: WriteRecord) =>
   createCheckpointStore({
     folder,
     clock: { now: () => 1_700_000_000_000 },
     ids: { checkpoint: () => CheckpointId.parse(formatId('chk', randomBytes(12))) },
     ...(limits === undefined ? {} : { limits }),
     ...(wasIdle === undefined ? {} : { wasIdle }),
+    ...(writes === undefined ? {} : { writes }),
   })
 
 const identity = { name: 'Test', email: 'test@example.invalid' }

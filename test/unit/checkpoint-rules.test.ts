@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CheckpointId, SessionId } from '../../shared/contract/ids.ts'
 import type { LedgerEntry } from '../../shared/contract/schemas/ledger.ts'
+import { isCutOf } from '../../shared/domain/cut-text.ts'
 import { planRetention } from '../../shared/domain/checkpoint-retention.ts'
 import { irreversibleCalls } from '../../shared/domain/irreversible.ts'
 import { whoChanged, type Interval, type Writer } from '../../shared/domain/who-changed.ts'
@@ -38,6 +39,18 @@ test('a path that the session could not change by the call that ran is someone e
 
 test('a path that changed last while nothing of the session ran is of both: it may have been changed before', () => {
   expect(judge([{ writers: [{ ...me, idleAt: ['work/a'] }], others: false, changed: ['work/a', 'work/b'] }])).toEqual({ alone: [], shared: ['work/a'] })
+})
+
+test('a path that no session wrote is someone else\'s in that time, and of both when the session changed it in another', () => {
+  expect(judge([{ writers: [me, you], others: false, unwritten: ['work/sub/a'], changed: ['work/sub/a', 'work/b'] }])).toEqual({ alone: ['work/sub/a'], shared: [] })
+  const intervals = [{ writers: [me], others: false, changed: ['work/a'] }, { writers: [me], others: false, unwritten: ['work/a'], changed: ['work/a'] }]
+  expect(judge(intervals)).toEqual({ alone: [], shared: ['work/a'] })
+})
+
+test('a text is cut from another when it is the beginning of it, or all of it, and then zeros', () => {
+  const isCut = (before: string, after: string): boolean => isCutOf(Buffer.from(before), Buffer.from(after))
+  expect(['', 'sta', 'start', 'start\0\0', 'st\0\0\0', '\0'].map((after) => isCut('start', after))).toEqual([true, true, true, true, true, true])
+  expect(['x', 'start\n', 'sta!', 'st\0x', 'tart'].map((after) => isCut('start', after))).toEqual([false, false, false, false, false])
 })
 
 test('whatever the intervals, a path that changed in a time that was not the session\'s alone is never restored unasked', () => {

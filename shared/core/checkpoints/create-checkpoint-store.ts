@@ -17,11 +17,12 @@ import type { ObjectLists } from './object-mirror.ts'
 import { createProject, projectFolder, projectKey, type Project } from './project.ts'
 import { readAuthors } from './refs.ts'
 import { createRecords, type CheckpointRecord, type Journal } from './records.ts'
-import { restore } from './restore.ts'
+import { nothingToUndo, restore } from './restore.ts'
 import { overLimits, prune } from './retention.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
-import { addLook, attribute, withIdleTimes } from './timeline.ts'
+import { addLook, attribute, refine } from './timeline.ts'
 import { createTurns, EVERYWHERE } from './turns.ts'
+import { momentOf, NO_RECORD, type WriteRecord } from './unwritten.ts'
 import { DEFAULT_LIMITS, type Limits } from './walk.ts'
 
 /**
@@ -39,8 +40,10 @@ export const createCheckpointStore = (deps: {
   limits?: Limits
   /** Whether nothing of a session ran when a file got this time of change, as far as that is known. */
   wasIdle?: (sessionId: SessionId, changedAt: number) => boolean
+  /** Of all that sessions are held by. */
+  writes?: WriteRecord
 }): CheckpointStore => {
-  const { clock, ids, limits = DEFAULT_LIMITS, wasIdle = () => false } = deps
+  const { clock, ids, limits = DEFAULT_LIMITS, wasIdle = () => false, writes = NO_RECORD } = deps
   const records = createRecords(deps.folder)
   const activity = createActivity(deps.folder)
   const projects = new Map<string, Project>()
@@ -86,10 +89,11 @@ export const createCheckpointStore = (deps: {
   const look = async (areas: Areas, wanted: string | null, change: Change | null = null, restored?: readonly string[]): Promise<Snapshot & { areas: Areas; moment: number }> => {
     const project = await projectOf(areas)
     const ownFolder = realpathSync.native(deps.folder, 'buffer').toString('latin1')
+    const begun = await momentOf(writes)
     const snapshot = await takeSnapshot({ project, areas, limits, ownFolder, wanted })
-    const open = activity.openInterval(projectKey(areas))
-    const writers = withIdleTimes(open.writers, snapshot.touched, wasIdle)
-    const moment = addLook(project, { ...snapshot, areas }, { ...open, writers, ...(restored === undefined ? {} : { restored: [...restored] }) })
+    const open = await refine({ project, open: activity.openInterval(projectKey(areas)), touched: snapshot.touched, wasIdle, writes })
+    const moment = addLook(project, { ...snapshot, areas }, { ...open, ...(restored === undefined ? {} : { restored: [...restored] }) })
+    project.lastCut = begun
     activity.startInterval(projectKey(areas), areas, change)
     return { ...snapshot, areas, moment }
   }
@@ -117,9 +121,7 @@ export const createCheckpointStore = (deps: {
       sequence: (records.list(sessionId).at(-1)?.sequence ?? -1) + 1,
       moment,
       areas,
-      tree,
-      extras,
-      objects,
+      ...{ tree, extras, objects },
       leftOut: leftOut.map(({ path }) => path),
       ...(own.limits === undefined ? {} : { limits: own.limits }),
     }
@@ -295,6 +297,3 @@ export const createCheckpointStore = (deps: {
 
 /** What one asks for with a checkpoint, of its own. */
 type OfOne = Pick<Parameters<CheckpointStore['create']>[0], 'limits' | 'reach'>
-
-const nothingToUndo = (sessionId: SessionId): HoldfastError =>
-  new HoldfastError('nothing-to-undo', `Session ${sessionId} has nothing to undo.`)

@@ -9,6 +9,7 @@ import type { Areas } from './layout.ts'
 import { createObjectMirror, type ObjectMirror } from './object-mirror.ts'
 import type { Look } from './timeline.ts'
 import { openSeen } from './open-seen.ts'
+import type { Cut } from './unwritten.ts'
 import type { FoundFile } from './walk.ts'
 import { createWatchIndex } from './watch-index.ts'
 
@@ -61,6 +62,8 @@ export const createProject = (folder: string) => {
     folder,
     /** The look at the tree written down last, once known. */
     lastLook: null as Look | null,
+    /** When that look began. */
+    lastCut: null as Cut | null,
     mirror,
     run,
     withMirror,
@@ -113,6 +116,7 @@ export const createProject = (folder: string) => {
     remove(): void {
       isReady = false
       this.lastLook = null
+      this.lastCut = null
       this.forget()
       rmSync(folder, { recursive: true, force: true })
     },

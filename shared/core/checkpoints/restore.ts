@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { posix } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
+import type { SessionId } from '../../contract/ids.ts'
 import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import {
   decide,
@@ -240,3 +241,6 @@ const isPackedRef = async (project: Project, step: FileStep, now: Entry | null, 
   const [was] = await readBlobs(project, [step.from.oid])
   return was?.trim() === refValue(home, step.path.slice(refsHome.length + 1))
 }
+
+export const nothingToUndo = (sessionId: SessionId): HoldfastError =>
+  new HoldfastError('nothing-to-undo', `Session ${sessionId} has nothing to undo.`)

@@ -9,7 +9,7 @@ import { HasMoved } from './open-seen.ts'
 import type { Known, KnownFiles } from './knowledge.ts'
 import type { Project } from './project.ts'
 import { readPlain } from './read-plain.ts'
-import { isDependencies, isOverLimit, isSettled, walk, type Doubt, type Limits, type Memory, type Settle, type Walk } from './walk.ts'
+import { isDependencies, isOverLimit, isSettled, walk, type Doubt, type FoundFile, type Limits, type Memory, type Settle, type Walk } from './walk.ts'
 
 export interface Snapshot {
   readonly tree: string
@@ -18,8 +18,14 @@ export interface Snapshot {
   readonly leftOut: Walk['leftOut']
   /** Kept files of the working tree, without those git itself keeps there. */
   readonly fileCount: number
-  /** Files that were not as they were known: stored path, and when it last changed by the file system's clock, in milliseconds. */
-  readonly touched: readonly (readonly [path: string, changedAt: number])[]
+  /** Files that were not as they were known. */
+  readonly touched: readonly Touched[]
+}
+
+export interface Touched {
+  readonly file: FoundFile
+  readonly oid: string
+  readonly before: Known | undefined
 }
 
 const ATTEMPTS = 5
@@ -119,7 +125,10 @@ const writeTree = async (project: Project, found: Walk, lookedAt: number): Promi
     if (last?.signature !== signature || last.settled !== next.settled || last.oid !== next.oid) learned.push([path, next])
   })
   const tree = before !== null && edits.length === 0 ? before : await editTree(project, before, edits)
-  const touched = unsure.flatMap(({ path, signature, changedAt }) => (known.get(path)?.signature === signature ? [] : [[path, changedAt] as const]))
+  const touched = unsure.flatMap((file, index): Touched[] => {
+    const last = known.get(file.path)
+    return last?.signature === file.signature ? [] : [{ file, oid: oids[index] ?? '', before: last }]
+  })
   if (learned.length === 0 && found.read.size === 0 && tree === before) return { tree, touched }
   knowledge.learn({ tree, files: learned, folders: [...found.read] })
   for (const [path] of learned) project.quiet.delete(path.slice(0, path.lastIndexOf('/')))

@@ -13,6 +13,7 @@ import type { Project } from './project.ts'
 import { isSameIndex, readRefs } from './refs.ts'
 import type { CheckpointRecord } from './records.ts'
 import type { Snapshot } from './snapshot.ts'
+import { findUnwritten, type WriteRecord } from './unwritten.ts'
 
 /** A look at a tree that found it other than the look before. */
 const Look = z.object({
@@ -25,6 +26,8 @@ const Look = z.object({
     z.object({ sessionId: SessionId, folders: z.array(z.string()), reach: z.array(z.string()).nullable().optional(), idleAt: z.array(z.string()).optional() }),
   ),
   others: z.boolean(),
+  /** Stored paths that no session wrote since the look before. */
+  unwritten: z.array(z.string()).optional(),
   /** Stored paths that differ from the look before: written down once the trees may go. */
   changed: z.array(z.string()).optional(),
   /** Stored paths that a restore had set just before: nobody's change. */
@@ -52,22 +55,33 @@ export const readLooks = (project: Project): Look[] => {
   })
 }
 
-/** The writers, each with the files that changed at a moment when nothing of it ran. */
-export const withIdleTimes = (writers: Open['writers'], touched: Snapshot['touched'], wasIdle: (sessionId: SessionId, changedAt: number) => boolean): Look['writers'] =>
-  writers.map((writer) => {
-    const idleAt = touched.flatMap(([path, changedAt]) => (wasIdle(writer.sessionId, changedAt) ? [path] : []))
+/** Who could have changed what since the last look, with what is known of the files that it found changed. */
+export const refine = async (params: {
+  project: Project
+  open: Open
+  touched: Snapshot['touched']
+  wasIdle: (sessionId: SessionId, changedAt: number) => boolean
+  writes: WriteRecord
+}): Promise<Pick<Look, 'writers' | 'others' | 'unwritten'>> => {
+  const { project, open, touched, wasIdle, writes } = params
+  if (open.writers.length === 0) return open
+  const writers = open.writers.map((writer) => {
+    const idleAt = touched.flatMap(({ file }) => (wasIdle(writer.sessionId, file.changedAt) ? [file.path] : []))
     return idleAt.length === 0 ? writer : { ...writer, idleAt }
   })
+  const unwritten = await findUnwritten({ project, writes, touched })
+  return { writers, others: open.others, ...(unwritten.length === 0 ? {} : { unwritten }) }
+}
 
 /** Writes a look down, and returns its moment. One that found nothing new has the moment of the look before. */
-export const addLook = (project: Project, state: KeptState, open: Pick<Look, 'writers' | 'others' | 'restored'>): number => {
+export const addLook = (project: Project, state: KeptState, open: Pick<Look, 'writers' | 'others' | 'restored' | 'unwritten'>): number => {
   const last = project.lastLook ?? readLooks(project).at(-1) ?? null
   if (last !== null && last.tree === state.tree && last.extras === state.extras) {
     project.lastLook = last
     return last.moment
   }
   const { tree, extras } = state
-  const look: Look = { moment: (last?.moment ?? -1) + 1, tree, extras, areas: [...areaFolders(state.areas).keys()], writers: open.writers, others: open.others, ...(open.restored === undefined ? {} : { restored: open.restored }) }
+  const look: Look = { moment: (last?.moment ?? -1) + 1, tree, extras, areas: [...areaFolders(state.areas).keys()], ...open }
   appendFileSync(fileOf(project), `\n${JSON.stringify(look)}\n`, { mode: 0o600 })
   project.lastLook = look
   return look.moment
@@ -103,7 +117,7 @@ const withChanges = async (project: Project, looks: readonly Look[]): Promise<(L
 export const attribute = async (project: Project, since: CheckpointRecord, until: { moment: number } & KeptState): Promise<WhoChanged> => {
   const { sessionId } = since.shown
   const looks = readLooks(project).filter(({ moment }) => moment >= since.moment && moment <= until.moment)
-  const isMineAlone = ({ writers, others }: Look): boolean => !others && writers.every((writer) => writer.sessionId === sessionId && writer.reach == null && writer.idleAt === undefined)
+  const isMineAlone = ({ writers, others, unwritten }: Look): boolean => !others && unwritten === undefined && writers.every((writer) => writer.sessionId === sessionId && writer.reach == null && writer.idleAt === undefined)
   if (looks.slice(1).every(isMineAlone)) return { alone: new Set(), shared: new Set() }
   const own = await ownBranches(project, since, until)
   const intervals = (await withChanges(project, looks)).slice(1)

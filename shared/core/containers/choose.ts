@@ -5,6 +5,7 @@ import { createLinuxProvider } from './linux.ts'
 import { createMacosProvider } from './macos.ts'
 import { createPlainProvider } from './plain.ts'
 import { createWindowsProvider } from './windows.ts'
+import type { ContainerWrites } from './write-record.ts'
 
 export interface ContainerChoice {
   readonly provider: ContainerProvider
@@ -15,6 +16,8 @@ export interface ContainerChoice {
 export interface ContainerPair {
   readonly contained: ContainerProvider
   readonly uncontained: ContainerProvider
+  /** Told when what holds a session records nothing. */
+  readonly writes?: Pick<ContainerWrites, 'miss'> | undefined
 }
 
 /** Windows has no walls yet. */
@@ -24,11 +27,11 @@ const NONE: ContainerProvider = {
   launch: () => Promise.reject(new HoldfastError('container-unavailable', 'There is no container with walls for Windows yet.')),
 }
 
-/** `plainInit` is the program that is the first process of a plain container. */
-export const containersFor = (platform: NodeJS.Platform, plainInit?: string): ContainerPair => {
+/** `plainInit` is the program that is the first process of a plain container; `writes` records what the others write. */
+export const containersFor = (platform: NodeJS.Platform, plainInit?: string, writes?: ContainerWrites): ContainerPair => {
   if (platform === 'darwin') return { contained: createMacosProvider(true), uncontained: createMacosProvider(false) }
   if (platform === 'win32') return { contained: NONE, uncontained: createWindowsProvider() }
-  return { contained: createLinuxProvider(), uncontained: createPlainProvider(plainInit) }
+  return { contained: createLinuxProvider(undefined, undefined, writes), uncontained: createPlainProvider(plainInit), writes }
 }
 
 /**
@@ -38,9 +41,10 @@ export const containersFor = (platform: NodeJS.Platform, plainInit?: string): Co
  */
 export const chooseContainer = async (
   sandbox: 'auto' | 'off',
-  { contained, uncontained }: ContainerPair,
+  { contained, uncontained, writes }: ContainerPair,
 ): Promise<ContainerChoice> => {
   const provider = sandbox === 'off' ? uncontained : contained
+  if (sandbox === 'off') writes?.miss()
   const problem = await provider.unavailable()
   if (problem === null) return { provider, kind: sandbox === 'off' ? 'off' : provider.kind }
   const way = sandbox === 'off' ? '' : ' To start the agent all the same, able to reach everything that you can, say --no-sandbox.'

@@ -15,7 +15,8 @@ import { identify, readBootId, readProcesses, sendSignal, type ProcessIdentity }
 import { seccompFilter } from './seccomp.ts'
 import { openPty } from './terminal.ts'
 import { findTool, tryTool } from './tools.ts'
-import { descriptorSaid, openerArguments, openerVariables, serveWayOut } from './way-out.ts'
+import { descriptorSaid, openerArguments, OPENER_VARIABLES, serveWayOut } from './way-out.ts'
+import type { ContainerWrites } from './write-record.ts'
 
 /**
  * Runs before bubblewrap, never with the agent's data: joins the cgroup in $1, if there is one to join, puts itself first
@@ -38,7 +39,7 @@ const FILTER = seccompFilter()
 /** What bubblewrap writes to `--info-fd`. */
 const BubblewrapInfo = z.object({ 'child-pid': z.number().int().positive() })
 
-const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: Tools, limits: Limits): string[] => [
+const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: Tools, limits: Limits, hasOpener: boolean): string[] => [
   ...NAMESPACES,
   ...(spec.network === 'open' ? [] : ['--unshare-net']),
   // No namespaces within: they hand out capabilities over mounts and put processes out of sight.
@@ -47,10 +48,13 @@ const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: To
   ...viewArguments(spec, canDisableUserNamespaces ? limits.memoryBytes : null),
   '--clearenv',
   ...Object.entries(spec.env).flatMap(([name, value]) => ['--setenv', name, value]),
-  ...openerVariables(spec.network),
+  ...(hasOpener ? OPENER_VARIABLES : []),
   ...['--chdir', spec.cwd, '--info-fd', '5', '--block-fd', '7'],
   ...(FILTER === null ? [] : ['--seccomp', '8']),
 ]
+
+type LaunchRecord = Pick<ContainerWrites, 'add' | 'miss' | 'isOn'>
+const NO_WRITES: LaunchRecord = { add: async () => undefined, miss: () => undefined, isOn: () => false }
 
 interface Tools {
   readonly bwrap: string
@@ -89,20 +93,25 @@ const findTools = async (): Promise<Tools | string> => {
  *
  * A closed network is a namespace of its own too, with a loopback device and nothing else: no address, no name server,
  * no abstract unix socket of the machine can be reached. A command ended by signal N reports code 128 + N. `launch`
- * throws HoldfastError `container-unavailable` when it cannot hold what the spec asks.
+ * throws HoldfastError `container-unavailable` when it cannot hold what the spec asks. `writes` is told of each container that
+ * can write more than its own home, before anything of the agent's runs in it.
  */
-export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_LIMITS): ContainerProvider => {
+export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_LIMITS, writes: LaunchRecord = NO_WRITES): ContainerProvider => {
   let found: Promise<Tools | string> | undefined
   const tools = (): Promise<Tools | string> => (found ??= findTools())
 
   const launch = async (spec: ContainerSpec): Promise<Container> => {
     const ready = await tools()
     if (typeof ready === 'string') throw new HoldfastError('container-unavailable', ready)
+    // A namespace made inside could hold a mount that is not recorded.
+    if (!ready.canDisableUserNamespaces) writes.miss()
+    const record = spec.writable.length > 0 && writes.isOn() ? writes.add : null
+    const hasOpener = record !== null || typeof spec.network !== 'string'
     const cgroup = makeCgroup(spec.sessionId, limits)
     const pty = spec.terminal === null ? null : openPty(spec.terminal)
     // Inside the user namespace, so that the processes in it are counted alone.
     const limited = [ready.prlimit, `--nproc=${limits.processes}`, '--']
-    const command = [...limited, ...openerArguments(spec.network, ready.perl), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
+    const command = [...limited, ...(hasOpener ? openerArguments(spec.network, ready.perl) : []), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
     const gated = [ready.bwrap, '--args', '3', '--', ...command]
     const end = pty?.agentEnd ?? 'pipe'
     sealDescriptors()
@@ -110,7 +119,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
       cwd: '/',
       env: {},
       detached: true,
-      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', typeof spec.network === 'string' ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', hasOpener ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     })
     pty?.closeAgentEnd()
     const exited = new Promise<ContainerExit>((resolve) => {
@@ -119,9 +128,9 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
     })
     try {
       // While the gate joins the cgroup, for which the kernel may wait some 10 ms.
-      const options = bubblewrapOptions(spec, ready, limits)
+      const options = bubblewrapOptions(spec, ready, limits, hasOpener)
       const limit = (init: number) => limitProcessIds(ready.nsenter, init, limits)
-      const handle = await openGate(spec, child, { cgroup, options, limit })
+      const handle = await openGate(spec, child, { cgroup, options, limit, record })
       const { init } = handle
       return createContainer({
         handle,
@@ -152,7 +161,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
 const openGate = async (
   spec: ContainerSpec,
   child: ChildProcess,
-  { cgroup, options, limit }: { cgroup: string | null; options: readonly string[]; limit: (init: number) => Promise<void> },
+  { cgroup, options, limit, record }: { cgroup: string | null; options: readonly string[]; limit: (init: number) => Promise<void>; record: LaunchRecord['add'] | null },
 ): Promise<KillFile> => {
   const [argumentsEnd, gate, info, opener, block, filter] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null, Duplex, Duplex]
   for (const stream of [argumentsEnd, gate, info, opener, block, filter]) stream?.on('error', () => undefined)
@@ -176,11 +185,12 @@ const openGate = async (
   // Nothing of the agent's runs before it is limited: where the opener comes first, that holds until its own word.
   if (opener === null) await limited
   block.end('go\n')
-  if (opener !== null && typeof spec.network === 'object') {
+  if (opener !== null) {
     const descriptor = await descriptorSaid(opener)
     if (descriptor === null || init === null) throw await startFailure(child)
-    await serveWayOut(spec.network, init.pid, descriptor)
-    await limited
+    const recorded = record?.(init.pid)
+    if (typeof spec.network === 'object') await serveWayOut(spec.network, init.pid, descriptor)
+    await Promise.all([limited, recorded])
     opener.end('go\n')
   }
   return handle

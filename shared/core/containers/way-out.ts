@@ -8,8 +8,8 @@ import { takeDescriptor } from './libc.ts'
 const OPEN_TIMEOUT_MS = 20_000
 
 /**
- * Runs first inside, where the network is closed: listens on the one port, tells the host by which descriptor on file 6,
- * and becomes the command at the host's word. A socket stays in the network it was made in, whoever holds it. Perl, as it
+ * Runs first inside: where the network is closed, listens on the one port; tells the host by which descriptor on file 6, 0
+ * for none; and becomes the command at the host's word. A socket stays in the network it was made in, whoever holds it. Perl, as it
  * starts in 2 ms and git brings it; AF_INET and SOCK_STREAM are 2 and 1 (packed as in ip(7)). PERL_BADLANG keeps it from
  * telling about a locale that is missing, and is gone for the command.
  */
@@ -17,20 +17,22 @@ const OPENER = `
 my $port = shift;
 delete $ENV{PERL_BADLANG};
 open(my $host, "+<&=", 6) or exit 125;
-socket(my $way, 2, 1, 0) or exit 125;
-bind($way, pack("SnC4x8", 2, $port, 127, 0, 0, 1)) and listen($way, 256) or exit 125;
-syswrite($host, fileno($way) . "\\n");
+my $way;
+if ($port) {
+  socket($way, 2, 1, 0) or exit 125;
+  bind($way, pack("SnC4x8", 2, $port, 127, 0, 0, 1)) and listen($way, 256) or exit 125;
+}
+syswrite($host, ($port ? fileno($way) : 0) . "\\n");
 sysread($host, my $word, 3) or exit 125;
 $word eq "go\\n" or exit 125;
 exec { $ARGV[0] } @ARGV or print STDERR "$ARGV[0]: $!\\n";
 exit 127`
 
-/** What to put before a command so that it starts with its way out open; nothing where it has none. */
-export const openerArguments = (network: ClosedNetwork | string, perl: string): string[] =>
-  typeof network === 'string' ? [] : [perl, '-e', OPENER, String(network.port)]
+/** What to put before a command so that it waits for the host, with its way out open where it has one. */
+export const openerArguments = (network: ClosedNetwork | string, perl: string): string[] => [perl, '-e', OPENER, typeof network === 'string' ? '0' : String(network.port)]
 
 /** For bubblewrap, after the command's own variables. */
-export const openerVariables = (network: ClosedNetwork | string): string[] => (typeof network === 'string' ? [] : ['--setenv', 'PERL_BADLANG', '0'])
+export const OPENER_VARIABLES = ['--setenv', 'PERL_BADLANG', '0']
 
 /** The number that the opener says; null when it ended, or took too long. */
 export const descriptorSaid = (opener: Duplex): Promise<number | null> =>
