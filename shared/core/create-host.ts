@@ -203,7 +203,6 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const gateway = createGateway({
     clock,
     ledger,
-    priceTable: PRICE_TABLE,
     trail,
     environment: options.environment,
     admit: (sessionId, signal) => pace.admit(sessionId, { kind: 'model-request' }, signal)?.then((held) => (held !== null && 'denied' in held ? held.denied : null)) ?? null,

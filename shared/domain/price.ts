@@ -1,3 +1,4 @@
+import type { OwnPrice } from '../contract/schemas/profile.ts'
 import type { Tokens } from '../contract/schemas/usage.ts'
 
 /** US dollars per million tokens, by kind. */
@@ -8,7 +9,7 @@ export interface ModelPrice extends TokenPrice {
   readonly longPrompt?: TokenPrice & { readonly aboveInputTokens: number }
   /** US dollars per web search; null where the model has none. */
   readonly webSearch: number | null
-  /** Key of `PriceTable.sources`. */
+  /** Key of `PriceTable.sources`, or OWN_PRICE. */
   readonly source: string
 }
 
@@ -16,6 +17,31 @@ export interface PriceTable {
   readonly sources: Readonly<Record<string, { package: string; version: string; publishedAt: string }>>
   readonly models: Readonly<Record<string, ModelPrice>>
   readonly aliases: Readonly<Record<string, string>>
+}
+
+/** The source of a price that the user gave. */
+export const OWN_PRICE = 'own'
+
+/** The table with the user's own prices in the place of its, by exact id; dated snapshots of a model have its price. */
+export const withOwnPrices = (table: PriceTable, own: Readonly<Record<string, OwnPrice>>): PriceTable => ({
+  ...table,
+  models: {
+    ...table.models,
+    ...Object.fromEntries(
+      Object.entries(own).map(([model, { input, output, cacheRead = input, cacheWrite5m = input, cacheWrite1h = input, webSearch = null }]) => [
+        model,
+        { input, output, cacheRead, cacheWrite5m, cacheWrite1h, webSearch, source: OWN_PRICE },
+      ]),
+    ),
+  },
+})
+
+/** Where the price of a model comes from, for a person; null where it has none. */
+export const priceSource = (table: PriceTable, model: string): string | null => {
+  const found = findPrice(table, model)
+  if (found?.source === OWN_PRICE) return 'your price'
+  const source = table.sources[found?.source ?? '']
+  return source === undefined ? null : `${source.package}@${source.version} (${source.publishedAt})`
 }
 
 /** Some billed tokens of one message, all of one model. */

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { withOwnPrices } from '../../shared/domain/price.ts'
+import { PRICE_TABLE } from '../../shared/domain/price-table.ts'
 import { messagesBody, postMessages } from './gateway-fixture.ts'
 import { startBoth } from './gateway-harness.ts'
 
@@ -92,4 +94,17 @@ test('what each request was charged stands in the ledger with its agent and proj
   for (let turn = 0; turn < 2; turn += 1) await (await postMessages(gateway.baseUrl, messagesBody())).text()
   await gateway.settled()
   expect(gateway.warnings).toEqual(["$0.05 of this session's $0.062 spend cap is used."])
+})
+
+test("under a spend cap a model without a price is refused; with the user's own it passes, is counted by that, and the books say whose price it is", async () => {
+  const caps = { microUsd: 1_000_000, tokens: null }
+  const without = await startBoth({ caps })
+  expect((await postMessages(without.gateway.baseUrl, messagesBody({ model: 'local-model' }))).status).toBe(402)
+  const { gateway } = await startBoth({ caps, priceTable: withOwnPrices(PRICE_TABLE, { 'local-model': { input: 2, output: 2 } }) })
+  const answer = await postMessages(gateway.baseUrl, messagesBody({ model: 'local-model' }))
+  expect([answer.status, (await answer.text()).length > 0]).toEqual([200, true])
+  await gateway.settled()
+  const { tokens, costMicroUsd } = gateway.meter.usage()
+  expect(costMicroUsd).toBe(2 * (tokens.input + tokens.output + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h))
+  expect(gateway.entries.at(-1)?.body).toMatchObject({ model: 'local-model', costMicroUsd, priceSource: 'your price' })
 })

@@ -9,6 +9,7 @@ import { createGateway, type GatewayDeps, type GatewaySession } from '../../shar
 import type { Ledger } from '../../shared/core/ports.ts'
 import type { Caps } from '../../shared/domain/budget-account.ts'
 import { type BudgetMeter, createBudgetMeter } from '../../shared/domain/budget-meter.ts'
+import type { PriceTable } from '../../shared/domain/price.ts'
 import { PRICE_TABLE } from '../../shared/domain/price-table.ts'
 import { trustingGuard } from '../fixtures/guard.ts'
 
@@ -72,6 +73,7 @@ export const startGateway = async (params: {
   upstreamBaseUrl: string
   resolveKey?: () => Promise<string | null>
   caps?: Caps
+  priceTable?: PriceTable
   admit?: GatewayDeps['admit']
   guard?: GatewaySession['guard']
   isNetworkOpen?: boolean
@@ -83,14 +85,14 @@ export const startGateway = async (params: {
   const usages: Usage[] = []
   const capMessages: string[] = []
   const warnings: string[] = []
+  const priceTable = params.priceTable ?? PRICE_TABLE
   const meter: BudgetMeter = createBudgetMeter({
     caps: params.caps ?? { microUsd: null, tokens: null },
-    priceTable: PRICE_TABLE,
+    priceTable,
   })
   const gateway = createGateway({
     clock: { now: () => Date.now() },
     ledger: params.ledger ?? notes.ledger,
-    priceTable: PRICE_TABLE,
     environment: params.environment ?? {},
     trail: createDecisionTrail({ ledger: params.ledger ?? notes.ledger, recordOf: () => 'full' }),
     admit: params.admit ?? (() => null),
@@ -113,6 +115,7 @@ export const startGateway = async (params: {
     proof: () => Promise.resolve('a.signed.token'),
     upstreamBaseUrl: params.upstreamBaseUrl,
     meter,
+    priceTable,
     resolveKey: params.resolveKey ?? (async () => 'sk-ant-api03-canary'),
   }
   const handled = new Set<Promise<void>>()

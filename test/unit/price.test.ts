@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { NO_TOKENS } from '../../shared/contract/schemas/usage.ts'
-import { costMicroUsd, findPrice, type PriceTable } from '../../shared/domain/price.ts'
+import { costMicroUsd, findPrice, priceSource, type PriceTable, withOwnPrices } from '../../shared/domain/price.ts'
 import { PRICE_TABLE } from '../../shared/domain/price-table.ts'
 
 const STANDARD = { webSearches: 0, standard: true, usOnly: false }
@@ -20,6 +20,19 @@ test('kinds add up exactly, and a fraction of a micro-dollar is rounded up', () 
   expect(cost('claude-opus-5-5', { input: 4, output: 9, cacheRead: 11_838, cacheWrite5m: 114 })).toBe(3_134)
   expect(cost('claude-haiku-5-5', { cacheRead: 1 })).toBe(1)
   expect(cost('claude-haiku-5-5', {})).toBe(0)
+})
+
+test("the user's own price stands in the place of the table's, also for dated snapshots, and says so", () => {
+  const table = withOwnPrices(PRICE_TABLE, { 'claude-opus-5-5': { input: 3.6, output: 18, cacheRead: 0.000001 }, 'local-model': { input: 0, output: 0.25 } })
+  const own = (model: string, tokens: Partial<typeof NO_TOKENS>, terms = STANDARD) => costMicroUsd(table, { model, tokens: { ...NO_TOKENS, ...tokens } }, terms)
+  expect(own('claude-opus-5-5', { input: 1e6, output: 1e6 })).toBe(21_600_000)
+  expect(own('claude-opus-5-5-20261101', { cacheRead: 1e6, cacheWrite1h: 1e6 })).toBe(3_600_001)
+  expect(own('local-model', { input: 1e6, output: 1e6 })).toBe(250_000)
+  expect(own('local-model', {}, { ...STANDARD, webSearches: 1 })).toBe(null)
+  expect(own('local-model-2', { input: 1 })).toBe(null)
+  expect(own('claude-sonnet-5-5', { input: 1e6 })).toBe(2_000_000)
+  expect([priceSource(table, 'claude-opus-5-5'), priceSource(table, 'local-model'), priceSource(table, 'local-model-2')]).toEqual(['your price', 'your price', null])
+  expect(priceSource(table, 'claude-sonnet-5-5')).toMatch(/^@anthropic-ai\/claude-code-linux-x64@/)
 })
 
 test('an unknown model has an unknown price, however close its name', () => {

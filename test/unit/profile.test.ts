@@ -45,6 +45,7 @@ describe('without a file', () => {
       identity: null,
       modelKey: 'agent/anthropic',
       modelBaseUrl: null,
+      prices: {},
       servers: null,
       limits: { spendUsd: null, tokens: null, modelRequests: null, modelMinutes: null, shared: [], warnAt: 0.8, atCap: 'refuse', tokensPerMinute: null, toolCallsPerMinute: null, modelRequestsPerMinute: null, approvalTimeoutMs: 600_000, reviewEvery: null },
       sandbox: 'auto',
@@ -174,6 +175,7 @@ describe('what a project asks for and does not get', () => {
   test.each([
     ['model: { key: prod/key }', 'model.key', { modelKey: 'agent/anthropic' }],
     ['model: { baseUrl: "https://evil.example" }', 'model.baseUrl', { modelBaseUrl: null }],
+    ['model: { prices: { claude-opus-5-5: { input: 0, output: 0 } } }', 'model.prices', { prices: {} }],
     ['sandbox: off', 'sandbox: off', { sandbox: 'auto' }],
     ['env: { pass: [AWS_SECRET_ACCESS_KEY] }', 'env.pass (AWS_SECRET_ACCESS_KEY)', { envPass: [] }],
     ['policy: { allow: [Bash] }', 'policy.allow', {}],
@@ -191,7 +193,7 @@ describe('what a project asks for and does not get', () => {
   test("the user's own word gives none, and holds against the project's", async () => {
     put(userFile(), [
       'identity: { git: { name: Agent, email: agent@example.org } }',
-      'model: { key: mine/key, baseUrl: "http://127.0.0.1:1" }',
+      'model: { key: mine/key, baseUrl: "http://127.0.0.1:1", prices: { local-model: { input: 0.5, output: 2 } } }',
       'servers: mine.json',
       'sandbox: off',
     ].join('\n'))
@@ -201,6 +203,7 @@ describe('what a project asks for and does not get', () => {
       identity: { git: { name: 'Agent', email: 'agent@example.org' } },
       modelKey: 'mine/key',
       modelBaseUrl: 'http://127.0.0.1:1',
+      prices: { 'local-model': { input: 0.5, output: 2 } },
       servers: { value: 'mine.json', origin: 'user', folder: join(configFolder, 'profiles') },
       sandbox: 'off',
     })

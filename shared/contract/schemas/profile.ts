@@ -33,6 +33,20 @@ export type RecordMode = z.infer<typeof RecordMode>
 export const OverLimit = z.enum(['wait', 'ask', 'pause'])
 export type OverLimit = z.infer<typeof OverLimit>
 
+/** US dollars per million tokens. */
+const price = z.number().nonnegative().max(1_000_000).multipleOf(0.000001)
+/** What the user pays for a model, where it is not what the price table says. Cached input costs as other input where nothing else is said. */
+export const OwnPrice = z.strictObject({
+  input: price,
+  output: price,
+  cacheRead: price.optional(),
+  cacheWrite5m: price.optional(),
+  cacheWrite1h: price.optional(),
+  /** US dollars per search that the provider runs. */
+  webSearch: price.optional(),
+})
+export type OwnPrice = z.infer<typeof OwnPrice>
+
 const dollars = z.number().nonnegative().max(1_000_000)
 const caps = {
   spendUsd: dollars.optional(),
@@ -64,7 +78,7 @@ export const ProfileFile = z.strictObject({
     .optional(),
   env: z.strictObject({ pass: z.array(EnvName).max(1_000).optional() }).optional(),
   model: z
-    .strictObject({ key: SecretReference.optional(), baseUrl: z.url({ protocol: /^https?$/ }).max(2_000).optional() })
+    .strictObject({ key: SecretReference.optional(), baseUrl: z.url({ protocol: /^https?$/ }).max(2_000).optional(), prices: z.record(line, OwnPrice).optional() })
     .optional(),
   /** A path from the file's own folder, or the servers by name, as under `mcpServers`. */
   servers: z.union([line, z.record(line, z.unknown())]).optional(),

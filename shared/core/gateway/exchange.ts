@@ -6,7 +6,7 @@ import type { RequestEnd, Reservation } from '../../domain/budget-meter.ts'
 import type { MessageUsage } from '../../domain/message-usage.ts'
 import { figuresOf } from '../../domain/usage-check.ts'
 import type { MessageCost } from '../../domain/usage-sums.ts'
-import { findPrice, type PriceTable } from '../../domain/price.ts'
+import { findPrice, OWN_PRICE, priceSource, type PriceTable } from '../../domain/price.ts'
 import { Refused } from './anthropic-error.ts'
 import type { AskedOfModel, Dialect } from './dialects/dialect.ts'
 import { upstreamHeaders } from './forward-headers.ts'
@@ -40,10 +40,9 @@ interface Progress {
   end: RequestEnd
 }
 
-const priceSource = (table: PriceTable, model: string): string | null => {
-  const source = table.sources[findPrice(table, model)?.source ?? '']
-  return source === undefined ? null : `${source.package}@${source.version} (${source.publishedAt})`
-}
+/** Money that the agent's own figure can be held against: it knows nothing of the user's prices. */
+const comparable = (table: PriceTable, { usage, cost }: Progress): number | null =>
+  usage === null || cost === null || findPrice(table, usage.model)?.source === OWN_PRICE ? null : cost.microUsd
 
 const header = (request: IncomingMessage, name: string): string | null => {
   const value = request.headers[name]
@@ -190,9 +189,9 @@ export const runExchange = async (
   } finally {
     const latencyMs = deps.clock.now() - startedAt
     const charged = metered === null ? null : { agent: session.agent, project: session.project, charged: metered.reservation.settle(progress.end, latencyMs) }
-    const outcome = describeOutcome((await intent).sequence, latencyMs, progress, dialect.provider, deps.priceTable, charged)
+    const outcome = describeOutcome((await intent).sequence, latencyMs, progress, dialect.provider, session.priceTable, charged)
     await deps.ledger.appendSoon('model-request/outcome', session.sessionId, outcome)
-    if (conversation !== null && progress.cost !== null) session.figures.passed(conversation, figuresOf(progress.cost.tokens, progress.cost.microUsd), progress.end.kind === 'whole')
+    if (conversation !== null && progress.cost !== null) session.figures.passed(conversation, figuresOf(progress.cost.tokens, comparable(session.priceTable, progress)), progress.end.kind === 'whole')
     if (charged !== null) deps.onCharged(session.sessionId, charged.charged)
     for (const warning of session.meter.warnings()) deps.onCapNear(session.sessionId, warning)
   }

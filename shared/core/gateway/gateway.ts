@@ -33,6 +33,8 @@ export interface GatewaySession {
   /** Where the model is: `https://api.anthropic.com`, or a compatible one. */
   readonly upstreamBaseUrl: string
   readonly meter: BudgetMeter
+  /** As the meter has it. */
+  readonly priceTable: PriceTable
   /**
    * The key to put in, asked for with each request; null passes the agent's own bearer on (a subscription).
    * Throws HoldfastError `secret-unavailable`: then the request is refused with its message.
@@ -49,7 +51,6 @@ export interface GatewaySession {
 export interface GatewayDeps {
   readonly clock: Clock
   readonly ledger: Ledger
-  readonly priceTable: PriceTable
   readonly trail: Pick<DecisionTrail, 'add'>
   /** The user's own, for the proxies of their network. */
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -133,13 +134,13 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
   /** Without a limit to its output a request fits under no cap: so it gets one where a cap holds. */
   const limited = (session: GatewaySession, dialect: Dialect, read: ReadRequest): ReadRequest => {
     if (dialect.limitOutput === null || !isFields(read.json) || !session.meter.isCapped()) return read
-    if (askedOf(dialect, read, deps.priceTable).maxOutputTokens !== null) return read
+    if (askedOf(dialect, read, session.priceTable).maxOutputTokens !== null) return read
     const json = dialect.limitOutput(read.json, CAPPED_OUTPUT_TOKENS)
     return { json, body: Buffer.from(JSON.stringify(json)) }
   }
 
   const meter = async (session: GatewaySession, dialect: Dialect, read: ReadRequest, gone: AbortSignal): Promise<Exchange['metered']> => {
-    const asked = askedOf(dialect, read, deps.priceTable)
+    const asked = askedOf(dialect, read, session.priceTable)
     return { ...asked, reservation: await admit(session, asked.bound, gone) }
   }
 

@@ -1,6 +1,6 @@
 import type { AlarmRule } from '../../contract/schemas/ledger.ts'
 import type { RateLimits } from '../../domain/rates.ts'
-import type { AtCap, NetworkMode, OverLimit, Policy, ProfileFile, RecordMode, SharedCap } from '../../contract/schemas/profile.ts'
+import type { AtCap, NetworkMode, OverLimit, OwnPrice, Policy, ProfileFile, RecordMode, SharedCap } from '../../contract/schemas/profile.ts'
 import type { CheckpointLimits } from '../ports.ts'
 
 export interface ProfileLimits extends RateLimits {
@@ -30,6 +30,8 @@ export interface AgentProfile {
   /** Secret reference. */
   readonly modelKey: string
   readonly modelBaseUrl: string | null
+  /** The user's word alone: a project could make its agent look cheap. */
+  readonly prices: Readonly<Record<string, OwnPrice>>
   /** A path relative to `folder`, or the servers themselves; and whose word it is. */
   readonly servers: {
     readonly value: NonNullable<ProfileFile['servers']>

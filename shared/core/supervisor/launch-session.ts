@@ -6,6 +6,7 @@ import { HoldfastError } from '../../contract/errors.ts'
 import type { AgentId, SessionId } from '../../contract/ids.ts'
 import { isCapped } from '../../domain/budget-account.ts'
 import { createBudgetMeter } from '../../domain/budget-meter.ts'
+import { withOwnPrices } from '../../domain/price.ts'
 import { passesEnv } from '../../domain/env-pass.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import type { AgentAdapter, AgentLaunch } from '../agents/adapter.ts'
@@ -132,7 +133,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       await mkdir(home, { recursive: true, mode: 0o700 })
       const { limits } = profile
       const shared = deps.totals.accountsOf({ agent: profile.agent, project: cwd }, limits)
-      const meter = createBudgetMeter({ caps: capsOf(limits), priceTable: deps.priceTable, warnAt: limits.warnAt, shared })
+      const priceTable = withOwnPrices(deps.priceTable, profile.prices)
+      const meter = createBudgetMeter({ caps: capsOf(limits), priceTable, warnAt: limits.warnAt, shared })
       Object.assign(live, { cwd, profile, agentId: identity.agentId, signed: identity.isSigned ? identity.signer.signed : null, homeAt })
       const session = startingSession({
         id,
@@ -191,6 +193,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         adapter,
         identity,
         meter,
+        priceTable,
         resolveKey,
         upstreamBaseUrl,
         way: { ...way, proxy },

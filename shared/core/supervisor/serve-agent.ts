@@ -1,5 +1,6 @@
 import type { SessionId } from '../../contract/ids.ts'
 import type { BudgetMeter } from '../../domain/budget-meter.ts'
+import type { PriceTable } from '../../domain/price.ts'
 import type { AgentAdapter } from '../agents/adapter.ts'
 import type { GatewaySession } from '../gateway/gateway.ts'
 import { watchHooks } from '../gateway/hook-window.ts'
@@ -29,13 +30,14 @@ export const serveAgent = (
     readonly adapter: AgentAdapter
     readonly identity: SessionIdentity
     readonly meter: BudgetMeter
+    readonly priceTable: PriceTable
     readonly resolveKey: () => Promise<string | null>
     readonly upstreamBaseUrl: string
     readonly way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }
     readonly signal: AbortSignal
   },
 ): ServedAgent => {
-  const { sessionId, token, cwd, profile, adapter, identity, meter, resolveKey, upstreamBaseUrl, way } = session
+  const { sessionId, token, cwd, profile, adapter, identity, meter, priceTable, resolveKey, upstreamBaseUrl, way } = session
   const raiseAlarm = (message: string): void => deps.raiseAlarm(sessionId, message, 'hooks')
   const alone = createToolUseGuard({
     sessionId,
@@ -58,7 +60,7 @@ export const serveAgent = (
     raiseAlarm: (message) => deps.raiseAlarm(sessionId, message, 'usage'),
   })
   const { agentId, proof, signer } = identity
-  const gatewaySession: GatewaySession = { sessionId, agent: profile.agent, agentId, proof, project: cwd, upstreamBaseUrl, meter, resolveKey, guard, figures, isNetworkOpen: way.mode === 'open' }
+  const gatewaySession: GatewaySession = { sessionId, agent: profile.agent, agentId, proof, project: cwd, upstreamBaseUrl, meter, priceTable, resolveKey, guard, figures, isNetworkOpen: way.mode === 'open' }
   const hooks = adapter.createHookHandler()
   const routes: AgentRoutes = {
     hook: (path, body, gone) => {
