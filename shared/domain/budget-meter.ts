@@ -7,12 +7,14 @@ import type { RequestBound, Unbounded } from './request-bound.ts'
 import { createUsageSums, type MessageCost, type MessageRecord } from './usage-sums.ts'
 
 /**
- * How a request ended. `free`: refused or never reached, nothing is billed. `whole`: to its end. `cut`: broken off
- * after so many bytes of answer, which bound its output tokens.
+ * How a request ended. `free`: refused or never reached, nothing is billed. `whole`: to its end. `unreadable`: all of it
+ * came, and could not be decoded, so that the agent has not got it. `cut`: broken off after so many bytes of answer, which
+ * bound its output tokens.
  */
 export type RequestEnd =
   | { readonly kind: 'free' }
   | { readonly kind: 'whole' }
+  | { readonly kind: 'unreadable' }
   | { readonly kind: 'cut'; readonly answerBytes: number }
 
 /** One request's hold on the caps, from before it is sent until it is over. */
@@ -89,7 +91,7 @@ const chargeOf = (bound: RequestBound | null, observed: MessageCost | null, end:
       ? null
       : { tokens: totalTokens(observed.tokens), microUsd: observed.microUsd ?? most.microUsd }
   if (end.kind === 'free') return seen ?? NOTHING
-  if (end.kind === 'whole' || bound === null) return seen ?? most
+  if (end.kind !== 'cut' || bound === null) return seen ?? most
   const output = Math.min(bound.tokens.output, end.answerBytes)
   const share = bound.tokens.output === 0 ? 0 : output / bound.tokens.output
   const start = seen ?? { tokens: bound.tokens.input, microUsd: bound.microUsd?.input ?? 0 }

@@ -45,13 +45,14 @@ test.each([
 })
 
 test.each([
-  ['fewer bytes than it said', `${head({ ...EVENTS, 'content-length': '5000' })}data: {}\n\n`],
-  ['a chunk without a size', `${head({ ...EVENTS, 'transfer-encoding': 'chunked' })}zz\r\n`],
-  ['what is not the coding it said', `${head({ ...EVENTS, 'content-encoding': 'gzip' })}data: {}\n\n`],
-  ['a coding that nobody knows', `${head({ ...EVENTS, 'content-encoding': 'rot13' })}data: {}\n\n`],
-])('an answer of %s never ends as a whole one, and costs something', async (_, bytes) => {
-  const { status, body, charged } = await ask(bytes)
+  ['fewer bytes than it said', 'cut', `${head({ ...EVENTS, 'content-length': '5000' })}data: {}\n\n`],
+  ['a chunk without a size', 'cut', `${head({ ...EVENTS, 'transfer-encoding': 'chunked' })}zz\r\n`],
+  ['what is not the coding it said', 'unreadable', `${head({ ...EVENTS, 'content-encoding': 'gzip', 'content-length': '10' })}data: {}\n\n`],
+  ['a coding that nobody knows', 'unreadable', `${head({ ...EVENTS, 'content-encoding': 'rot13', 'content-length': '10' })}data: {}\n\n`],
+])('an answer of %s never ends as a whole one, is recorded as %s, and costs something', async (_, ended, bytes) => {
+  const { status, body, charged, outcome } = await ask(bytes)
   expect(status === 200 ? body : null).toBeNull()
+  expect(outcome).toMatchObject({ ended })
   expect(charged).toBeGreaterThan(0)
 })
 

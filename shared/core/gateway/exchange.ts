@@ -163,6 +163,7 @@ export const runExchange = async (
       deps.onUsage(session.sessionId, session.meter.usage())
     })
     const broken = new AbortController()
+    let isPassed = false
     try {
       await passJudged(passage, dialect, {
         judge: judgeFor(sequence, broken.signal),
@@ -170,10 +171,12 @@ export const runExchange = async (
         onBytes: (count) => (progress.answerBytes += count),
         onBroken: () => broken.abort(),
       })
+      isPassed = true
     } finally {
       const sawStop = progress.usage !== null && progress.usage.stopReason !== null
-      const isWhole = sawStop || (progress.usage === null && answer.complete)
-      progress.end = isWhole ? { kind: 'whole' } : { kind: 'cut', answerBytes: progress.answerBytes }
+      const cameUnread = progress.usage === null && answer.complete && !gone.aborted
+      if (sawStop || (cameUnread && isPassed)) progress.end = { kind: 'whole' }
+      else progress.end = cameUnread ? { kind: 'unreadable' } : { kind: 'cut', answerBytes: progress.answerBytes }
     }
   }
 
