@@ -164,6 +164,9 @@ export const App = () => {
 
   return (
     <div className="shell">
+      <div className="skip">
+        <Button onClick={() => main.current?.focus()}>Go to the page itself</Button>
+      </div>
       <header className="side">
         <div className="brand">
           <Mark />

@@ -19,7 +19,7 @@ const LOOKS = [
 
 const settled = async (page: Page): Promise<void> => {
   await page.waitForLoadState('networkidle').catch(() => undefined)
-  await page.getByText(/^(Looking|Reading|Trying|looking).*…$/).waitFor({ state: 'hidden' })
+  while ((await page.getByText(/^(Looking|Reading|Trying|looking)\b.*…$/).count()) > 0) await page.waitForTimeout(100)
   await page.waitForTimeout(300)
 }
 
@@ -106,6 +106,7 @@ try {
   await choose(page, 'Profile', 'test')
   for (const route of ['agents', 'agents/test', 'policy', 'policy/explain', 'policy/replay', 'approvals', 'doctor', 'doctor/setup', 'usage', 'audit', 'servers', 'secrets', 'settings']) {
     await go(route)
+    if (route === 'doctor') await page.getByRole('region', { name: 'Findings' }).waitFor()
     await shoot(page, route.replace('/', '-'))
   }
   await go('policy/explain')
@@ -137,6 +138,8 @@ try {
   await page.getByRole('button', { name: 'Verify' }).click()
   await page.getByText('Verified').waitFor()
   await shoot(page, 'audit-verified')
+  await page.getByRole('combobox', { name: 'Which kind' }).press('ArrowDown')
+  await shoot(page, 'audit-kinds')
   if (process.argv.includes('--readme')) {
     await mkdir(README_FOLDER, { recursive: true })
     for (const name of ['session-timeline', 'answer', 'usage']) await copyFile(join(FOLDER, `${name}-light.png`), join(README_FOLDER, `${name}.png`))
