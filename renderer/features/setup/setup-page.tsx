@@ -36,7 +36,7 @@ const Machine = () => {
       {data === null && fault === null && <p className="muted">Trying what holds an agent here…</p>}
       {data !== null && (
         <p>
-          {lacking.length === 0 ? 'It has all that Holdfast needs.' : lacking.length === 1 ? 'One thing is missing or fails:' : `${lacking.length} things are missing or fail:`} <a href="#/doctor">{plural(data.findings.length, 'thing')} tried</a>
+          {lacking.length === 0 ? 'It has all that Holdfast needs.' : lacking.length === 1 ? 'One thing is missing or fails:' : `${lacking.length} things are missing or fail:`} <a href="#/doctor">{data.findings.length} things were tried</a>
         </p>
       )}
       {lacking.length > 0 && (
