@@ -12,7 +12,7 @@ import { closeDatabase, type Database, databaseError, inDatabaseWords, openDatab
 import { openGroupSync } from '../storage/group-sync.ts'
 import { ledgerMigrations } from '../storage/migrations/ledger.ts'
 import { bodyText } from './body-text.ts'
-import { type HeadFile, readHeadFile, writeHeadFile, writeHeadFileSoon } from './head-file.ts'
+import { createHeadKeeper, readHeadFile } from './head-file.ts'
 import { createPageReader } from './read-pages.ts'
 import { LOWEST, selectRows } from './rows.ts'
 import type { Searched, SearchIndex } from './search-index.ts'
@@ -21,18 +21,16 @@ import { verifySignature } from './signing.ts'
 
 /** "HFLG" */
 const APPLICATION_ID = 0x48464c47
-/** The head kept beside the database lags behind by at most this long and this many entries. */
-const HEAD_LAG_MS = 250
-const HEAD_LAG_ENTRIES = 1_000
 /** How long an entry that announces no effect may wait for others to be made durable with. */
 const LATER_MS = 20
 /** Rows that verify and prune take before others get their turn. */
 const CHUNK = 2_000
 /**
- * Pages that the database's log gathers before they are moved into it, four times SQLite's own measure: each move waits for
- * the disk twice, and a start reads so many again, 16 MB, within some ms.
+ * Pages that the database's log gathers until they are moved into the database, which waits for the disk twice: twice SQLite's
+ * own measure. With the header of each and one long entry more it is so many bytes.
  */
-const LOG_PAGES = 4_000
+const LOG_PAGES = 2_000
+const LOG_BYTES = (LOG_PAGES + 80) * 4_120
 
 export interface LedgerOptions {
   /** Absolute path of the database; its folder exists. The head is kept beside it, in `<file>.head`. */
@@ -79,51 +77,20 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
   let durable = head
   const untold: LedgerEntry[] = []
   // With its log at hand, entries are made durable by us, one at a time or together; without, by the database.
-  const groupSync = openGroupSync(`${file}-wal`)
+  const groupSync = openGroupSync(`${file}-wal`, LOG_BYTES)
   if (groupSync !== null) database.pragma('synchronous = NORMAL')
   database.pragma(`wal_autocheckpoint = ${LOG_PAGES}`)
-  let kept = readHeadFile(headFile)
-  const found = kept
-  const hashAtKept = kept?.sequence === GENESIS.sequence ? GENESIS.hash : one.get(kept?.sequence ?? 0)?.hash
-  const cut = headFault(kept, head, hashAtKept ?? null)
-  let seal: SealAnchor | null = kept?.seal ?? null
+  const found = readHeadFile(headFile)
+  const hashAtFound = found?.sequence === GENESIS.sequence ? GENESIS.hash : one.get(found?.sequence ?? 0)?.hash
+  const cut = headFault(found, head, hashAtFound ?? null)
+  let seal: SealAnchor | null = found?.seal ?? null
 
-  const headToKeep = (): HeadFile | null => {
-    const isKept = kept?.sequence === durable.sequence && kept.seal?.to === seal?.to
-    return cut !== null || isKept ? null : { sequence: durable.sequence, hash: durable.hash, seal }
-  }
-  const keepHead = (): void => {
-    const next = headToKeep()
-    if (next === null) return
-    writeHeadFile(headFile, next)
-    kept = next
-  }
-  let timer: NodeJS.Timeout | undefined
-  const keepHeadNow = (): void => {
-    clearTimeout(timer)
-    timer = undefined
-    try {
-      keepHead()
-    } catch {
-      // A head that lags behind is still a true one, and the next append tries again.
-    }
-  }
-  const keepHeadAside = async (): Promise<void> => {
-    const next = headToKeep()
-    const before = kept
-    try {
-      if (next !== null && (await writeHeadFileSoon(headFile, next, () => kept === before && database.open))) kept = next
-    } catch {
-      // As above.
-    }
-    timer = undefined
-    if (database.open && durable.sequence > (next?.sequence ?? durable.sequence)) keepHeadSoon()
-  }
-  const keepHeadSoon = (): void => {
-    if (durable.sequence - (kept?.sequence ?? 0) >= HEAD_LAG_ENTRIES) keepHeadNow()
-    else timer ??= setTimeout(() => void keepHeadAside(), HEAD_LAG_MS).unref()
-  }
-  keepHead()
+  const heads = createHeadKeeper({
+    file: headFile,
+    kept: found,
+    present: () => (cut !== null || !database.open ? null : { sequence: durable.sequence, hash: durable.hash, seal }),
+  })
+  heads.keep()
 
   const search = openSearch?.({ rowsAfter: (sequence, limit) => chunk.all(sequence + 1, limit), hashAt: (sequence) => one.get(sequence)?.hash ?? null }) ?? null
   const pages = createPageReader({ database, file, last: () => head.sequence, search })
@@ -141,7 +108,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
     const at = clock.now()
     const chained = { sequence: head.sequence + 1, at, kind, sessionId, body: text, bodyHash: sha256(text), previousHash: head.hash }
     const own = sha256(hashInput(chained))
-    inDatabaseWords(file, () => insert.run(chained.sequence, at, kind, sessionId, text, chained.bodyHash, head.hash, own))
+    inDatabaseWords(file, () => insert.run(chained.sequence, at, kind, sessionId, text, chained.bodyHash, chained.previousHash, own))
     head = { sequence: chained.sequence, hash: own }
     const entry: LedgerEntry = { ...chained, body, pruned: false, hash: own }
     untold.push(entry)
@@ -152,7 +119,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
   const settle = ({ sequence, hash: own }: LedgerEntry): void => {
     if (!database.open) return
     if (sequence > durable.sequence) durable = { sequence, hash: own }
-    keepHeadSoon()
+    heads.keepSoon()
     search?.saw()
     while (untold[0] !== undefined && untold[0].sequence <= durable.sequence) {
       const told = untold.shift()
@@ -225,7 +192,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
       if (claim === null || claim.to - claim.from < 1) return null
       const entry = append('ledger/sealed', null, { ...claim, publicKey: signer.publicKey, signature: signer.sign(sealText(claim)) })
       seal = { to: claim.to, root: claim.root }
-      keepHeadNow()
+      heads.keepNow()
       return entry
     },
 
@@ -233,7 +200,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
       inTurn(async () => {
         const until = head.sequence
         const outside = [...anchors, ...[found?.seal, seal].filter((anchor) => anchor != null)]
-        const proof = createLedgerProof({ expected: cut === null ? head : kept, sha256, verifySignature, trustedKey, anchors: outside })
+        const proof = createLedgerProof({ expected: cut === null ? head : found, sha256, verifySignature, trustedKey, anchors: outside })
         const told = (): LedgerVerification => {
           const { signed, ...verdict } = proof.end()
           return { ...verdict, signed: { ...signed, publicKey: trustedKey, problem } }
@@ -291,7 +258,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
       if (!database.open) return
       clearTimeout(later)
       closeGroupSync()
-      keepHeadNow()
+      heads.keepNow()
       search?.close()
       closeDatabase(database)
     },

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fdatasync, fdatasyncSync, fsyncSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
@@ -25,10 +25,28 @@ const syncFolder = (folder: string): void => {
   }
 }
 
-/** null when the file is not there. The file must not be replaced by another while this is open. */
-export const openGroupSync = (file: string): GroupSync | null => {
+const ZEROS = Buffer.alloc(256 * 1024)
+
+/** Zeros up to this length, or, where there is no room for them, the file as it was. */
+const fill = (descriptor: number, bytes: number): void => {
+  const { size } = fstatSync(descriptor)
+  try {
+    for (let at = size; at < bytes; at += ZEROS.length) writeSync(descriptor, ZEROS, 0, Math.min(ZEROS.length, bytes - at), at)
+    fdatasyncSync(descriptor)
+  } catch {
+    ftruncateSync(descriptor, size)
+  }
+}
+
+/**
+ * null when the file is not there. The file must not be replaced by another while this is open, nor written before it
+ * returns. It is filled with zeros up to `reserved` bytes: a sync of what is written there later need not note a new length
+ * of the file as well, and was measured at a tenth of the time.
+ */
+export const openGroupSync = (file: string, reserved: number): GroupSync | null => {
   if (!existsSync(file)) return null
   const descriptor = openSync(file, 'r+')
+  fill(descriptor, reserved)
   syncFolder(dirname(file))
   let isClosed = false
   let running: Promise<void> | null = null
