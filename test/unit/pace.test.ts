@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { SessionId } from '../../shared/contract/ids.ts'
 import type { ProfileLimits } from '../../shared/core/policy/agent-profile.ts'
 import { createPace } from '../../shared/core/supervisor/pace.ts'
 import { activeMs, ALWAYS_ACTIVE, pauseTime, resumeTime } from '../../shared/domain/active-time.ts'
@@ -95,6 +96,19 @@ describe('the pace of a session', () => {
     ])
     await vi.advanceTimersByTimeAsync(1)
     expect(events.at(-1)).toBe('second later')
+  })
+
+  it('keeps nobody waiting for another session: each has its own turns, in the order it asked for them', async () => {
+    const { pace, gone } = setUp({ modelRequestsPerMinute: 2 })
+    const other = SessionId.parse('ses_333333333333')
+    const turns: string[] = []
+    const ask = (sessionId: SessionId, name: string): void => void Promise.resolve(pace.admit(sessionId, REQUEST, gone.signal)).then(() => turns.push(name))
+    for (let index = 1; index <= 4; index += 1) ask(SESSION, `greedy ${index}`)
+    for (let index = 1; index <= 3; index += 1) ask(other, `modest ${index}`)
+    await vi.advanceTimersByTimeAsync(59_999)
+    expect(turns).toEqual(['greedy 1', 'greedy 2', 'modest 1', 'modest 2'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(turns.slice(4).toSorted()).toEqual(['greedy 3', 'greedy 4', 'modest 3'])
   })
 
   it('asks a person over the limit, where the profile wants that', () => {

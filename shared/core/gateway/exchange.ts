@@ -11,6 +11,7 @@ import { Refused } from './anthropic-error.ts'
 import type { AskedOfModel, Dialect } from './dialects/dialect.ts'
 import { upstreamHeaders } from './forward-headers.ts'
 import type { GatewayDeps, GatewaySession } from './gateway.ts'
+import type { LiveUsage } from './live-usage.ts'
 import { passJudged, passThrough } from './pass-answer.ts'
 import type { JudgeToolUse } from './tool-use-filter.ts'
 import { networkErrorCode, type Upstream, type UpstreamAnswer } from './upstream.ts'
@@ -98,7 +99,7 @@ const describeOutcome = (intent: number, latencyMs: number, progress: Progress, 
  * and anything else when the answer broke off or the ledger failed: then the agent's connection must be broken too.
  */
 export const runExchange = async (
-  deps: GatewayDeps,
+  deps: GatewayDeps & { readonly live: LiveUsage },
   upstream: Upstream,
   exchange: Exchange,
 ): Promise<void> => {
@@ -160,7 +161,7 @@ export const runExchange = async (
     const usage = dialect.createUsageReader(metered.model, (seen) => {
       progress.usage = seen
       progress.cost = metered.reservation.observe(seen)
-      deps.onUsage(session.sessionId, session.meter.usage())
+      deps.live.changed(session.sessionId, session.meter.usage)
     })
     const broken = new AbortController()
     let isPassed = false
@@ -192,6 +193,7 @@ export const runExchange = async (
   } finally {
     const latencyMs = deps.clock.now() - startedAt
     const charged = metered === null ? null : { agent: session.agent, project: session.project, charged: metered.reservation.settle(progress.end, latencyMs) }
+    deps.live.settle(session.sessionId)
     const outcome = describeOutcome((await intent).sequence, latencyMs, progress, dialect.provider, session.priceTable, charged)
     await deps.ledger.appendSoon('model-request/outcome', session.sessionId, outcome)
     if (conversation !== null && progress.cost !== null) session.figures.passed(conversation, figuresOf(progress.cost.tokens, comparable(session.priceTable, progress)), progress.end.kind === 'whole')

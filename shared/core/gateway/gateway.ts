@@ -16,6 +16,7 @@ import type { DecisionTrail } from './decision-trail.ts'
 import { findEndpoint } from './endpoints.ts'
 import { type Exchange, runExchange } from './exchange.ts'
 import { isSubscriptionKey } from './forward-headers.ts'
+import { createLiveUsage } from './live-usage.ts'
 import { readBody } from './request-body.ts'
 import { putBack, readRequest, type ReadRequest } from './request-history.ts'
 import type { ToolUseGuard } from './tool-use-guard.ts'
@@ -59,7 +60,7 @@ export interface GatewayDeps {
    * the reason why not.
    */
   admit(sessionId: SessionId, gone: AbortSignal): Promise<string | null> | null
-  /** Hears every change of a session's usage as its bytes pass. */
+  /** Hears of a session's usage as its bytes pass: soon after they do, and exactly once a request is over. */
   onUsage(sessionId: SessionId, usage: Usage): void
   /** A request is over, and was charged so much. */
   onCharged(sessionId: SessionId, amount: Amount): void
@@ -99,6 +100,7 @@ const askedOf = (dialect: Dialect, { body, json }: ReadRequest, table: PriceTabl
 /** The gateway between agents and their model: puts the key in, meters, caps, and keeps the record. */
 export const createGateway = (deps: GatewayDeps): Gateway => {
   const upstream = createUpstream(deps.environment)
+  const live = createLiveUsage(deps.onUsage)
   const open = new Set<AbortController>()
   let isClosed = false
 
@@ -189,7 +191,7 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
     session.meter.setBilling(billing)
     const metered = does === 'meter' ? await meter(session, dialect, sent, gone) : null
     try {
-      await runExchange(deps, upstream, {
+      await runExchange({ ...deps, live }, upstream, {
         session,
         request,
         response,
@@ -228,6 +230,7 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
       isClosed = true
       for (const gone of open) gone.abort()
       upstream.close()
+      live.close()
     },
   }
 }
