@@ -91,3 +91,7 @@ export const outwardOpenAiPart = (request: unknown): string | null => {
   }
   return null
 }
+
+/** OpenAI's field for who asks ("Safety identifiers"), and the older one: null where the agent fills either. */
+export const openAiAgentField = (json: Fields, agentId: string): Fields | null =>
+  json['safety_identifier'] === undefined && json['user'] === undefined ? { safety_identifier: agentId } : null

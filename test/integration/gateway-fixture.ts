@@ -74,6 +74,7 @@ export const startGateway = async (params: {
   resolveKey?: () => Promise<string | null>
   caps?: Caps
   priceTable?: PriceTable
+  namesAgent?: boolean
   admit?: GatewayDeps['admit']
   guard?: GatewaySession['guard']
   isNetworkOpen?: boolean
@@ -112,6 +113,7 @@ export const startGateway = async (params: {
     agent: 'claude-test',
     project: '/project',
     agentId: AgentId.parse('agt_222222222222'),
+    namesAgent: params.namesAgent ?? false,
     proof: () => Promise.resolve('a.signed.token'),
     upstreamBaseUrl: params.upstreamBaseUrl,
     meter,

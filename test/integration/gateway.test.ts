@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createBrotliCompress, createGzip } from 'node:zlib'
 import { expect, test } from 'vitest'
@@ -205,4 +206,26 @@ test('a request above its rate leaves this machine not before its time, and not 
   expect(refused.status).toBe(429)
   expect(await refused.json()).toMatchObject({ error: { type: 'rate_limit_error', message: 'Held back by Holdfast: the limit is 1 model requests a minute.' } })
   expect(forwarded).toBe(1)
+})
+
+test.each([
+  ['/v1/messages', '{ "model":"claude-sonnet-5-5", "max_tokens":1e1,\n"messages":[ ] }', '"metadata":{"user_id":"agt_222222222222"}'],
+  ['/v1/chat/completions', '{ "model":"gpt-5",\n"messages":[ ] }', '"safety_identifier":"agt_222222222222"'],
+  ['/v1/responses', '{ "model":"gpt-5",\n"input":[ ] }', '"safety_identifier":"agt_222222222222"'],
+])('where the profile says so, a request to %s names the agent in its own field, unless the agent filled it, and stays as it was otherwise, to the byte', async (path, body, field) => {
+  const seen: string[] = []
+  const provider = closing(
+    await startRawProvider(async (request, response) => {
+      seen.push(await text(request))
+      response.end('{}')
+    }),
+  )
+  const naming = closing(await startGateway({ upstreamBaseUrl: provider.baseUrl, namesAgent: true }))
+  const silent = closing(await startGateway({ upstreamBaseUrl: provider.baseUrl }))
+  const filled = `{${field.replace('agt_222222222222', 'mine')},${body.slice(1)}`
+  for (const [{ baseUrl }, given] of [[silent, body], [naming, body], [naming, filled]] as const) {
+    const answer = await fetch(`${baseUrl}${path}`, { method: 'POST', body: given, headers: { 'content-type': 'application/json' } })
+    expect([answer.status, await answer.text()]).toEqual([200, '{}'])
+  }
+  expect(seen).toEqual([body, `{${field},${body.slice(1)}`, filled])
 })

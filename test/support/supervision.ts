@@ -50,6 +50,7 @@ const profileWith = (limits: ProfileLimits): AgentProfile => ({
   modelKey: 'agent/test',
   modelBaseUrl: null,
   prices: {},
+  namesAgent: false,
   servers: null,
   policy: { layers: [] },
   recoverable: 'ask',

@@ -78,7 +78,13 @@ export const ProfileFile = z.strictObject({
     .optional(),
   env: z.strictObject({ pass: z.array(EnvName).max(1_000).optional() }).optional(),
   model: z
-    .strictObject({ key: SecretReference.optional(), baseUrl: z.url({ protocol: /^https?$/ }).max(2_000).optional(), prices: z.record(line, OwnPrice).optional() })
+    .strictObject({
+      key: SecretReference.optional(),
+      baseUrl: z.url({ protocol: /^https?$/ }).max(2_000).optional(),
+      prices: z.record(line, OwnPrice).optional(),
+      /** The provider is told the agent's id in the request's own field for it too, where the agent left that empty. */
+      nameAgent: z.boolean().optional(),
+    })
     .optional(),
   /** A path from the file's own folder, or the servers by name, as under `mcpServers`. */
   servers: z.union([line, z.record(line, z.unknown())]).optional(),

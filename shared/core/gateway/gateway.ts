@@ -18,7 +18,7 @@ import { type Exchange, runExchange } from './exchange.ts'
 import { isSubscriptionKey } from './forward-headers.ts'
 import { createLiveUsage } from './live-usage.ts'
 import { readBody } from './request-body.ts'
-import { putBack, readRequest, type ReadRequest } from './request-history.ts'
+import { nameAgent, putBack, readRequest, type ReadRequest } from './request-history.ts'
 import type { ToolUseGuard } from './tool-use-guard.ts'
 import { createUpstream } from './upstream.ts'
 
@@ -29,6 +29,8 @@ export interface GatewaySession {
   /** Its folder. */
   readonly project: string
   readonly agentId: AgentId
+  /** Whether the provider is told that id in the request itself too, where its API has a place for it. */
+  readonly namesAgent: boolean
   /** A signed statement of who the session is, good for some minutes; null without a key. */
   proof(): Promise<string | null>
   /** Where the model is: `https://api.anthropic.com`, or a compatible one. */
@@ -185,7 +187,8 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
       throw new Refused({ status: 400, type: 'invalid_request_error', message, retry: false })
     }
     const whole = putBack(asked, dialect, session.guard)
-    const sent = does === 'meter' ? limited(session, dialect, whole) : whole
+    const bounded = does === 'meter' ? limited(session, dialect, whole) : whole
+    const sent = does === 'meter' && session.namesAgent ? nameAgent(bounded, dialect, session.agentId) : bounded
     const key = await session.resolveKey()
     const billing = isSubscriptionKey(key) ? 'subscription' : 'api-key'
     session.meter.setBilling(billing)

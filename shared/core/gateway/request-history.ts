@@ -24,3 +24,12 @@ export const putBack = (read: ReadRequest, dialect: Dialect, guard: ToolUseGuard
   const request = dialect.putBack(json, guard.deniedAs)
   return request === null ? read : { body: Buffer.from(JSON.stringify(request)), json: request }
 }
+
+/** The request with the agent's id where its API has a place for it and the agent left it empty; all its other bytes as they were. */
+export const nameAgent = (read: ReadRequest, dialect: Dialect, agentId: string): ReadRequest => {
+  const { body, json } = read
+  const field = isFields(json) ? dialect.agentField(json, agentId) : null
+  if (field === null || !isFields(json) || Object.keys(json).length === 0) return read
+  const begin = body.indexOf('{') + 1
+  return { json: { ...json, ...field }, body: Buffer.concat([body.subarray(0, begin), Buffer.from(`${JSON.stringify(field).slice(1, -1)},`), body.subarray(begin)]) }
+}

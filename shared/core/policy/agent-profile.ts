@@ -32,6 +32,8 @@ export interface AgentProfile {
   readonly modelBaseUrl: string | null
   /** The user's word alone: a project could make its agent look cheap. */
   readonly prices: Readonly<Record<string, OwnPrice>>
+  /** Whether the model's provider is told the agent's id in the request itself. */
+  readonly namesAgent: boolean
   /** A path relative to `folder`, or the servers themselves; and whose word it is. */
   readonly servers: {
     readonly value: NonNullable<ProfileFile['servers']>

@@ -133,6 +133,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
   if (profile.model?.key !== undefined && profile.model.key !== modelKey) refused('model.key', YOURS)
   if (profile.model?.baseUrl !== undefined && profile.model.baseUrl !== baseUrl) refused('model.baseUrl', YOURS)
   if (profile.model?.prices !== undefined) refused('model.prices', YOURS)
+  if (profile.model?.nameAgent !== undefined) refused('model.nameAgent', YOURS)
   if (profile.identity?.git !== undefined) {
     notices.push(`${path}: identity.git does not count, as a project may not say who its agent is; ${YOURS}`)
   }
@@ -180,6 +181,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command, draft, pro
     modelKey,
     modelBaseUrl,
     prices: mine.model?.prices ?? {},
+    namesAgent: mine.model?.nameAgent ?? false,
     servers: servers === undefined || serversFrom === null
       ? null
       : { value: servers, origin: serversFrom === user ? 'user' : 'project', folder: dirname(serversFrom.path) },

@@ -60,7 +60,7 @@ export const serveAgent = (
     raiseAlarm: (message) => deps.raiseAlarm(sessionId, message, 'usage'),
   })
   const { agentId, proof, signer } = identity
-  const gatewaySession: GatewaySession = { sessionId, agent: profile.agent, agentId, proof, project: cwd, upstreamBaseUrl, meter, priceTable, resolveKey, guard, figures, isNetworkOpen: way.mode === 'open' }
+  const gatewaySession: GatewaySession = { sessionId, agent: profile.agent, agentId, namesAgent: profile.namesAgent, proof, project: cwd, upstreamBaseUrl, meter, priceTable, resolveKey, guard, figures, isNetworkOpen: way.mode === 'open' }
   const hooks = adapter.createHookHandler()
   const routes: AgentRoutes = {
     hook: (path, body, gone) => {

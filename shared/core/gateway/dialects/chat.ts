@@ -2,7 +2,7 @@ import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
 import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
 import { type ChangedInput, type DeniedInput, toldChange } from '../../../domain/denied-tool-use.ts'
 import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
-import { boundOpenAiRequest, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
+import { boundOpenAiRequest, openAiAgentField, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createChatUsageReader } from '../../../domain/openai-usage.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 import { deniedFrom, parsedInput, shownFunction } from './denied-call.ts'
@@ -85,6 +85,7 @@ export const chat: Dialect = {
   },
   bearer: true,
   limitOutput: (json, tokens) => ({ ...json, max_completion_tokens: tokens }),
+  agentField: openAiAgentField,
   outwardPart: outwardOpenAiPart,
   resultsIn: (json) => fieldsIn(json['messages']).flatMap(({ role, tool_call_id: id }) => (role === 'tool' && typeof id === 'string' ? [{ toolUseId: id, isError: false }] : [])),
   putBack: (json, known) => {

@@ -27,6 +27,8 @@ export interface Dialect {
   readonly bearer: boolean
   /** The request with a limit to its output, for one that sets none where a cap holds; null where the API wants one anyway. */
   readonly limitOutput: ((json: Fields, tokens: number) => Fields) | null
+  /** Where a request says who asks: the field with this id, null where the agent filled it itself. */
+  agentField(json: Fields, agentId: string): Fields | null
   /** Why a request would make the provider reach an address that it names; null when it would not. */
   outwardPart(json: unknown): string | null
   /** Results of tool calls that a request shows the model, oldest first. */

@@ -22,6 +22,7 @@ export const messages: Dialect = {
   },
   bearer: false,
   limitOutput: null,
+  agentField: (json, agentId) => (json['metadata'] === undefined ? { metadata: { user_id: agentId } } : null),
   outwardPart,
   resultsIn: (json) => toolResultsIn(messagesOf(json)),
   putBack: (json, known) => {

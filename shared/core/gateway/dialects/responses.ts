@@ -2,7 +2,7 @@ import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
 import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
 import { type ChangedInput, DENIED_TOOL, type DeniedInput, toldChange } from '../../../domain/denied-tool-use.ts'
 import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
-import { boundOpenAiRequest, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
+import { boundOpenAiRequest, openAiAgentField, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createResponseUsageReader } from '../../../domain/openai-usage.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 import { deniedArguments, deniedFrom, parsedInput, shownFunction } from './denied-call.ts'
@@ -93,6 +93,7 @@ export const responses: Dialect = {
   },
   bearer: true,
   limitOutput: (json, tokens) => ({ ...json, max_output_tokens: tokens }),
+  agentField: openAiAgentField,
   outwardPart: outwardOpenAiPart,
   resultsIn: (json) => fieldsIn(json['input']).flatMap(({ type, call_id: id }) => (textOf(type).endsWith('_call_output') && typeof id === 'string' ? [{ toolUseId: id, isError: false }] : [])),
   putBack: (json, known) => {
