@@ -4,7 +4,7 @@ import { ApprovalId, CheckpointId, GrantId, ProposalId, SessionId } from './ids.
 import { AgentIdentity } from './schemas/agent.ts'
 import { ApprovalRequest, ApprovalScope, ApprovalStatistics, Grant } from './schemas/approval.ts'
 import { Checkpoint, CheckpointDiff, CheckpointUsage, FileSide, Irreversible, RestoreReport } from './schemas/checkpoint.ts'
-import { AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
+import { AcceptedFinding, AuditedFinding, AuditedReach, Finding } from './schemas/finding.ts'
 import { LedgerEntry, LedgerFilter, LedgerVerification } from './schemas/ledger.ts'
 import { LedgerExport } from './schemas/ledger-settings.ts'
 import { ExplainedDecision, PolicyLayerRules, Replay } from './schemas/policy.ts'
@@ -63,7 +63,7 @@ export const COMMANDS = {
   /** How the agents of this machine, and of a project, are set up: what could go wrong. Reads and changes nothing. */
   'host/audit': command(
     z.object({ project: z.string().max(4_096).nullable() }),
-    z.object({ findings: z.array(AuditedFinding), reach: z.array(AuditedReach), read: z.number().int(), skipped: z.array(z.object({ file: z.string(), why: z.string() })) }),
+    z.object({ findings: z.array(AuditedFinding), accepted: z.array(AcceptedFinding), logins: z.array(AuditedFinding), reach: z.array(AuditedReach), read: z.number().int(), skipped: z.array(z.object({ file: z.string(), why: z.string() })) }),
   ),
   /** The folders in a folder, for choosing one; null is the user's home. */
   'folder/list': command(

@@ -6,8 +6,9 @@ import { asFileFault } from './file-fault.ts'
 
 /** Where Holdfast keeps things on this machine; all absolute. */
 export interface Paths {
-  /** The user's own files: profiles. */
+  /** The user's own files: profiles, and the findings of `audit` that were taken as they are. */
   readonly config: string
+  readonly auditAccepted: string
   readonly profiles: string
   /** Where the user wants the ledger sent. */
   readonly ledgerSettings: string
@@ -27,6 +28,8 @@ export interface Paths {
   readonly toolPins: string
   /** What was approved for always. */
   readonly grants: string
+  /** Files as they were before `audit --fix`. */
+  readonly auditBackups: string
   /** How the files of profiles and policies were when last seen. */
   readonly configurationSeen: string
   /** The host's own code as Node compiled it before: made anew where it is missing. */
@@ -73,6 +76,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
   const run = join(base, 'run')
   return {
     config,
+    auditAccepted: join(config, 'audit-accepted.json'),
     profiles: join(config, 'profiles'),
     ledgerSettings: join(config, 'ledger.yaml'),
     data,
@@ -85,6 +89,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     servers: join(data, 'servers'),
     toolPins: join(data, 'tool-pins.json'),
     grants: join(data, 'grants.json'),
+    auditBackups: join(data, 'audit-backups'),
     configurationSeen: join(data, 'configuration-seen.json'),
     compiled: join(data, 'compiled'),
     log: join(data, 'host.log'),

@@ -23,10 +23,32 @@ export const isSecretReference = (name: string, value: string): boolean =>
 
 const asName = (option: string): string => option.replace(/^-+/, '').replaceAll('-', '_')
 
-/** Whether a program's arguments carry a credential: `--token x`, `--token=x`, a token, an address with a password. */
-export const hasSecretArgument = (args: readonly string[]): boolean =>
-  args.some((word, index) => {
+/** The credential among a program's arguments: `--token x`, `--token=x`, a token, an address with a password. */
+export const secretArgument = (args: readonly string[]): { readonly name: string; readonly value: string; readonly places: readonly number[] } | null => {
+  for (const [place, word] of args.entries()) {
     const [, option = '', value = word] = /^--?([\w-]+)=(.*)$/s.exec(word) ?? []
-    const before = args[index - 1] ?? ''
-    return isSecretValue(value) || isPlainSecret(asName(option), value) || (before.startsWith('-') && !word.startsWith('-') && isPlainSecret(asName(before), word))
-  })
+    const before = args[place - 1] ?? ''
+    const isNamed = before.startsWith('-') && !before.includes('=') && !word.startsWith('-')
+    if (isNamed && isPlainSecret(asName(before), word)) return { name: asName(before), value: word, places: isSecretName(asName(before)) ? [place - 1, place] : [place] }
+    if (isSecretValue(value) || isPlainSecret(asName(option), value)) return { name: asName(option) || 'argument', value, places: [place] }
+  }
+  return null
+}
+
+/** Whether a program's arguments carry a credential. */
+export const hasSecretArgument = (args: readonly string[]): boolean => secretArgument(args) !== null
+
+const SECRET_PARAMETER = /([?&])(api_?key|token|key|secret)=(?!\$)([^&#]{8,})&?/i
+
+/** The credential in an address, and the address without it. */
+export const secretInAddress = (url: string): { readonly name: string; readonly value: string; readonly rest: string } | null => {
+  const [whole = '', separator = '', name = '', value = ''] = SECRET_PARAMETER.exec(url) ?? []
+  if (value !== '') return { name, value, rest: url.replace(whole, whole.endsWith('&') ? separator : '') }
+  if (!isSecretValue(url)) return null
+  const [user = ''] = /(?<=:\/\/)[^/?#]*@/.exec(url) ?? []
+  const bare = url.replace(user, '')
+  if (user !== '' && !isSecretValue(bare)) return { name: 'password', value: user.slice(0, -1), rest: bare }
+  // A token in its path: all behind the host.
+  const host = /^[\w+.-]+:\/\/[^/?#]+/.exec(bare)?.[0] ?? ''
+  return { name: 'address', value: url, rest: host }
+}

@@ -1,12 +1,26 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { audit } from '../../shared/core/audit/audit.ts'
-import { applyMends, planMends, undoMends } from '../../shared/core/audit/mend.ts'
-import { scanSecrets } from '../../shared/core/audit/scan-secrets.ts'
-import { AWS_KEY, CLEAN, FAULTY, GITHUB_TOKEN, type Specimen } from '../fixtures/audit-zoo.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { accept, readAccepted } from '../../shared/core/audit/accepted.ts'
+import { audit, publicReport } from '../../shared/core/audit/audit.ts'
+import { exactVersion } from '../../shared/core/audit/exact-version.ts'
+import { applyMends, type MendDeps, recoverMends, undoMends } from '../../shared/core/audit/mend.ts'
+import { type PlanDeps, planMends } from '../../shared/core/audit/plan-mends.ts'
+import { scanSecrets as scanAnew } from '../../shared/core/audit/scan-secrets.ts'
+import { AWS_KEY, CLEAN, FAULTY, GITHUB_TOKEN, LOGINS, type Specimen } from '../fixtures/audit-zoo.ts'
+import { type PackageRegistry, startRegistry } from '../support/package-registry.ts'
+
+/** The scanner, which takes long, asked about each text once. */
+const scans = new Map<string, ReturnType<typeof scanAnew>>()
+const scanSecrets: typeof scanAnew = (path, text) => {
+  const key = `${path}\n${text}`
+  const found = scans.get(key) ?? scanAnew(path, text)
+  scans.set(key, found)
+  return found
+}
 
 let folder = ''
 let home = ''
@@ -15,6 +29,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-audit-'))
   home = join(folder, 'home')
   project = join(folder, 'project')
+  keychain = new Map()
   for (const path of [home, project]) mkdirSync(path)
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
@@ -27,7 +42,34 @@ const put = (specimen: Specimen): string => {
   chmodSync(path, specimen.mode ?? 0o644)
   return path
 }
-const look = (environment: Record<string, string> = {}) => audit({ home, project, environment, scan: scanSecrets })
+const acceptedFile = () => join(folder, 'accepted.json')
+const look = (environment: Record<string, string> = {}) => audit({ home, project, environment, scan: scanSecrets, accepted: readAccepted(acceptedFile()) })
+
+let registry: PackageRegistry
+beforeAll(async () => {
+  registry = await startRegistry()
+})
+afterAll(() => registry.close())
+
+/** Stands in for the keychain: what is kept, by name. */
+let keychain = new Map<string, string>()
+const deps = (): MendDeps => ({
+  backups: join(folder, 'backups'),
+  secrets: { set: async (item, value) => void keychain.set(item, value), remove: async (item) => keychain.delete(item) },
+  backupKey: () => Promise.resolve(Buffer.alloc(32, 7)),
+})
+const planned = async (own: Partial<PlanDeps> = {}) =>
+  planMends((await look()).findings, {
+    home, scan: scanSecrets, accepted: readAccepted(acceptedFile()), taken: [...keychain.keys()], version: (...asked) => exactVersion({ home, environment: registry.environment }, ...asked), ...own,
+  })
+
+/** All that lies below a folder: kind, permissions and bytes. */
+const tree = (base: string): string[] =>
+  readdirSync(base, { recursive: true, encoding: 'utf8' }).sort().map((name) => {
+    const state = lstatSync(join(base, name))
+    const what = state.isFile() ? createHash('sha256').update(readFileSync(join(base, name))).digest('hex') : state.isSymbolicLink() ? readlinkSync(join(base, name)) : ''
+    return `${name} ${state.mode.toString(8)} ${what}`
+  })
 const faultsOf = async () => (await look()).findings.map(({ rule, line }) => `${rule}@${line ?? '-'}`).sort()
 
 describe('in a zoo of configurations', () => {
@@ -43,39 +85,111 @@ describe('in a zoo of configurations', () => {
 
   it.each(CLEAN)('raises no false alarm: $name', async (specimen) => {
     put(specimen)
-    expect(await look()).toMatchObject({ findings: [], skipped: [], read: [placeOf(specimen)] })
+    expect(await look()).toMatchObject({ findings: [], logins: [], skipped: [], read: [placeOf(specimen)] })
+  })
+
+  it.each([...LOGINS, ...FAULTY.filter(({ logins }) => logins !== undefined)])('tells of a login that is no fault of a setup, with what would be better: $name', async (specimen) => {
+    put(specimen)
+    const { findings, logins } = await look()
+    expect(findings.map(({ rule, line }) => `${rule}@${line ?? '-'}`)).toEqual(specimen.faults)
+    expect(logins.map(({ line }) => line)).toEqual(specimen.logins)
+    expect(logins.every(({ fix }) => fix !== '')).toBe(true)
   })
 })
 
 it('prints no secret: not in the report, not in what a fix would show', async () => {
-  for (const specimen of new Map(FAULTY.map((each) => [placeOf(each), each])).values()) put(specimen)
+  for (const specimen of new Map([...FAULTY, ...LOGINS].map((each) => [placeOf(each), each])).values()) put(specimen)
   const report = await look({ GITHUB_TOKEN, HOME: home })
   expect(report.findings[0]).toMatchObject({ severity: 'high' })
   expect(report.findings.filter(({ file }) => file === null).map(({ what }) => what)).toEqual(["GITHUB_TOKEN is in this shell's environment"])
-  const told = JSON.stringify([report, (await planMends(report.findings, scanSecrets)).map(({ lines }) => lines)])
+  const { plans, left } = await planned({ version: (_registry, word) => Promise.resolve(`${word}@1.0.0`) })
+  const told = JSON.stringify([publicReport(report), plans.map(({ lines, mended, keep }) => [lines, mended, keep.map(({ item }) => item)]), left.map(({ why }) => why)])
   for (const secret of [GITHUB_TOKEN, AWS_KEY, 'hunter2', 'correct-horse', 'f00dfeed', 'wJalrX', '0123456789abcdef', 'zq8w7e6r']) expect(told).not.toContain(secret)
 })
 
 describe('--fix', () => {
-  it('mends what it says it mends and nothing else, so that a second look finds it no more, and its undo brings every byte and permission back', async () => {
-    for (const specimen of FAULTY) {
+  it.each(FAULTY)('leaves nothing to find, and its undo brings every byte and permission back: $name', async (specimen) => {
+    put(specimen)
+    const [before, beforeHome] = [tree(project), tree(home)]
+    const { plans, left } = await planned()
+    expect(left.map(({ finding: { what }, why }) => `${what}: ${why}`)).toEqual([])
+    const id = await applyMends(plans, deps(), Date.UTC(2026, 0, 1))
+    const after = await look()
+    expect({ faults: after.findings.map(({ rule, what }) => `${rule}: ${what}`), skipped: after.skipped }).toEqual({ faults: [], skipped: [] })
+    // What was in plain text is in the keychain, and nowhere on the disk: not in the file, nor in what was kept of it.
+    const onDisk = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)).filter((path) => lstatSync(path).isFile()).map((path) => readFileSync(path, 'latin1')).join('\n')
+    for (const value of keychain.values()) expect(onDisk).not.toContain(value)
+    if (specimen.faults.some((fault) => /plaintext-secret|secret-in-env/.test(fault))) expect([...keychain.keys()]).not.toEqual([])
+    expect(await undoMends(deps(), id)).toMatchObject({ left: [] })
+    expect([tree(project), tree(home)]).toEqual([before, beforeHome])
+    expect(await faultsOf()).toEqual([...specimen.faults].sort())
+  })
+
+  it('writes what a person would have written', async () => {
+    const of = async (name: string): Promise<string> => {
+      const specimen = FAULTY.find((each) => each.name === name)
+      if (specimen === undefined) throw new Error(`no specimen ${name}`)
       const path = put(specimen)
-      const before = await look()
-      const id = await applyMends(await planMends(before.findings, scanSecrets), join(folder, 'backups'), Date.UTC(2026, 0, 1))
-      const after = await look()
-      expect({ name: specimen.name, faults: after.findings.map(({ rule }) => rule).sort(), skipped: after.skipped })
-        .toEqual({ name: specimen.name, faults: before.findings.filter(({ mend }) => mend === null).map(({ rule }) => rule).sort(), skipped: [] })
-      expect(await undoMends(join(folder, 'backups'), id)).toMatchObject({ left: [] })
-      expect({ text: readFileSync(path, 'utf8'), mode: statSync(path).mode & 0o777 }).toEqual({ text: specimen.text, mode: specimen.mode ?? 0o644 })
+      const { plans } = await planned()
       rmSync(path)
+      return plans[0]?.after.toString() ?? ''
     }
+    expect(await of('several of all in one file')).toBe('{\n  // ours\n  "mcpServers": {\n    "github": { "command": "npx", "args": ["-y", "a@1.0.0"], "env": { "OTHER_TOKEN_SECRET": "agent/github-other-token", "DB_PASSWORD_SECRET": "agent/github-db-password" } },\n // last\n  }\n}\n')
+    expect(await of('codex unasked and open')).toBe('model = "x"\napproval_policy = "on-request"\nsandbox_mode = "workspace-write"\n\n[projects."/home"]\ntrust_level = "untrusted"\n')
+    expect(await of('codex server with a token')).toContain('[mcp_servers.gh.env]\nGITHUB_TOKEN_SECRET = "agent/gh-github-token"\n')
+    expect(await of('a codex server, unpinned and open')).toContain('args = [\n  "-y",\n  "@modelcontextprotocol/server-filesystem@1.2.3",\n  ]\n')
+    expect(await of('a token in .zshrc')).toBe('# mine\n: # GITHUB_TOKEN is kept in the keychain as agent/github-token\n')
+    expect(await of('a token in a block of the shell')).toBe('if true; then\r\n: # API_TOKEN is kept in the keychain as agent/api-token\r\nfi\r\n')
+    expect(await of('an alias that asks nothing')).toBe("alias cc='claude'\n")
+    expect(await of('a command with inline shell')).toBe('---\n---\nState: `cat ~/.aws/credentials`\n')
+    expect(await of('hidden instructions')).toBe('# Rules\n- be kind\n')
+    expect(await of('uvx unpinned')).toContain('"mcp-server-time==2025.9.25"')
+    expect(await of('docker latest')).toContain(`"acme/x@sha256:${'0'.repeat(64)}"`)
+    expect(await of('a key in an address')).toContain('"url": "https://x.example/mcp"')
+    expect(await of('a registry token in the project')).toContain(':_authToken=${NPM_TOKEN}\n')
+  })
+
+  it('says why what it cannot mend stays: no keychain, no registry, a statement that goes on', async () => {
+    writeFileSync(join(home, '.zshrc'), `export GITHUB_TOKEN=${GITHUB_TOKEN}; start-agent\nexport A_TOKEN=correct-horse \\\n  B=1\n`, { mode: 0o600 })
+    writeFileSync(join(project, '.mcp.json'), JSON.stringify({ mcpServers: { a: { command: 'npx', args: ['unknown-mcp'] }, b: { command: 'x', env: { API_TOKEN: 'correct-horse' } } } }))
+    const { plans, left } = await planned({ taken: 'its secret has nowhere to go.' })
+    expect(plans).toEqual([])
+    expect(left.map(({ finding: { rule }, why }) => `${rule}: ${why}`).sort()).toEqual([
+      'plaintext-secret: its secret has nowhere to go.',
+      'secret-in-environment: only you can',
+      'secret-in-environment: only you can',
+      'unpinned-server: npm cannot tell the version now: are you online, and does the package exist?',
+    ])
+  })
+
+  it('takes back all of a fix that fails half-way, and one that was interrupted at the next look, keychain and backup included', async () => {
+    put({ name: '', home: '.zshrc', mode: 0o600, text: `export GITHUB_TOKEN=${GITHUB_TOKEN}\n`, faults: [] })
+    put({ name: '', project: '.mcp.json', text: '{"mcpServers":{"x":{"command":"y","env":{"API_TOKEN":"correct-horse"}}}}\n', faults: [] })
+    const before = [tree(home), tree(project)]
+    const { plans } = await planned()
+    expect(plans).toHaveLength(2)
+    // The second file cannot be written: something lies where it is written aside.
+    mkdirSync(`${plans[1]?.file}.holdfast-new`)
+    await expect(applyMends(plans, deps(), 0)).rejects.toThrow('EEXIST')
+    rmSync(`${plans[1]?.file}.holdfast-new`, { recursive: true, force: true })
+    expect([tree(home), tree(project), [...keychain.keys()], readdirSync(join(folder, 'backups'))]).toEqual([...before, [], []])
+
+    // As a process leaves it that is killed after the first file.
+    await applyMends(plans, deps(), 0)
+    const manifest = join(folder, 'backups', '19700101T000000Z', 'manifest.json')
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"done":true', '"done":false'))
+    writeFileSync(plans[1]?.file ?? '', plans[1]?.before ?? '')
+    writeFileSync(`${plans[1]?.file}.holdfast-new`, 'half')
+    expect((await recoverMends(deps())).sort()).toEqual(plans.map(({ file }) => file).sort())
+    expect([tree(home), tree(project), [...keychain.keys()], readdirSync(join(folder, 'backups'))]).toEqual([...before, [], []])
+    expect(await recoverMends(deps())).toEqual([])
   })
 
   it('keeps comments, and a link stays a link', async () => {
     writeFileSync(join(folder, 'dotfile.json'), '{\n  // mine\n  "chat.tools.autoApprove": true, // fast\n  "a": 1\n}\n')
     mkdirSync(join(home, '.config/Code/User'), { recursive: true })
     symlinkSync(join(folder, 'dotfile.json'), join(home, '.config/Code/User/settings.json'))
-    await applyMends(await planMends((await look()).findings, scanSecrets), join(folder, 'backups'), 0)
+    await applyMends((await planned()).plans, deps(), 0)
     expect(readFileSync(join(folder, 'dotfile.json'), 'utf8')).toBe('{\n  // mine\n  // fast\n  "a": 1\n}\n')
     expect(lstatSync(join(home, '.config/Code/User/settings.json')).isSymbolicLink()).toBe(true)
     expect((await look()).findings).toEqual([])
@@ -85,16 +199,31 @@ describe('--fix', () => {
     const path = join(home, '.claude/settings.json')
     mkdirSync(dirname(path))
     writeFileSync(path, '{"disableAllHooks":true}')
-    const plans = await planMends((await look()).findings, scanSecrets)
+    const { plans } = await planned()
     writeFileSync(path, '{"disableAllHooks":true,"model":"x"}')
-    await expect(applyMends(plans, join(folder, 'backups'), 0)).rejects.toMatchObject({ code: 'illegal-state' })
+    await expect(applyMends(plans, deps(), 0)).rejects.toMatchObject({ code: 'illegal-state' })
     expect(existsSync(join(folder, 'backups'))).toBe(false)
-    await applyMends(await planMends((await look()).findings, scanSecrets), join(folder, 'backups'), 0)
+    await applyMends((await planned()).plans, deps(), 0)
     writeFileSync(path, '{"model":"mine"}')
-    expect(await undoMends(join(folder, 'backups'), undefined)).toMatchObject({ restored: [], left: [path] })
+    expect(await undoMends(deps(), undefined)).toMatchObject({ restored: [], left: [path] })
     expect(readFileSync(path, 'utf8')).toBe('{"model":"mine"}')
-    await expect(undoMends(join(folder, 'none'), undefined)).rejects.toMatchObject({ code: 'nothing-to-undo' })
+    await expect(undoMends({ ...deps(), backups: join(folder, 'none') }, undefined)).rejects.toMatchObject({ code: 'nothing-to-undo' })
   })
+})
+
+it('takes what a person accepts for accepted, and not hidden, until one byte of it changes; never what a project accepts for itself', async () => {
+  const path = put({ name: '', project: '.mcp.json', text: '{"mcpServers":{"x":{"command":"bash","args":["-c","node a.js"]},"y":{"command":"db","env":{"DB_PASSWORD":"correct-horse"}}}}\n', faults: [] })
+  for (const finding of (await look()).findings) accept(acceptedFile(), { ...finding, file: path }, 'mine', Date.UTC(2026, 0, 1))
+  const { findings, accepted } = await look()
+  expect([findings, accepted.map(({ rule, acceptance: { reason } }) => `${rule}: ${reason}`).sort()]).toEqual([[], ['plaintext-secret: mine', 'shell-server: mine']])
+  expect((await planned()).plans).toEqual([])
+  expect(readFileSync(acceptedFile(), 'utf8')).not.toContain('correct-horse')
+  writeFileSync(path, readFileSync(path, 'utf8').replace('a.js', 'b.js'))
+  expect((await look()).findings.map(({ rule }) => rule)).toEqual(['shell-server'])
+  writeFileSync(path, readFileSync(path, 'utf8').replace('correct-horse', 'correct-house'))
+  expect((await look()).findings.map(({ rule }) => rule).sort()).toEqual(['plaintext-secret', 'shell-server'])
+  writeFileSync(acceptedFile(), '{')
+  expect(() => readAccepted(acceptedFile())).toThrow('nothing counts as accepted')
 })
 
 it('names and passes over what is huge, broken, a loop, a pipe, no text, or nested too deep, and reads the rest', async () => {

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import type { AuditedFinding, AuditedReach, Finding } from '../../../shared/contract/schemas/finding.ts'
+import type { AcceptedFinding, AuditedFinding, AuditedReach, Finding } from '../../../shared/contract/schemas/finding.ts'
 import { plural } from '../../../shared/domain/format.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useLive, useQuery } from '../../connection/hooks.ts'
@@ -51,7 +51,14 @@ const Machine = () => {
 
 const SEVERITY_LOOK: Readonly<Record<AuditedFinding['severity'], BadgeLook>> = { high: 'danger', medium: 'accent', low: 'quiet' }
 
-const FindingItem = ({ finding: { severity, threat, what, why, fix, file, line } }: { finding: AuditedFinding }) => (
+const Place = ({ file, line }: { file: string; line: number | null }) => (
+  <p className="muted mono" style={{ overflowWrap: 'anywhere' }}>
+    {visibleText(file)}
+    {line === null ? '' : `:${line}`}
+  </p>
+)
+
+const FindingItem = ({ finding: { id, severity, threat, what, why, fix, file, line, fixable } }: { finding: AuditedFinding }) => (
   <li className="panel card" style={{ gap: 4 }}>
     <p className="bar">
       <Badge look={SEVERITY_LOOK[severity]}>{severity}</Badge> <strong style={{ flex: 1, minWidth: 200, overflowWrap: 'anywhere' }}>{visibleText(what)}</strong> <span className="muted">{threat}</span>
@@ -60,13 +67,44 @@ const FindingItem = ({ finding: { severity, threat, what, why, fix, file, line }
     <p>
       <span className="muted">Do:</span> {visibleText(fix)}
     </p>
-    {file !== null && (
-      <p className="muted mono" style={{ overflowWrap: 'anywhere' }}>
-        {visibleText(file)}
-        {line === null ? '' : `:${line}`}
+    {file !== null && <Place file={file} line={line} />}
+    {file !== null && !fixable && (
+      <p className="muted">
+        To take it as it is: <code>holdfast audit --accept {id} --reason …</code>
       </p>
     )}
   </li>
+)
+
+/** Findings that a person took as they are; each is a finding again once it changes. */
+const Accepted = ({ accepted }: { accepted: readonly AcceptedFinding[] }) => (
+  <section className="stack tight">
+    <h2>Accepted by you</h2>
+    <ul className="dots" aria-label="Accepted findings">
+      {accepted.map(({ id, what, reason, acceptedAt, file, line }) => (
+        <li key={id}>
+          {visibleText(what)} <span className="muted">{new Date(acceptedAt).toISOString().slice(0, 10)}: {visibleText(reason)}</span>
+          {file !== null && <Place file={file} line={line} />}
+        </li>
+      ))}
+    </ul>
+  </section>
+)
+
+/** No fault of how agents are set up, and within their reach all the same. */
+const Logins = ({ logins }: { logins: readonly AuditedFinding[] }) => (
+  <section className="stack tight">
+    <h2>Logins of your own in plain text</h2>
+    <p className="muted">Where their programs keep them. Agents that Holdfast starts do not see them; any other program of yours does.</p>
+    <ul className="dots" aria-label="Logins in plain text">
+      {logins.map(({ id, what, fix, file, line }) => (
+        <li key={id}>
+          {visibleText(what)} <span className="muted">Better: {visibleText(fix)}</span>
+          {file !== null && <Place file={file} line={line} />}
+        </li>
+      ))}
+    </ul>
+  </section>
 )
 
 const ReachTable = ({ reach }: { reach: readonly AuditedReach[] }) => (
@@ -115,7 +153,7 @@ const Setup = ({ chosen }: { chosen: string }) => {
       {data?.findings.length === 0 && (
         <div className="panel">
           <Empty title="Nothing found">
-            <p>{data.read === 0 ? 'No settings of an agent were found here.' : `${plural(data.read, 'file')} read, and nothing in them is known to go wrong.`}</p>
+            <p>{data.read === 0 ? 'No settings of an agent were found here.' : `${plural(data.read, 'file')} read, and nothing in them is known to go wrong${data.accepted.length + data.logins.length > 0 ? ', beside what is below' : ''}.`}</p>
           </Empty>
         </div>
       )}
@@ -131,6 +169,8 @@ const Setup = ({ chosen }: { chosen: string }) => {
           </p>
         </>
       )}
+      {data !== null && data.accepted.length > 0 && <Accepted accepted={data.accepted} />}
+      {data !== null && data.logins.length > 0 && <Logins logins={data.logins} />}
       {data !== null && data.reach.length > 0 && <ReachTable reach={data.reach} />}
       {data !== null && data.skipped.length > 0 && (
         <Disclosure summary={`${plural(data.skipped.length, 'file')} could not be read`}>

@@ -14,6 +14,8 @@ export type Finding = Readonly<z.infer<typeof Finding>>
 
 /** One thing that could go wrong with agents as they are set up, where it stands, and what to do. Holds no secret. */
 export const AuditedFinding = z.object({
+  /** What `holdfast audit --accept` calls it by. */
+  id: z.string(),
   rule: z.string(),
   severity: z.enum(['high', 'medium', 'low']),
   threat: z.string(),
@@ -22,8 +24,14 @@ export const AuditedFinding = z.object({
   what: z.string(),
   why: z.string(),
   fix: z.string(),
+  /** Whether `holdfast audit --fix` can do that. */
+  fixable: z.boolean(),
 })
 export type AuditedFinding = z.infer<typeof AuditedFinding>
+
+/** A finding that a person took as it is; it is one again once what it is about changes. */
+export const AcceptedFinding = AuditedFinding.extend({ reason: z.string(), acceptedAt: z.number().int() })
+export type AcceptedFinding = z.infer<typeof AcceptedFinding>
 
 /** Something within reach of agents that run as this user; of the one named, where it is one agent's own. Never a secret. */
 export const AuditedReach = z.object({

@@ -1,14 +1,27 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
+import type { AuditedFinding } from '../../contract/schemas/finding.ts'
 import { auditFile, compareFindings } from '../../domain/audit/audit-file.ts'
 import type { AuditFinding, SecretSpan } from '../../domain/audit/finding.ts'
 import type { Reach } from '../../domain/audit/reach.ts'
 import { isPlainSecret } from '../../domain/secret-names.ts'
+import { type Acceptance, acceptanceOf } from './accepted.ts'
 import { agentOf, auditedPlaces, type Place } from './places.ts'
 
 export interface LocatedFinding extends AuditFinding {
+  /** What to call it by: the same at every look, as long as nothing is put before it. */
+  readonly id: string
   /** Null for what is in no file. */
   readonly file: string | null
+  readonly place: Place | null
+  /** The bytes it is about. They may hold a secret, and leave this process in no report. */
+  readonly about: string
+}
+
+/** A finding that a person took as it is. */
+export interface AcceptedFinding extends LocatedFinding {
+  readonly acceptance: Acceptance
 }
 
 /** Something within reach of an agent: of the one named, or of every one that runs as this user. */
@@ -19,8 +32,11 @@ export interface LocatedReach extends Reach {
 
 export interface AuditReport {
   readonly reach: readonly LocatedReach[]
+  /** The user's own logins that lie in plain text, where their programs keep them: within reach too, and no fault of how agents are set up. */
+  readonly logins: readonly LocatedFinding[]
   /** The worst first. */
   readonly findings: readonly LocatedFinding[]
+  readonly accepted: readonly AcceptedFinding[]
   /** Files that were read. */
   readonly read: readonly string[]
   readonly skipped: readonly { readonly file: string; readonly why: string }[]
@@ -32,6 +48,7 @@ export interface AuditParams {
   readonly project: string | null
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly scan: (path: string, text: string) => Promise<readonly SecretSpan[]>
+  readonly accepted: readonly Acceptance[]
 }
 
 const MAX_BYTES = 4 * 1024 * 1024
@@ -64,43 +81,85 @@ export const readAudited = async (path: string): Promise<Text> => {
   }
 }
 
+const idOf = (rule: string, where: string, count: number): string => createHash('sha256').update(`${rule}\n${where}\n${count}`).digest('hex').slice(0, 8)
+
 const inEnvironment = (environment: AuditParams['environment']): LocatedFinding[] =>
   Object.entries(environment).filter(([name, value]) => value !== undefined && isPlainSecret(name, value)).map(([name]) => ({
-    rule: 'secret-in-environment', severity: 'high', threat: 'identity spoofing', file: null, line: null, mend: null,
+    rule: 'secret-in-environment', id: idOf('secret-in-environment', name, 0), severity: 'high', threat: 'identity spoofing', file: null, place: null, line: null, mend: null, about: '',
     what: `${name} is in this shell's environment`, why: 'each agent started from here holds it, and so does all that it runs',
     fix: `unset ${name}, and keep the value with "holdfast secret set agent/${name.toLowerCase().replaceAll('_', '-')}"`,
   }))
 
-/** Looks at one file. */
-export const auditPlace = async (place: Place, params: Pick<AuditParams, 'home' | 'scan'>): Promise<{ findings: readonly LocatedFinding[]; reach: readonly LocatedReach[]; skipped: string | null } | null> => {
-  const read = await readAudited(place.path)
-  if (read === null) return null
-  if ('why' in read) return { findings: [], reach: [], skipped: read.why }
-  const secrets = await params.scan(place.path, read.text.slice(0, MAX_SCANNED))
-  const { findings, reach, problem } = auditFile({ kind: place.kind, scope: place.scope, home: params.home, secrets, ...read })
+interface PlaceAudit {
+  readonly findings: readonly LocatedFinding[]
+  readonly logins: readonly LocatedFinding[]
+  readonly reach: readonly LocatedReach[]
+  readonly skipped: string | null
+}
+
+/** Looks at one file's text. */
+export const auditText = async (place: Place, text: string, mode: number | null, params: Pick<AuditParams, 'home' | 'scan'>): Promise<PlaceAudit> => {
+  const secrets = await params.scan(place.path, text.slice(0, MAX_SCANNED))
+  const { findings, logins, reach, problem } = auditFile({ kind: place.kind, scope: place.scope, home: params.home, secrets, text, mode })
+  const counts = new Map<string, number>()
+  const located = <Found extends AuditFinding>(finding: Found): Found & { id: string; file: string; place: Place } => {
+    const count = counts.get(finding.rule) ?? 0
+    counts.set(finding.rule, count + 1)
+    return { ...finding, id: idOf(finding.rule, place.path, count), file: place.path, place }
+  }
   return {
-    findings: findings.map((finding) => ({ ...finding, file: place.path })),
+    findings: findings.map(located),
+    logins: logins.map((login) => ({ ...located(login), about: '' })),
     reach: reach.map((each) => ({ ...each, file: place.path, agent: each.kind === 'server' ? agentOf(place.path) : null })),
     skipped: problem,
   }
 }
 
+/** Looks at one file. */
+export const auditPlace = async (place: Place, params: Pick<AuditParams, 'home' | 'scan'>): Promise<PlaceAudit | null> => {
+  const read = await readAudited(place.path)
+  if (read === null) return null
+  return 'why' in read ? { findings: [], logins: [], reach: [], skipped: read.why } : auditText(place, read.text, read.mode, params)
+}
+
 /**
  * What the agents on this machine, and in a project, could do wrong as they are set up. Reads and changes nothing. A file
- * that is huge, broken, a loop of links, or may not be read is named and passed over. No secret is in the report.
+ * that is huge, broken, a loop of links, or may not be read is named and passed over. `publicFinding` takes out what may hold a secret.
  */
 export const audit = async (params: AuditParams): Promise<AuditReport> => {
-  const findings = inEnvironment(params.environment)
+  const all = inEnvironment(params.environment)
+  const logins: LocatedFinding[] = []
   const reach: LocatedReach[] = []
   const read: string[] = []
   const skipped: { file: string; why: string }[] = []
   for (const place of await auditedPlaces(params.home, params.project)) {
     const result = await auditPlace(place, params)
     if (result === null) continue
-    findings.push(...result.findings)
+    all.push(...result.findings)
+    logins.push(...result.logins)
     reach.push(...result.reach)
     if (result.skipped === null) read.push(place.path)
     else skipped.push({ file: place.path, why: result.skipped })
   }
-  return { findings: findings.sort(compareFindings), reach, read, skipped }
+  const findings: LocatedFinding[] = []
+  const accepted: AcceptedFinding[] = []
+  for (const finding of all.sort(compareFindings)) {
+    const acceptance = finding.file === null ? null : acceptanceOf({ ...finding, file: finding.file }, params.accepted)
+    if (acceptance === null) findings.push(finding)
+    else accepted.push({ ...finding, acceptance })
+  }
+  return { findings, accepted, logins: logins.sort(compareFindings), reach, read, skipped }
 }
+
+/** A finding without what may hold a secret. */
+export const publicFinding = ({ id, rule, severity, threat, file, line, what, why, fix, mend }: LocatedFinding): AuditedFinding => ({ id, rule, severity, threat, file, line, what, why, fix, fixable: mend !== null })
+
+/** What may be shown and sent of a report. */
+export const publicReport = ({ findings, accepted, logins, reach, read, skipped }: AuditReport) => ({
+  findings: findings.map(publicFinding),
+  accepted: accepted.map(({ acceptance: { reason, acceptedAt }, ...finding }) => ({ ...publicFinding(finding), reason, acceptedAt })),
+  logins: logins.map(publicFinding),
+  reach: [...reach],
+  read: [...read],
+  skipped: [...skipped],
+})

@@ -1,57 +1,54 @@
-import { createHash } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
-import type { SecretSpan } from '../../domain/audit/finding.ts'
-import { changedLines, removeFromJson } from '../../domain/audit/mend-text.ts'
-import { createRedactor, REDACTED } from '../../domain/redact.ts'
 import { asFileFault } from '../file-fault.ts'
 import { writeWhole } from '../whole-file.ts'
-import type { LocatedFinding } from './audit.ts'
+import type { PlannedMend } from './plan-mends.ts'
 
-/** What --fix would do to one file. */
-export interface PlannedMend {
-  /** Where the bytes are: links are followed, and stay. */
-  readonly file: string
-  readonly before: Buffer
-  readonly after: Buffer
-  readonly mode: number
-  readonly newMode: number
-  /** For a person; secrets taken out. */
-  readonly lines: readonly string[]
+/** What a fix needs beside the files. */
+export interface MendDeps {
+  /** Where files are kept as they were. */
+  readonly backups: string
+  readonly secrets: { readonly set: (item: string, value: string) => Promise<unknown>; readonly remove: (item: string) => Promise<unknown> }
+  /** 32 bytes of the keychain that seal backups which hold a secret: else it would lie in plain text once more. */
+  readonly backupKey: () => Promise<Buffer>
 }
 
 const Manifest = z.strictObject({
   files: z.array(z.strictObject({ file: z.string(), kept: z.string(), mode: z.number().int(), newMode: z.number().int(), sha256: z.string() })).max(10_000),
+  sealed: z.boolean().default(false),
+  /** Keychain items that the fix made. */
+  items: z.array(z.string()).max(10_000).default([]),
+  /** False while the fix is at work: what is found so was interrupted. */
+  done: z.boolean().default(true),
 })
+type Manifest = z.infer<typeof Manifest>
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
-const octal = (mode: number): string => mode.toString(8).padStart(3, '0')
 
-/** What mending these findings would change, file by file. Changes nothing. */
-export const planMends = async (findings: readonly LocatedFinding[], scan: (path: string, text: string) => Promise<readonly SecretSpan[]>): Promise<PlannedMend[]> => {
-  const plans: PlannedMend[] = []
-  const files = new Set(findings.filter(({ mend }) => mend !== null).map(({ file }) => file))
-  for (const path of files) {
-    if (path === null) continue
-    const mends = findings.filter((finding) => finding.file === path).flatMap(({ mend }) => mend ?? [])
-    const file = await realpath(path)
-    const before = await readFile(file)
-    const text = before.toString('utf8')
-    const after = Buffer.from(removeFromJson(text, mends.flatMap((mend) => (mend.kind === 'remove' ? [mend.path] : []))))
-    const mode = (await stat(file)).mode & 0o777
-    const newMode = mends.some(({ kind }) => kind === 'close') ? 0o600 : mode
-    const secrets = (await scan(file, text)).map(({ start, end }) => text.slice(start, end))
-    const redact = createRedactor(secrets)
-    const lines = changedLines(redact(text).text, redact(after.toString('utf8')).text).map((line) => line.replace(/((?:token|secret|passw\w*|key|authorization)["']?\s*[:=]\s*["']?)[^"',\s]{6,}/gi, `$1${REDACTED}`))
-    plans.push({ file, before, after, mode, newMode, lines: [...(mode === newMode ? [] : [`permissions ${octal(mode)} → ${octal(newMode)}`]), ...lines] })
-  }
-  return plans
+const seal = (key: Buffer, bytes: Buffer): Buffer => {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce)
+  return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
 }
 
+const unseal = (key: Buffer, sealed: Buffer): Buffer => {
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12))
+    decipher.setAuthTag(sealed.subarray(-16))
+    return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
+  } catch {
+    throw new HoldfastError('secret-unavailable', 'The files as they were cannot be opened: the keychain has no longer the key that sealed them.')
+  }
+}
+
+const asideOf = (file: string): string => `${file}.holdfast-new`
+
 const put = async (file: string, bytes: Buffer, mode: number): Promise<void> => {
-  const aside = `${file}.holdfast-new`
+  const aside = asideOf(file)
   try {
     await writeFile(aside, bytes, { mode, flag: 'wx', flush: true })
     await chmod(aside, mode)
@@ -62,47 +59,103 @@ const put = async (file: string, bytes: Buffer, mode: number): Promise<void> => 
   }
 }
 
+const manifestOf = async (folder: string): Promise<Manifest> => Manifest.parse(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')))
+const foldersIn = async (backups: string): Promise<string[]> => (await readdir(backups).catch(() => [])).filter((name) => /^\d{8}T\d{6}Z$/.test(name)).sort()
+
+/** Puts back every file that is as the fix left it, or as it was; the others are named. */
+const putBack = async (folder: string, { files, sealed }: Manifest, backupKey: MendDeps['backupKey']): Promise<{ restored: string[]; left: string[] }> => {
+  const [restored, left]: [string[], string[]] = [[], []]
+  const key = sealed ? await backupKey() : null
+  for (const { file, kept, mode, newMode, sha256: written } of files) {
+    const bytes = await readFile(join(folder, kept))
+    const [now, old] = [await readFile(file).catch(() => Buffer.alloc(0)), key === null ? bytes : unseal(key, bytes)]
+    if (!now.equals(old) && sha256(now) !== written) {
+      left.push(file)
+      continue
+    }
+    if (!now.equals(old) || mode !== newMode) await put(file, old, mode)
+    restored.push(file)
+  }
+  return { restored, left }
+}
+
+/** Takes back a fix that did not come to its end: files and the keychain. */
+const takeBack = async (folder: string, manifest: Manifest, { secrets, backupKey }: MendDeps): Promise<{ restored: string[]; left: string[] }> => {
+  const result = await putBack(folder, manifest, backupKey)
+  if (result.left.length > 0) {
+    // Somebody wrote there meanwhile: what was kept stays, for them.
+    writeWhole(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, done: true }))
+    return result
+  }
+  for (const item of manifest.items) await secrets.remove(item)
+  await rm(folder, { recursive: true })
+  return result
+}
+
 /**
- * Makes the changes, after keeping every file as it was below `backups`. Gives the id that undoes them. A file that was
- * changed since it was looked at is refused, before anything is written: HoldfastError `illegal-state`.
+ * Makes the changes, after keeping every file as it was, and every secret in the keychain. Gives the id that undoes them.
+ * All or none: what fails half-way is taken back, at once or, after a crash, by `recoverMends`. A file that was changed
+ * since it was looked at is refused, before anything is written: HoldfastError `illegal-state`.
  */
-export const applyMends = async (plans: readonly PlannedMend[], backups: string, now: number): Promise<string> => {
+export const applyMends = async (plans: readonly PlannedMend[], deps: MendDeps, now: number): Promise<string> => {
   const id = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '')
-  const folder = join(backups, id)
+  const folder = join(deps.backups, id)
   for (const { file, before } of plans) {
     if (!(await readFile(file)).equals(before)) throw new HoldfastError('illegal-state', `${file} was changed meanwhile; nothing was written. Run it again.`)
   }
-  await mkdir(backups, { recursive: true, mode: 0o700 })
+  const keep = plans.flatMap((plan) => plan.keep)
+  const key = keep.length > 0 ? await deps.backupKey() : null
+  await mkdir(deps.backups, { recursive: true, mode: 0o700 })
   await mkdir(folder, { mode: 0o700 })
-  const files = []
+  const files: Manifest['files'] = []
   for (const [index, { file, before, after, mode, newMode }] of plans.entries()) {
-    await writeFile(join(folder, String(index)), before, { mode: 0o600, flush: true })
+    await writeFile(join(folder, String(index)), key === null ? before : seal(key, before), { mode: 0o600, flush: true })
     files.push({ file, kept: String(index), mode, newMode, sha256: sha256(after) })
   }
-  writeWhole(join(folder, 'manifest.json'), JSON.stringify({ files }))
-  for (const { file, after, newMode } of plans) await put(file, after, newMode)
+  const manifest: Manifest = { files, sealed: key !== null, items: keep.map(({ item }) => item), done: false }
+  writeWhole(join(folder, 'manifest.json'), JSON.stringify(manifest))
+  try {
+    // The keychain has them before a file loses them.
+    for (const { item, value } of keep) await deps.secrets.set(item, value)
+    for (const { file, after, newMode } of plans) await put(file, after, newMode)
+    writeWhole(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, done: true }))
+  } catch (error) {
+    await takeBack(folder, manifest, deps)
+    throw error
+  }
   return id
+}
+
+/** Takes back every fix that was interrupted. Gives the files it put back. */
+export const recoverMends = async (deps: MendDeps): Promise<string[]> => {
+  const restored: string[] = []
+  for (const name of await foldersIn(deps.backups)) {
+    const folder = join(deps.backups, name)
+    // Without a manifest nothing was changed yet.
+    if (!existsSync(join(folder, 'manifest.json'))) {
+      await rm(folder, { recursive: true })
+      continue
+    }
+    const manifest = await manifestOf(folder).catch(() => null)
+    if (manifest?.done !== false) continue
+    // A file that was being written when its process ended.
+    for (const { file } of manifest.files) await rm(asideOf(file), { force: true })
+    restored.push(...(await takeBack(folder, manifest, deps)).restored)
+  }
+  return restored
 }
 
 /**
  * Puts back, byte for byte, what a fix changed: the one named, or the latest. A file that was changed since stays, and is
- * named in `left`. Throws HoldfastError `nothing-to-undo`.
+ * named in `left`; the keychain keeps what it was given. Throws HoldfastError `nothing-to-undo`.
  */
-export const undoMends = async (backups: string, id: string | undefined): Promise<{ id: string; restored: string[]; left: string[] }> => {
-  const known = (await readdir(backups).catch(() => [])).filter((name) => /^\d{8}T\d{6}Z$/.test(name)).sort()
+export const undoMends = async ({ backups, backupKey }: Pick<MendDeps, 'backups' | 'backupKey'>, id: string | undefined): Promise<{ id: string; restored: string[]; left: string[]; items: string[] }> => {
+  const known = await foldersIn(backups)
   const chosen = id === undefined ? known.at(-1) : known.find((name) => name === id)
   if (chosen === undefined) throw new HoldfastError('nothing-to-undo', id === undefined ? 'No fix was made that could be undone.' : `There is no fix "${id.slice(0, 100)}" to undo.`)
   const folder = join(backups, chosen)
-  const { files } = Manifest.parse(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')))
-  const [restored, left]: [string[], string[]] = [[], []]
-  for (const { file, kept, mode, sha256: written } of files) {
-    const [now, old] = [await readFile(file).catch(() => Buffer.alloc(0)), await readFile(join(folder, kept))]
-    if (!now.equals(old) && sha256(now) !== written) left.push(file)
-    else {
-      await put(file, old, mode)
-      restored.push(file)
-    }
-  }
+  const manifest = await manifestOf(folder)
+  const { restored, left } = await putBack(folder, manifest, backupKey)
   if (left.length === 0) await rm(folder, { recursive: true })
-  return { id: chosen, restored, left }
+  return { id: chosen, restored, left, items: manifest.items }
 }

@@ -1,10 +1,12 @@
 import { visibleText } from '../visible-text.ts'
-import { at, type AuditFinding, type FileKind, fieldsOf, type JsonPath, type Source, textOf, textsOf } from './finding.ts'
+import { at, type AuditFinding, type FileKind, fieldsOf, type JsonPath, remove, set, type Source, textOf, textsOf } from './finding.ts'
 
 interface Setting {
   readonly path: readonly string[]
   readonly is: (value: unknown) => boolean
   readonly fault: Pick<AuditFinding, 'rule' | 'severity' | 'threat' | 'what' | 'why'>
+  /** What it is set to, where without it the program asks about as little. */
+  readonly better?: string | boolean
 }
 
 const isOn = (value: unknown): boolean => value === true
@@ -16,9 +18,9 @@ const trusting = (what: string): Setting['fault'] => ({ rule: 'untrusted-runs', 
 
 const SETTINGS: Partial<Record<FileKind, readonly Setting[]>> = {
   codex: [
-    { path: ['approval_policy'], is: equals('never'), fault: unasked('Codex asks about nothing') },
-    { path: ['sandbox_mode'], is: equals('danger-full-access'), fault: open('Codex runs commands without its sandbox') },
-    { path: ['shell_environment_policy', 'ignore_default_excludes'], is: isOn, fault: { rule: 'environment-passed', severity: 'medium', threat: 'data leak', what: 'Codex hands variables with KEY, SECRET and TOKEN in their name to its commands', why: 'any command can send them away' } },
+    { path: ['approval_policy'], is: equals('never'), fault: unasked('Codex asks about nothing'), better: 'on-request' },
+    { path: ['sandbox_mode'], is: equals('danger-full-access'), fault: open('Codex runs commands without its sandbox'), better: 'workspace-write' },
+    { path: ['shell_environment_policy', 'ignore_default_excludes'], is: isOn, fault: { rule: 'environment-passed', severity: 'medium', threat: 'data leak', what: 'Codex hands variables with KEY, SECRET and TOKEN in their name to its commands', why: 'any command can send them away' }, better: false },
   ],
   gemini: [
     { path: ['general', 'defaultApprovalMode'], is: equals('yolo', 'auto_edit_all'), fault: unasked('Gemini asks about nothing') },
@@ -27,10 +29,10 @@ const SETTINGS: Partial<Record<FileKind, readonly Setting[]>> = {
     { path: ['security', 'folderTrust', 'enabled'], is: (value) => value === false, fault: trusting('Gemini trusts every folder') },
   ],
   opencode: [
-    { path: ['permission'], is: equals('allow'), fault: unasked('opencode asks about nothing') },
-    { path: ['permission', '*'], is: equals('allow'), fault: unasked('opencode asks about nothing') },
-    { path: ['permission', 'bash'], is: equals('allow'), fault: unasked('opencode runs any command without asking') },
-    { path: ['permission', 'bash', '*'], is: equals('allow'), fault: unasked('opencode runs any command without asking') },
+    { path: ['permission'], is: equals('allow'), fault: unasked('opencode asks about nothing'), better: 'ask' },
+    { path: ['permission', '*'], is: equals('allow'), fault: unasked('opencode asks about nothing'), better: 'ask' },
+    { path: ['permission', 'bash'], is: equals('allow'), fault: unasked('opencode runs any command without asking'), better: 'ask' },
+    { path: ['permission', 'bash', '*'], is: equals('allow'), fault: unasked('opencode runs any command without asking'), better: 'ask' },
     { path: ['share'], is: equals('auto'), fault: { rule: 'auto-share', severity: 'medium', threat: 'data leak', what: 'opencode publishes every conversation', why: 'code and whatever it printed is then on a public page' } },
   ],
   'vscode-settings': [
@@ -71,24 +73,24 @@ const inLists = (kind: FileKind, value: unknown): { path: JsonPath; what: string
 const codexTrust = (source: Source): AuditFinding[] =>
   Object.entries(fieldsOf(at(source.value, 'projects'))).flatMap(([folder, settings]) =>
     textOf(fieldsOf(settings)['trust_level']) === 'trusted' && /^(\/|\/(home|Users)(\/[^/]+)?)\/?$/.test(folder)
-      ? [{ ...trusting(`Codex trusts everything below ${visibleText(folder)}`), line: source.lineOf(['projects', folder]), fix: 'remove that entry, and trust projects one by one', mend: null }] : [])
+      ? [{ ...trusting(`Codex trusts everything below ${visibleText(folder)}`), line: source.lineOf(['projects', folder]), fix: 'set it to "untrusted", and trust projects one by one', mend: set(['projects', folder, 'trust_level'], 'untrusted'), of: ['projects', folder] }] : [])
 
 const automaticTasks = (source: Source): AuditFinding[] => {
   const tasks = fieldsOf(source.value)['tasks']
   return (Array.isArray(tasks) ? tasks : []).flatMap((task: unknown, index) =>
     at(task, 'runOptions', 'runOn') === 'folderOpen'
       ? [{ rule: 'task-on-open', severity: 'high', threat: 'supply chain', line: source.lineOf(['tasks', index, 'runOptions']), what: 'a task runs as soon as the folder is opened', why: 'it came with a clone, and runs with all of your rights',
-          fix: 'remove runOn, or read the task first', mend: { kind: 'remove', path: ['tasks', index, 'runOptions', 'runOn'] } } satisfies AuditFinding] : [])
+          fix: 'remove runOn, or read the task first', mend: remove(['tasks', index, 'runOptions', 'runOn']), of: ['tasks', index] } satisfies AuditFinding] : [])
 }
 
 /** What is wrong with an agent's or editor's own settings, beside its servers. */
 export const auditAgentSettings = (kind: FileKind, source: Source): AuditFinding[] => {
-  const canMend = kind !== 'codex'
-  const settings = (SETTINGS[kind] ?? []).filter(({ path, is }) => is(at(source.value, ...path))).map(({ path, fault }): AuditFinding => ({
-    ...fault, line: source.lineOf(path), fix: `remove ${path.join('.')}`, mend: canMend ? { kind: 'remove', path } : null,
+  const settings = (SETTINGS[kind] ?? []).filter(({ path, is }) => is(at(source.value, ...path))).map(({ path, fault, better }): AuditFinding => ({
+    ...fault, line: source.lineOf(path), of: path,
+    ...(better === undefined ? { fix: `remove ${path.join('.')}`, mend: remove(path) } : { fix: `set ${path.join('.')} to ${JSON.stringify(better)}`, mend: set(path, better) }),
   }))
   const lists = inLists(kind, source.value).map(({ path, what }): AuditFinding => ({
-    rule: 'wide-allow', severity: 'high', threat: 'privilege escalation', what, line: source.lineOf(path), why: 'what an agent reads can make it run that, unasked', fix: `remove ${path.join('.')}`, mend: { kind: 'remove', path },
+    rule: 'wide-allow', severity: 'high', threat: 'privilege escalation', what, line: source.lineOf(path), why: 'what an agent reads can make it run that, unasked', fix: `remove ${path.join('.')}`, mend: remove(path), of: path,
   }))
   return [...settings, ...lists, ...(kind === 'codex' ? codexTrust(source) : []), ...(kind === 'vscode-tasks' ? automaticTasks(source) : [])]
 }

@@ -1,7 +1,9 @@
 import { auditAgentSettings } from './agent-rules.ts'
 import { auditClaudeSettings } from './claude-rules.ts'
 import { auditCredentials } from './credential-rules.ts'
-import { at, type AuditedFile, type AuditFinding, fieldsOf, type FileKind, lineAt, SEVERITIES, type Source, THREATS } from './finding.ts'
+import { at, type AuditedFile, type AuditFinding, fieldsOf, type FileKind, ITEM, lineAt, SEVERITIES, type Source, THREATS } from './finding.ts'
+import { itemName } from './item-name.ts'
+import type { Format } from './mend-text.ts'
 import { auditServers, describeServers } from './mcp-rules.ts'
 import { credentialsOf, type Reach } from './reach.ts'
 import { type ParsedSource, readJson, readToml } from './sources.ts'
@@ -22,59 +24,84 @@ const JSON_KINDS: readonly FileKind[] = ['claude-settings', 'claude-state', 'mcp
 /** What only its owner should read: whole files of credentials. */
 const PRIVATE_KINDS: readonly FileKind[] = ['git-credentials', 'gh', 'aws', 'gcloud', 'azure', 'kube', 'npmrc', 'docker', 'netrc', 'pypirc', 'ssh-key']
 
-const serverPaths = (kind: FileKind, source: Source): readonly (readonly string[])[] => [
+/** A login of the user's own: no fault of how agents are set up, and told apart. */
+const LOGIN = 'personal-credential'
+
+const serverPaths = (kind: FileKind, source: Source | null): readonly (readonly string[])[] => [
   ...(SERVERS[kind] ?? []),
-  ...(kind === 'claude-state' ? Object.keys(fieldsOf(at(source.value, 'projects'))).map((project) => ['projects', project, 'mcpServers']) : []),
+  ...(kind === 'claude-state' ? Object.keys(fieldsOf(at(source?.value, 'projects'))).map((project) => ['projects', project, 'mcpServers']) : []),
 ]
 
 /** Secrets that the scanner found where no rule found one already. */
-const scanned = ({ text, kind, secrets }: AuditedFile, found: readonly AuditFinding[]): AuditFinding[] => {
+const scanned = ({ text, kind, scope, secrets }: AuditedFile, found: readonly AuditFinding[]): AuditFinding[] => {
   const told = new Set(found.filter(({ threat }) => threat === 'identity spoofing' || threat === 'data leak').map(({ line }) => line))
   // A key with a passphrase looks like any other to the scanner.
   if (kind === 'ssh-key' || (PRIVATE_KINDS.includes(kind) && told.size > 0)) return []
-  return [...new Map(secrets.map((secret) => [lineAt(text, secret.start), secret])).entries()].filter(([line]) => !told.has(line)).map(([line, { sort }]) => ({
-    rule: 'plaintext-secret', severity: 'high', threat: 'identity spoofing', line, mend: null,
-    what: `a credential in plain text (${sort})`, why: 'whatever reads this file, an agent among it, can act as its owner', fix: 'make a new one where it was issued, and keep it with "holdfast secret set agent/NAME"',
+  const isLogin = scope === 'user' && PRIVATE_KINDS.includes(kind)
+  return [...new Map(secrets.map((secret) => [lineAt(text, secret.start), secret])).entries()].filter(([line]) => !told.has(line)).map(([line, { sort, start, end }]) => ({
+    rule: isLogin ? LOGIN : 'plaintext-secret', severity: 'high', threat: 'identity spoofing', line,
+    mend: isLogin ? null : { kind: 'edit', edits: [{ kind: 'span', start, end, text: ITEM }], keep: { item: itemName('found', sort), value: text.slice(start, end) } },
+    what: `a credential in plain text (${sort})`, why: 'whatever reads this file, an agent among it, can act as its owner',
+    fix: 'keep it in the keychain, with its name here instead: what reads it from here stops working until it gets it another way. Then make a new one where it was issued',
   }))
 }
 
 const openToOthers = ({ kind, mode, scope }: AuditedFile, found: readonly AuditFinding[]): AuditFinding[] => {
-  const holdsSecret = found.some(({ rule }) => ['plaintext-secret', 'personal-credential', 'secret-in-environment'].includes(rule))
+  const holdsSecret = found.some(({ rule }) => ['plaintext-secret', LOGIN, 'secret-in-environment'].includes(rule))
   if (scope === 'project' || mode === null || (mode & 0o077) === 0 || !(holdsSecret || (kind === 'ssh-key'))) return []
   return [{ rule: 'open-to-others', severity: 'high', threat: 'data leak', line: null, what: 'other users of this machine can read the credential here', why: 'so can any agent that runs as one of them', fix: 'chmod 600', mend: { kind: 'close' } }]
 }
+
+/** How a file of this kind is changed. */
+export const formatOf = (kind: FileKind): Format => (JSON_KINDS.includes(kind) ? 'json' : kind === 'codex' ? 'toml' : 'text')
 
 const parsed = ({ kind, text }: AuditedFile): ParsedSource | null => {
   if (JSON_KINDS.includes(kind)) return readJson(text)
   return kind === 'codex' ? readToml(text) : null
 }
 
+/** A finding, and the bytes it is about, which may hold a secret. */
+export interface FoundInFile extends AuditFinding {
+  readonly about: string
+}
+
 export interface FileAudit {
-  readonly findings: readonly AuditFinding[]
+  readonly findings: readonly FoundInFile[]
+  /** Logins of the user's own that lie here in plain text: what an agent that is not contained can use, and nobody set up for it. */
+  readonly logins: readonly AuditFinding[]
   readonly reach: readonly Reach[]
   /** Why it cannot be told. */
   readonly problem: string | null
 }
 
+const aboutOf = ({ text, mode }: AuditedFile, source: Source | null, { of, line }: AuditFinding): string => {
+  const value = of === undefined ? undefined : of.reduce<unknown>((found, key) => (Array.isArray(found) ? (found as unknown[])[Number(key)] : fieldsOf(found)[String(key)]), source?.value)
+  return value !== undefined ? JSON.stringify(value) : line === null ? String(mode) : (text.split('\n')[line - 1] ?? '')
+}
+
 /** What is wrong with one file, and what it lets agents reach. Never throws for what is in it. */
 export const auditFile = (file: AuditedFile): FileAudit => {
-  const source = parsed(file)
-  if (source?.ok === false) return { findings: [], reach: [], problem: source.problem }
+  const read = parsed(file)
+  if (read?.ok === false) return { findings: [], logins: [], reach: [], problem: read.problem }
+  const source = read === null ? null : read.source
+  const paths = serverPaths(file.kind, source)
   const found = source === null ? auditLines(file) : [
-    ...(file.kind === 'claude-settings' ? auditClaudeSettings(source.source, file.scope) : []),
-    ...auditAgentSettings(file.kind, source.source),
-    ...serverPaths(file.kind, source.source).flatMap((path) => auditServers(source.source, path, file.home)),
+    ...(file.kind === 'claude-settings' ? auditClaudeSettings(source, file.scope) : []),
+    ...auditAgentSettings(file.kind, source),
+    ...paths.flatMap((path) => auditServers(source, path, file.home)),
   ]
-  const reach: Reach[] = source === null ? [] : serverPaths(file.kind, source.source).flatMap((path) => describeServers(source.source, path, file.home)).map((server) => ({ kind: 'server', ...server }))
+  const reach: Reach[] = source === null ? [] : paths.flatMap((path) => describeServers(source, path, file.home)).map((server) => ({ kind: 'server', ...server }))
+  let problem: string | null = null
   try {
-    found.push(...auditCredentials(file, source?.source ?? null))
-    reach.push(...credentialsOf(file, source?.source ?? null))
+    found.push(...auditCredentials(file, source))
+    reach.push(...credentialsOf(file, source))
+    found.push(...scanned(file, found))
+    found.push(...openToOthers(file, found))
   } catch {
-    return { findings: found, reach, problem: 'is broken' }
+    problem = 'is broken'
   }
-  found.push(...scanned(file, found))
-  found.push(...openToOthers(file, found))
-  return { findings: found, reach, problem: null }
+  const about = (finding: AuditFinding): FoundInFile => ({ ...finding, about: aboutOf(file, source, finding) })
+  return { findings: found.filter(({ rule }) => rule !== LOGIN).map(about), logins: found.filter(({ rule }) => rule === LOGIN), reach, problem }
 }
 
 /** The worst first; among equals the order of the threats, then of the lines. */

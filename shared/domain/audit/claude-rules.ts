@@ -1,7 +1,7 @@
 import { visibleText } from '../visible-text.ts'
-import { at, type AuditFinding, fieldsOf, type JsonPath, type Source, textOf, textsOf } from './finding.ts'
+import { at, type AuditFinding, fieldsOf, type JsonPath, remove, type Source, textOf, textsOf } from './finding.ts'
 
-type Fault = Omit<AuditFinding, 'line' | 'mend'> & { readonly path: JsonPath; readonly person?: true }
+type Fault = Omit<AuditFinding, 'line' | 'mend'> & { readonly path: JsonPath }
 
 const WIDE_RULES = new Set(['*', 'Bash', 'Bash(*)', 'Bash(:*)', 'WebFetch', 'WebFetch(*)', 'WebFetch(domain:*)', 'Write', 'Edit', 'Write(*)', 'Edit(*)', 'mcp__*'])
 const WIDE_PROGRAM = /^Bash\((sudo|su|sh|bash|zsh|eval|exec|env|xargs|python3?|node|perl|ruby|npx|bunx|uvx|curl|wget|ssh|rm|docker|kubectl|aws|gcloud|terraform|chmod|git push|git reset|git push --force|git reset --hard|find)( ?:?\*)\)$/
@@ -54,8 +54,8 @@ const runFaults = (settings: unknown, scope: 'user' | 'project'): Fault[] => {
   const faults: Fault[] = []
   for (const { command, path } of hookCommands(fieldsOf(settings)['hooks'])) {
     if (scope === 'project' || RISKY_HOOK.test(command)) {
-      faults.push({ rule: 'hook', severity: RISKY_HOOK.test(command) ? 'high' : 'medium', threat: 'supply chain', path, person: true,
-        what: `a hook runs a command on your machine, ${scope === 'project' ? 'by the word of the project' : 'fetched or from where anyone writes'}`, why: 'it runs unasked, with all of your rights', fix: 'read it; keep it only if you wrote it' })
+      faults.push({ rule: 'hook', severity: RISKY_HOOK.test(command) ? 'high' : 'medium', threat: 'supply chain', path,
+        what: `a hook runs a command on your machine, ${scope === 'project' ? 'by the word of the project' : 'fetched or from where anyone writes'}`, why: 'it runs unasked, with all of your rights', fix: 'read it, and remove the hook unless you wrote it; it then runs no more' })
     }
   }
   if (scope === 'project') {
@@ -84,6 +84,4 @@ const runFaults = (settings: unknown, scope: 'user' | 'project'): Fault[] => {
 
 /** What is wrong with Claude Code's settings, of the user or of a project. */
 export const auditClaudeSettings = (source: Source, scope: 'user' | 'project'): AuditFinding[] =>
-  [...permissionFaults(source.value), ...runFaults(source.value, scope)].map(({ path, person, ...fault }) => ({
-    ...fault, line: source.lineOf(path), mend: person === true ? null : { kind: 'remove', path },
-  }))
+  [...permissionFaults(source.value), ...runFaults(source.value, scope)].map(({ path, ...fault }) => ({ ...fault, line: source.lineOf(path), of: path, mend: remove(path) }))

@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml'
 import { visibleText } from '../visible-text.ts'
 import { at, type AuditedFile, type AuditFinding, fieldsOf, type FileKind, lineAt, type Source, textOf } from './finding.ts'
+import { itemName } from './item-name.ts'
 
 const fault = (line: number | null, severity: AuditFinding['severity'], what: string, fix: string): AuditFinding => ({
   rule: 'personal-credential', severity, threat: 'identity spoofing', line, what, fix, mend: null,
@@ -9,7 +10,7 @@ const fault = (line: number | null, severity: AuditFinding['severity'], what: st
 
 const shown = (text: string): string => visibleText(text).slice(0, 100)
 
-const matches = (text: string, pattern: RegExp): { line: number; found: RegExpMatchArray }[] =>
+const matches = (text: string, pattern: RegExp): { line: number; found: RegExpExecArray }[] =>
   [...text.matchAll(pattern)].map((found) => ({ found, line: lineAt(text, found.index) }))
 
 const isUnencrypted = (text: string): boolean => {
@@ -36,7 +37,8 @@ type Rule = (text: string, source: Source | null) => AuditFinding[]
 const RULES: Partial<Record<FileKind, Rule>> = {
   'git-credentials': (text) => matches(text, /^\w+:\/\/[^:@\s]+:[^@\s]+@(\S+)$/gm).map(({ line, found }) =>
     fault(line, 'high', `git's password for ${shown(found[1] ?? '')} in plain text`, 'git config --global credential.helper libsecret, sign in again, then delete this file')),
-  'git-config': (text) => matches(text, /^[ \t]*helper\s*=\s*store\b/gm).map(({ line }) => ({ ...fault(line, 'medium', 'git keeps passwords in plain text', 'git config --global credential.helper libsecret'), rule: 'plaintext-store' })),
+  'git-config': (text) => matches(text, /^[ \t]*helper\s*=\s*store\b/gm).map(({ line, found }) => ({ ...fault(line, 'medium', 'git keeps passwords in plain text', 'set the helper to cache, which forgets after 15 minutes, or to libsecret, which keeps them in the keyring'), rule: 'plaintext-store',
+    mend: { kind: 'edit' as const, edits: [{ kind: 'span' as const, start: found.index, end: found.index + found[0].length, text: found[0].replace(/store$/, 'cache') }] } })),
   gh: (text) => matches(text, /^[ \t]*oauth_token:\s*\S+/gm).slice(0, 1).map(({ line }) => fault(line, 'high', 'GitHub\'s command line keeps your own token in plain text', 'gh auth logout && gh auth login, with a keyring there; give agents a fine-grained token of their own')),
   aws: (text) => matches(text, /^[ \t]*aws_access_key_id\s*=\s*(AKIA\w+)/gm).map(({ line }) => fault(line, 'high', 'a lasting AWS key in plain text', 'aws sso login instead; give agents a role with a session policy')),
   gcloud: (_text, source) => {
@@ -54,5 +56,14 @@ const RULES: Partial<Record<FileKind, Rule>> = {
   'ssh-key': (text) => (isUnencrypted(text) ? [fault(1, 'medium', 'an SSH key without a passphrase', 'ssh-keygen -p -f on this file')] : []),
 }
 
-/** A credential of the user's own, by presence and scope. `source` is the file as JSON, where it is. */
-export const auditCredentials = ({ kind, text }: AuditedFile, source: Source | null): AuditFinding[] => RULES[kind]?.(text, source) ?? []
+/** A token in a project's own `.npmrc`: whoever clones it has it, and an agent in it reads it. */
+const ofProject = (text: string): AuditFinding[] =>
+  matches(text, /^([ \t]*(?:\S{0,300}:)?_(authToken|password|auth)\s*=\s*)(?!\$\{)(\S{8,})/gm).map(({ line, found: [whole, before = '', setting = '', value = ''], found: { index } }) => ({
+    rule: 'plaintext-secret', severity: 'high', threat: 'identity spoofing', line, what: 'a token for a package registry lies in the project', why: 'an agent reads the project, and can publish with it',
+    fix: 'keep it in the keychain, write ${NPM_TOKEN} here, and set that only where you install or publish',
+    mend: { kind: 'edit', edits: [{ kind: 'span', start: index, end: index + whole.length, text: `${before}\${NPM_TOKEN}` }], keep: { item: itemName('npm', setting), value } },
+  }))
+
+/** Credentials in a file that keeps them: the user's own logins, and what is wrong with how they are kept. `source` is the file as JSON, where it is. */
+export const auditCredentials = ({ kind, scope, text }: AuditedFile, source: Source | null): AuditFinding[] =>
+  kind === 'npmrc' && scope === 'project' ? ofProject(text) : (RULES[kind]?.(text, source) ?? [])

@@ -7,8 +7,28 @@ export type Severity = (typeof SEVERITIES)[number]
 
 export type JsonPath = readonly (string | number)[]
 
-/** A change that mends a fault: something taken out of a JSON file, or a file closed to others. */
-export type Mend = { readonly kind: 'remove'; readonly path: JsonPath } | { readonly kind: 'close' }
+/** One change of a file's text. Paths are of JSON and TOML; a span is of any text, in characters. */
+export type Edit =
+  | { readonly kind: 'remove'; readonly path: JsonPath }
+  | { readonly kind: 'set'; readonly path: JsonPath; readonly value: string | boolean }
+  /** A setting under another name, with another value. */
+  | { readonly kind: 'rename'; readonly path: JsonPath; readonly to: string; readonly value: string }
+  | { readonly kind: 'span'; readonly start: number; readonly end: number; readonly text: string }
+
+/** Where an edit is to name the keychain item that takes what stood there: its name is settled when the fix is planned. */
+export const ITEM = '{item}'
+
+/** What fetches a package, and so knows its versions. */
+export type Registry = 'npm' | 'pypi' | 'docker'
+
+/**
+ * How a fault is mended: by edits, after the secret among what goes is kept in the keychain; by the exact version that is
+ * fetched today; or by closing the file to others. May hold a secret: it never leaves the process.
+ */
+export type Mend =
+  | { readonly kind: 'edit'; readonly edits: readonly Edit[]; readonly keep?: { readonly item: string; readonly value: string } }
+  | { readonly kind: 'pin'; readonly path: JsonPath; readonly word: string; readonly registry: Registry }
+  | { readonly kind: 'close' }
 
 export interface AuditFinding {
   /** Which rule it was, for programs. */
@@ -23,6 +43,8 @@ export interface AuditFinding {
   readonly fix: string
   /** How --fix does it; null where only a person can. */
   readonly mend: Mend | null
+  /** What an acceptance is bound to, where that is more than its line: the value there. */
+  readonly of?: JsonPath
 }
 
 /** How a file is read: which rules look at it. */
@@ -65,5 +87,8 @@ export const textOf = (value: unknown): string => (typeof value === 'string' ? v
 
 /** What lies at a path of a parsed file; undefined where nothing does. */
 export const at = (value: unknown, ...path: readonly string[]): unknown => path.reduce<unknown>((found, key) => fieldsOf(found)[key], value)
+
+export const remove = (path: JsonPath): Mend => ({ kind: 'edit', edits: [{ kind: 'remove', path }] })
+export const set = (path: JsonPath, value: string | boolean): Mend => ({ kind: 'edit', edits: [{ kind: 'set', path, value }] })
 
 export const lineAt = (text: string, offset: number): number => text.slice(0, offset).split('\n').length

@@ -1,5 +1,6 @@
 import { createScanner, findNodeAtLocation, type Node, parseTree } from 'jsonc-parser'
-import type { JsonPath } from './finding.ts'
+import { editToml } from './edit-toml.ts'
+import type { Edit, JsonPath } from './finding.ts'
 
 /** `SyntaxKind.CommaToken` and `SyntaxKind.EOF` of jsonc-parser, whose enumeration is of types alone. */
 const [COMMA, END] = [5, 17]
@@ -60,6 +61,29 @@ export const removeFromJson = (text: string, paths: readonly JsonPath[]): string
     }
     return current
   }, text)
+
+/** The text of a JSON file with a setting's value, and where `to` is given its name, changed; null where there is none. */
+const setInJson = (text: string, path: JsonPath, value: string | boolean, to?: string): string | null => {
+  const tree = parseTree(text, [], { allowTrailingComma: true })
+  const node = tree === undefined ? undefined : findNodeAtLocation(tree, [...path])
+  if (node === undefined) return null
+  const changed = text.slice(0, node.offset) + JSON.stringify(value) + text.slice(node.offset + node.length)
+  if (to === undefined) return changed
+  const key = node.parent?.type === 'property' ? node.parent.children?.[0] : undefined
+  return key === undefined ? null : changed.slice(0, key.offset) + JSON.stringify(to) + changed.slice(key.offset + key.length)
+}
+
+/** How a file's text is edited. */
+export type Format = 'json' | 'toml' | 'text'
+
+/** The text with one change made, all else byte for byte as it was; null where that cannot be. */
+export const applyEdit = (text: string, format: Format, edit: Edit): string | null => {
+  if (edit.kind === 'span') return text.slice(0, edit.start) + edit.text + text.slice(edit.end)
+  if (format === 'toml') return editToml(text, edit)
+  if (format !== 'json') return null
+  if (edit.kind === 'remove') return removeFromJson(text, [edit.path])
+  return setInJson(text, edit.path, edit.value, edit.kind === 'rename' ? edit.to : undefined)
+}
 
 /** Lines that went and came, `-` and `+`, with their numbers in the old and the new text. */
 export const changedLines = (before: string, after: string): string[] => {

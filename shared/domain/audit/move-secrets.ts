@@ -1,4 +1,5 @@
 import { type Node, parseTree } from 'jsonc-parser'
+import { freeName, itemName } from './item-name.ts'
 import { isPlainSecret, isSecretReference } from '../secret-names.ts'
 
 export interface MovedSecret {
@@ -10,14 +11,6 @@ export interface MovedSecret {
 }
 
 const SCHEME = /^Bearer +/i
-
-const itemName = (server: string, variable: string, taken: ReadonlySet<string>): string => {
-  const base = `agent/${`${server}-${variable}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 56)}`
-  for (let count = 2, name = base; ; count += 1) {
-    if (!taken.has(name)) return name
-    name = `${base}-${count}`
-  }
-}
 
 const membersOf = (node: Node | undefined): { key: Node; value: Node }[] =>
   node?.type !== 'object' ? [] : (node.children ?? []).flatMap(({ children: [key, value] = [] }) => (key === undefined || value === undefined ? [] : [{ key, value }]))
@@ -37,7 +30,7 @@ export const moveSecrets = (text: string, taken: readonly string[]): { readonly 
       if (typeof whole !== 'string' || isSecretReference(variable, whole)) continue
       const value = whole.replace(SCHEME, '')
       if (!isPlainSecret(variable, value)) continue
-      const name = itemName(String(server.value), variable, names)
+      const name = freeName(itemName(String(server.value), variable), names)
       names.add(name)
       found.push({ server: String(server.value), variable, name, value, key, node })
     }

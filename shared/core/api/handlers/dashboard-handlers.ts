@@ -5,7 +5,8 @@ import type { CommandName, CommandParams } from '../../../contract/protocol.ts'
 import { judgeCall } from '../../../domain/judge-call.ts'
 import { explainedDecision } from '../../../domain/explained-decision.ts'
 import { BUILT_IN_LAYER } from '../../../domain/policy-evaluate.ts'
-import { audit } from '../../audit/audit.ts'
+import { readAccepted } from '../../audit/accepted.ts'
+import { audit, publicReport } from '../../audit/audit.ts'
 import type { Broker } from '../../broker/create-broker.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
 import { findFolders, listFolders } from '../../folders.ts'
@@ -84,8 +85,8 @@ export const createDashboardHandlers = (deps: DashboardHandlerDeps): Pick<Handle
     'host/audit': async ({ project }) => {
       if (project !== null && !(await listFolders(project).then(() => true, () => false))) throw new HoldfastError('not-a-directory', `${project} is no folder that can be read.`)
       const { scanSecrets } = await import('../../audit/scan-secrets.ts')
-      const { findings, reach, read, skipped } = await audit({ home, project, environment: deps.environment, scan: scanSecrets })
-      return { findings: findings.map(({ mend: _, ...finding }) => finding), reach: [...reach], read: read.length, skipped: [...skipped] }
+      const report = publicReport(await audit({ home, project, environment: deps.environment, scan: scanSecrets, accepted: readAccepted(deps.paths.auditAccepted) }))
+      return { ...report, read: report.read.length }
     },
     'folder/list': ({ path }) => listFolders(path ?? home),
     'folder/find': async ({ name, holds }) => ({ paths: await findFolders(home, name, holds) }),

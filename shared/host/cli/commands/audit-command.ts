@@ -1,19 +1,26 @@
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
-import { audit, type AuditReport, type LocatedFinding, type LocatedReach } from '../../../core/audit/audit.ts'
-import { applyMends, planMends, undoMends } from '../../../core/audit/mend.ts'
-import { resolvePaths } from '../../../core/paths.ts'
+import { accept, readAccepted, withdraw } from '../../../core/audit/accepted.ts'
+import { audit, type AuditReport, type LocatedFinding, type LocatedReach, publicFinding, publicReport } from '../../../core/audit/audit.ts'
+import { exactVersion } from '../../../core/audit/exact-version.ts'
+import { applyMends, type MendDeps, recoverMends, undoMends } from '../../../core/audit/mend.ts'
+import { type Left, type PlannedMend, planMends } from '../../../core/audit/plan-mends.ts'
+import { type Paths, resolvePaths } from '../../../core/paths.ts'
 import { SEVERITIES } from '../../../domain/audit/finding.ts'
 import { formatCount } from '../../../domain/format.ts'
 import { visibleText } from '../../../domain/visible-text.ts'
 import { confirm } from '../confirm.ts'
+import { mendDeps } from '../mend-deps.ts'
 import { examples, outputOf } from '../program-output.ts'
+import { withHost } from '../with-host.ts'
 
-const findingLines = ({ severity, threat, file, line, what, why, fix, mend }: LocatedFinding): string[] => [
+const placeText = (file: string | null, line: number | null): string => visibleText(file === null ? 'the environment' : `${file}${line === null ? '' : `:${line}`}`)
+
+const findingLines = ({ id, severity, threat, file, line, what, why, fix, mend }: LocatedFinding): string[] => [
   `${severity.padEnd(6)}  ${visibleText(what)}`,
-  `        ${visibleText(file === null ? 'the environment' : `${file}${line === null ? '' : `:${line}`}`)}`,
+  `        ${placeText(file, line)}  (${id})`,
   `        why: ${visibleText(why)} (${threat})`,
   `        fix: ${visibleText(fix)}${mend === null ? '' : '  [--fix does it]'}`,
 ]
@@ -27,23 +34,123 @@ const reachLines = (reach: readonly LocatedReach[]): string[] =>
     '',
   ]
 
-const reportLines = ({ findings, reach, read, skipped }: AuditReport): string[] => {
+/** What is no fault of how agents are set up, and within their reach all the same. */
+const loginLines = (logins: readonly LocatedFinding[]): string[] =>
+  logins.length === 0 ? [] : [
+    'Logins of your own in plain text, where their programs keep them (agents that Holdfast starts do not see them):',
+    ...logins.flatMap(({ what, file, line, fix }) => [`  ${visibleText(what)}  (${placeText(file, line)})`, `    better: ${visibleText(fix)}`]),
+    '',
+  ]
+
+const count = (number: number, one: string, more: string): string[] => (number === 0 ? [] : [`${formatCount(number)} ${number === 1 ? one : more}`])
+
+const reportLines = ({ findings, accepted, logins, reach, read, skipped }: AuditReport): string[] => {
   const counts = SEVERITIES.map((severity) => `${findings.filter((finding) => finding.severity === severity).length} ${severity}`).join(', ')
+  const told = [findings.length === 0 ? 'nothing found' : counts, ...count(accepted.length, 'accepted by you', 'accepted by you'), ...count(logins.length, 'login of your own in plain text', 'logins of your own in plain text')]
   return [
     ...reachLines(reach),
+    ...loginLines(logins),
     ...findings.flatMap(findingLines),
+    ...accepted.flatMap(({ id, what, file, line, acceptance: { reason, acceptedAt } }) => [
+      `accepted  ${visibleText(what)}`, `          ${placeText(file, line)}  (${id})`, `          ${new Date(acceptedAt).toISOString().slice(0, 10)}: ${visibleText(reason)}`,
+    ]),
     ...skipped.map(({ file, why }) => `skipped ${visibleText(file)}: it ${why}`),
-    `${formatCount(read.length)} file${read.length === 1 ? '' : 's'} read: ${findings.length === 0 ? 'nothing found' : counts}. Nothing was changed.`,
+    `${formatCount(read.length)} file${read.length === 1 ? '' : 's'} read: ${told.join('; ')}. Nothing was changed.`,
   ]
 }
 
-const undo = async (self: Command, backups: string, id: string | undefined): Promise<void> => {
-  const undone = await undoMends(backups, id)
+const undo = async (self: Command, deps: MendDeps, id: string | undefined): Promise<void> => {
+  const undone = await undoMends(deps, id)
   outputOf(self).result(undone, [
     ...undone.restored.map((file) => `put back  ${visibleText(file)}`),
     ...undone.left.map((file) => `left      ${visibleText(file)}: it was changed since the fix`),
+    ...undone.items.map((item) => `The keychain has ${item} still: holdfast secret remove ${item}`),
   ])
   if (undone.left.length > 0) process.exitCode = 1
+}
+
+/** Why the keychain can take nothing, or the names it has; asked only where a fix would need it. */
+const namesKept = async (findings: readonly LocatedFinding[]): Promise<readonly string[] | string> => {
+  if (!findings.some(({ mend }) => mend?.kind === 'edit' && mend.keep !== undefined)) return []
+  try {
+    return (await withHost((client) => client.call('secret/list', {}))).secrets.map(({ name }) => name)
+  } catch (error) {
+    if (error instanceof HoldfastError) return `its secret has nowhere to go. ${error.message}`
+    throw error
+  }
+}
+
+const planLines = ({ file, lines, mended, keep }: PlannedMend): string[] => [
+  visibleText(file),
+  ...lines.map((line) => `  ${visibleText(line)}`),
+  ...mended.map((words) => `  * ${visibleText(words)}`),
+  ...keep.map(({ item }) => `  the keychain keeps ${item}`),
+]
+
+const leftLines = (left: readonly Left[]): string[] => left.flatMap(({ finding: { what, file, line, fix }, why }) => [`stays  ${visibleText(what)}  (${placeText(file, line)})`, `       ${visibleText(why)}: ${visibleText(fix)}`])
+
+interface FixParams {
+  readonly self: Command
+  readonly report: AuditReport
+  readonly accepted: ReturnType<typeof readAccepted>
+  readonly deps: MendDeps
+  readonly agreed: boolean
+}
+
+/** Shows what would change, file by file, and changes what a person agrees to. */
+const fix = async ({ self, report, accepted, deps, agreed }: FixParams): Promise<void> => {
+  const output = outputOf(self)
+  const { scanSecrets } = await import('../../../core/audit/scan-secrets.ts')
+  if (!agreed && report.findings.some(({ mend }) => mend !== null) && (output.json || !process.stdin.isTTY)) {
+    throw new HoldfastError('bad-params', 'There is no terminal to ask on. Look at the findings with "holdfast audit", then add --yes.')
+  }
+  const version = (...asked: Parameters<typeof exactVersion> extends [unknown, ...infer Rest] ? Rest : never) => exactVersion({ home: homedir(), environment: process.env }, ...asked)
+  const { plans, left } = await planMends(report.findings, { home: homedir(), scan: scanSecrets, accepted, taken: await namesKept(report.findings), version })
+  const chosen: PlannedMend[] = []
+  for (const plan of plans) {
+    if (agreed) {
+      chosen.push(plan)
+      continue
+    }
+    process.stdout.write(`${planLines(plan).join('\n')}\n\n`)
+    if (await confirm('Change this file?')) chosen.push(plan)
+  }
+  const id = chosen.length === 0 ? null : await applyMends(chosen, deps, Date.now())
+  process.exitCode = left.length > 0 || chosen.length < plans.length ? 1 : 0
+  output.result({
+    id,
+    changes: chosen.map(({ file, lines, mended, keep }) => ({ file, lines, mended, kept: keep.map(({ item }) => item) })),
+    left: left.map(({ finding, why }) => ({ ...publicFinding(finding), stays: why })),
+  }, [
+    ...(agreed ? chosen.flatMap(planLines) : []),
+    ...leftLines(left),
+    id === null ? (plans.length === 0 && left.length === 0 ? 'Nothing is to be mended.' : 'Nothing was changed.') : `Mended. Put it back with: holdfast audit --undo ${id}`,
+    ...(left.length > 0 ? ['What stays you can mend, or take as it is: holdfast audit --accept ID --reason "…"'] : []),
+  ])
+}
+
+const findById = <Finding extends LocatedFinding>(findings: readonly Finding[], id: string): Finding => {
+  const found = findings.find((finding) => finding.id === id)
+  if (found === undefined) throw new HoldfastError('not-found', `There is no finding ${id.slice(0, 100)} here. The ids stand in "holdfast audit".`)
+  return found
+}
+
+const acceptOne = (self: Command, paths: Paths, report: AuditReport, id: string, reason: string | undefined): void => {
+  const { rule, file, what, about } = findById(report.findings, id)
+  if (reason === undefined || reason.trim() === '') throw new HoldfastError('bad-params', 'Say why it is fine: --reason "…"')
+  if (file === null) throw new HoldfastError('bad-params', 'What is in the environment of this shell cannot be accepted: unset it.')
+  accept(paths.auditAccepted, { rule, file, what, about }, reason.slice(0, 1_000), Date.now())
+  outputOf(self).result({ id, rule, file, reason }, [`Accepted, until it changes: ${visibleText(what)}. Take that back with: holdfast audit --withdraw ${id}`])
+}
+
+interface AuditOptions {
+  readonly fix?: true
+  readonly yes?: true
+  readonly undo?: string | true
+  readonly accept?: string
+  readonly reason?: string
+  readonly withdraw?: string
+  readonly cwd?: string
 }
 
 /** `audit`: what the agents on this machine could do wrong, as they are set up. Changes nothing without --fix. */
@@ -53,33 +160,35 @@ export const addAuditCommand = (program: Command): void => {
     .summary('look at how agents are set up here, and say what could go wrong')
     .description(
       'Reads the settings of every agent of yours and of this project, shell start-up files and credentials, and says what agents can reach, and\n'
-        + 'what is wrong, the worst first. No secret is printed, and nothing is changed. Exit code 1 when something of severity high is found.',
+        + 'what is wrong, the worst first. No secret is printed, and nothing is changed. Exit code 1 when something is found that you have not accepted.',
     )
-    .option('--fix', 'show what can be mended, and mend it when you agree; each file is kept first')
+    .option('--fix', 'show what can be mended, file by file, and mend it when you agree; each file is kept first')
     .option('--yes', 'with --fix: do not ask')
     .option('--undo [id]', 'put back what a fix changed: the latest, or the one named')
+    .option('--accept <id>', 'take a finding as it is, until what it is about changes')
+    .option('--reason <text>', 'with --accept: why it is fine')
+    .option('--withdraw <id>', 'take back what you accepted')
     .option('--cwd <folder>', 'the project (default: here)')
-    .addHelpText('after', examples('holdfast audit', 'holdfast audit --fix', 'holdfast audit --undo', 'holdfast audit --json | jq .findings'))
-    .action(async (options: { fix?: true; yes?: true; undo?: string | true; cwd?: string }, self: Command) => {
+    .addHelpText('after', examples('holdfast audit', 'holdfast audit --fix', 'holdfast audit --undo', 'holdfast audit --accept 1f0c9a2b --reason "my own hook"', 'holdfast audit --json | jq .findings'))
+    .action(async (options: AuditOptions, self: Command) => {
       const output = outputOf(self)
-      const backups = join(resolvePaths(process.env).data, 'audit-backups')
-      if (options.undo !== undefined) return undo(self, backups, options.undo === true ? undefined : options.undo)
+      const paths = resolvePaths(process.env)
+      const deps = mendDeps(paths)
+      const recovered = await recoverMends(deps)
+      if (recovered.length > 0) process.stderr.write(`A fix was interrupted; these files are as they were before it: ${recovered.map(visibleText).join(', ')}\n`)
+      if (options.undo !== undefined) return undo(self, deps, options.undo === true ? undefined : options.undo)
       const { scanSecrets } = await import('../../../core/audit/scan-secrets.ts')
       const project = resolve(options.cwd ?? process.cwd())
-      const report = await audit({ home: homedir(), project: project === homedir() ? null : project, environment: process.env, scan: scanSecrets })
-      if (report.findings.some(({ severity }) => severity === 'high')) process.exitCode = 1
-      if (options.fix !== true) return output.result(report, reportLines(report))
-      const plans = await planMends(report.findings, scanSecrets)
-      const changes = plans.map(({ file, lines }) => ({ file, lines }))
-      const left = report.findings.filter(({ mend }) => mend === null).length
-      const shown = changes.flatMap(({ file, lines }) => [visibleText(file), ...lines.map((line) => `  ${visibleText(line)}`)])
-      if (plans.length === 0) return output.result({ id: null, changes, left }, [`Nothing here can be mended by itself; ${left} findings are yours to mend: holdfast audit`])
-      if (options.yes !== true) {
-        if (output.json || !process.stdin.isTTY) throw new HoldfastError('bad-params', 'There is no terminal to ask on. Look at the changes with "holdfast audit", then add --yes.')
-        process.stdout.write(`${shown.join('\n')}\n\n`)
-        if (!(await confirm(`Change ${plans.length === 1 ? 'this file' : `these ${plans.length} files`}?`))) return output.result({ id: null, changes, left }, ['Nothing was changed.'])
+      const accepted = readAccepted(paths.auditAccepted)
+      const report = await audit({ home: homedir(), project: project === homedir() ? null : project, environment: process.env, scan: scanSecrets, accepted })
+      if (options.accept !== undefined) return acceptOne(self, paths, report, options.accept, options.reason)
+      if (options.withdraw !== undefined) {
+        const { what, acceptance } = findById(report.accepted, options.withdraw)
+        withdraw(paths.auditAccepted, acceptance)
+        return output.result({ id: options.withdraw }, [`A finding again: ${visibleText(what)}`])
       }
-      const id = await applyMends(plans, backups, Date.now())
-      output.result({ id, changes, left }, [...(options.yes === true ? shown : []), `Mended. Put it back with: holdfast audit --undo ${id}`, ...(left > 0 ? [`${left} findings are left that only you can mend: holdfast audit`] : [])])
+      if (options.fix === true) return fix({ self, report, accepted, deps, agreed: options.yes === true })
+      if (report.findings.length > 0) process.exitCode = 1
+      return output.result(publicReport(report), reportLines(report))
     })
 }

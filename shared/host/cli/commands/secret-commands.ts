@@ -1,5 +1,4 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
 import type { SecretDetails, SecretInfo } from '../../../contract/schemas/secret.ts'
@@ -14,6 +13,7 @@ import { openBrowser } from '../open-browser.ts'
 import { table } from '../output.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { readValue } from '../read-value.ts'
+import { mendDeps } from '../mend-deps.ts'
 import { withHost } from '../with-host.ts'
 import { addSecretRecipes } from './secret-recipes.ts'
 
@@ -136,14 +136,10 @@ export const addSecretCommands = (program: Command): void => {
         process.stdout.write(`${shown.join('\n')}\n\n`)
         if (!(await confirm(`Keep ${moved.length === 1 ? 'it' : `these ${moved.length}`} in the keychain, and change ${file}?`))) return output.result({ id: null, moved: [] }, ['Nothing was changed.'])
       }
-      // The keychain has them before the file loses them.
-      await withHost(async (client) => {
-        for (const { name, value } of moved) await client.call('secret/set', { name, value })
-      })
       const { mode } = await stat(path)
-      const backups = join(resolvePaths(process.env).data, 'audit-backups')
-      const id = await applyMends([{ file: path, before, after: Buffer.from(text), mode: mode & 0o777, newMode: mode & 0o777, lines: shown }], backups, Date.now())
-      output.result({ id, moved: told }, [...(yes === true ? shown : []), `Put it back with: holdfast audit --undo ${id}`, `The file as it was, credentials included, is in ${join(backups, id)}: remove that once all works. What stood in plain text may have been read: make new ones where they were issued.`])
+      const keep = moved.map(({ name, value }) => ({ item: name, value }))
+      const id = await applyMends([{ file: path, before, after: Buffer.from(text), mode: mode & 0o777, newMode: mode & 0o777, lines: shown, mended: shown, keep }], mendDeps(resolvePaths(process.env)), Date.now())
+      output.result({ id, moved: told }, [...(yes === true ? shown : []), `Put it back with: holdfast audit --undo ${id}`, `What stood in plain text may have been read: make new ones where they were issued.`])
     })
 
   secret
