@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { LedgerSettings } from '../../shared/contract/schemas/ledger-settings.ts'
 
 const CLI = fileURLToPath(new URL('../../build/out/host/cli.mjs', import.meta.url))
 const README = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8')
@@ -52,4 +54,8 @@ it('every profile in it is valid', () => {
     writeFileSync(file, profile)
     expect(shell(`holdfast policy check ${file}`)).toMatchObject({ status: 0, stderr: '' })
   })
+})
+
+it('its settings of the audit log are ones that Holdfast reads', () => {
+  expect(blocks('yml').map((block) => LedgerSettings.safeParse(parse(block)).error)).toEqual([undefined])
 })

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, startPostgres, type Postgres } from '../fixtures/postgres/start.ts'
 import { createScriptedWorld } from '../support/script.ts'
-import { missingForEndToEnd, type World } from '../support/world.ts'
+import { startInTerminal, type TerminalProgram } from '../support/terminal.ts'
+import { CLI_FILE, missingForEndToEnd, type World } from '../support/world.ts'
 
 const missing = missingForEndToEnd()
 const TOKEN = `github_pat_${'a1B2'.repeat(10)}`
@@ -92,6 +93,55 @@ esac
 
     const other = await add('', ...role.with(2, 'arn:aws:iam::123456789012:role/admin'), '--name', 'agent/other', '--try')
     expect([other.code === 0, other.stdout.includes('and not arn:aws:iam::123456789012:role/admin'), await kept('agent/other')]).toEqual([false, true, undefined])
+  })
+
+  it('at AWS, at a terminal: asks for role, region and policy, shows how to make the role, tries it at the word, and warns before it keeps', async () => {
+    const issued = { Credentials: { AccessKeyId: 'ASIA-canary', SecretAccessKey: 'secret-canary', SessionToken: 'token-canary', Expiration: '2037-01-01T00:00:00Z' } }
+    const calls: string[] = []
+    const sts = createServer((request, response) => {
+      calls.push(`${request.url ?? ''} as ${request.headers['x-key'] || 'me'}`)
+      response.end(JSON.stringify(request.url === '/assume-role' ? issued : { Account: '123456789012', Arn: 'arn:aws:sts::123456789012:assumed-role/agent/holdfast' }))
+    }).listen(0, '127.0.0.1')
+    await once(sts, 'listening')
+    const [narrow, wide] = [join(world.folder, 'narrow.json'), join(world.folder, 'wide.json')]
+    // What the command line of AWS does, as far as the recipe sees: it asks the STS, here one on loopback, with the credential of its environment.
+    writeFileSync(join(world.folder, 'bin', 'aws'), `#!/bin/sh\nexec ${process.execPath} -e 'fetch("http://127.0.0.1:${(sts.address() as AddressInfo).port}/" + process.argv[2], { headers: { "x-key": process.env.AWS_ACCESS_KEY_ID ?? "" } }).then((answer) => answer.text()).then(console.log)' -- "$@"\n`, { mode: 0o700 })
+    writeFileSync(narrow, '{"Statement":[{"Effect":"Allow","Action":"logs:Get*","Resource":"*"}]}')
+    writeFileSync(wide, '{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}')
+    const answer = async (policy: string, tries: string, name: string): Promise<TerminalProgram> => {
+      const terminal = startInTerminal(`hf-aws-${process.pid}`, [process.execPath, CLI_FILE, 'secret', 'add', 'aws', '--name', name], { env: world.environment, cwd: world.project })
+      for (const [question, said] of [['The role (arn:', 'arn:aws:iam::123456789012:role/agent'], ['The region (such as eu-central-1): ', 'eu-central-1'], ['The file of its session policy: ', policy], ['Try it now, with one read call to AWS STS? [y/N] ', tries]] as const) {
+        await terminal.shows(question.trimEnd())
+        terminal.type(said)
+        terminal.press('Enter')
+      }
+      return terminal
+    }
+    let terminal: TerminalProgram | null = null
+    try {
+      terminal = await answer(narrow, 'y', 'agent/asked')
+      const screen = await terminal.shows('ended with 0')
+      expect(screen).toContain('agent/asked is kept in the keychain: of arn:aws:sts::123456789012:assumed-role/agent/holdfast, eu-central-1: logs:Get*')
+      expect(screen).not.toContain('canary')
+      expect(calls).toEqual(['/assume-role as me', '/get-caller-identity as ASIA-canary'])
+      terminal.end()
+
+      terminal = await answer(narrow, 'n', 'agent/untold')
+      expect(await terminal.shows('ended with 0')).toContain('It was not tried.')
+      expect(calls).toHaveLength(2)
+      terminal.end()
+
+      terminal = await answer(wide, 'y', 'agent/wide-role')
+      expect(await terminal.shows('Keep it all the same? [y/N]')).toContain('! Its session policy allows whatever the role may')
+      terminal.type('n')
+      terminal.press('Enter')
+      expect(await terminal.shows('ended with 2')).toContain('Nothing was kept.')
+      expect([await kept('agent/asked'), await kept('agent/wide-role')]).toMatchObject([{ scope: 'eu-central-1: logs:Get*', state: 'ok' }, undefined])
+    } finally {
+      terminal?.end()
+      sts.close()
+      sts.closeAllConnections()
+    }
   })
 
   describe.skipIf(!hasPostgres)(`at a real PostgreSQL${hasPostgres ? '' : ' (missing: postgresql)'}`, () => {

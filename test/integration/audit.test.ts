@@ -137,7 +137,7 @@ describe('--fix', () => {
     expect(await of('several of all in one file')).toBe('{\n  // ours\n  "mcpServers": {\n    "github": { "command": "npx", "args": ["-y", "a@1.0.0"], "env": { "OTHER_TOKEN_SECRET": "agent/github-other-token", "DB_PASSWORD_SECRET": "agent/github-db-password" } },\n // last\n  }\n}\n')
     expect(await of('codex unasked and open')).toBe('model = "x"\napproval_policy = "on-request"\nsandbox_mode = "workspace-write"\n\n[projects."/home"]\ntrust_level = "untrusted"\n')
     expect(await of('codex server with a token')).toContain('[mcp_servers.gh.env]\nGITHUB_TOKEN_SECRET = "agent/gh-github-token"\n')
-    expect(await of('a codex server, unpinned and open')).toContain('args = [\n  "-y",\n  "@modelcontextprotocol/server-filesystem@1.2.3",\n  ]\n')
+    expect(await of('a codex server, unpinned and open')).toContain('args = [\n  "-y",\n  "@modelcontextprotocol/server-filesystem@1.2.3",\n]\n')
     expect(await of('a token in .zshrc')).toBe('# mine\n: # GITHUB_TOKEN is kept in the keychain as agent/github-token\n')
     expect(await of('a token in a block of the shell')).toBe('if true; then\r\n: # API_TOKEN is kept in the keychain as agent/api-token\r\nfi\r\n')
     expect(await of('an alias that asks nothing')).toBe("alias cc='claude'\n")

@@ -62,7 +62,7 @@ function createProject({ carriesNode = true } = {}) {
   mkdirSync(join(folder, 'vendor/node/bin'))
   symlinkSync(process.execPath, join(folder, 'vendor/node/bin/node'))
   const manifest = { name: 'fixture', version: '1.0.0', dependencies: packages }
-  write('package.json', JSON.stringify({ ...manifest, type: 'module' }))
+  write('package.json', JSON.stringify({ ...manifest, type: 'module', scripts: { holdfast: 'node build/bootstrap.mjs holdfast --' } }))
   const links = Object.entries(packages).flatMap(([name, from]) => {
     const target = from.slice('file:'.length)
     const link = { resolved: target, link: true, os: [process.platform] }
@@ -258,6 +258,16 @@ describe.skipIf(realNpm === undefined)('bootstrap', () => {
     const { cwd, env } = JSON.parse(stdout)
     expect(cwd).toBe(tmpdir())
     expect(env).toEqual({ PATH: `${project.folder}/bin${delimiter}${path}`, HOME: project.folder })
+  })
+
+  test('the alias that the README makes in a checkout works in any other folder, with quotes and options as they are', () => {
+    const { folder } = createProject()
+    const elsewhere = mkdtempSync(join(tmpdir(), 'holdfast-elsewhere-'))
+    scratch.push(elsewhere)
+    const alias = /^alias holdfast=.*$/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[0] ?? ''
+    const script = `cd '${folder}'\n${alias}\ncd '${elsewhere}'\nholdfast run --profile x -- claude -p "fix the test"`
+    const { stdout } = spawnSync('sh', ['-c', script], { env: { PATH: `${folder}/bin${delimiter}${path}`, HOME: folder }, encoding: 'utf8' })
+    expect(JSON.parse(stdout)).toMatchObject({ args: ['run', '--profile', 'x', '--', 'claude', '-p', 'fix the test'], cwd: elsewhere })
   })
 
   test('an unknown mode is a usage error', () => {

@@ -13,6 +13,9 @@ it('tells whose a credential is, how far it goes and how it is kept, and never t
   expect(reach('aws', '[default]\naws_access_key_id = AKIAX\naws_secret_access_key = s\n[sso]\naws_access_key_id = ASIAX\naws_secret_access_key = s\naws_session_token = t\n[tool]\ncredential_process = /x\n')).toEqual([
     'AWS: profile default, lasting, in plain text @1', 'AWS: profile sso, for a while, in plain text @4', 'AWS: profile tool, by a command @8',
   ])
+  expect(reach('aws-config', '[default]\nregion = x\n[profile work]\nsso_session = w\nrole_arn = arn:aws:iam::1:role/dev\n[profile tool]\ncredential_process = /x\n')).toEqual(['AWS: profile work, by sso, arn:aws:iam::1:role/dev @3', 'AWS: profile tool, by a command @6'])
+  expect(reach('gcloud-config', '[core]\naccount = ann@example.com\nproject = shop\n')).toEqual(['Google Cloud: as ann@example.com, shop @2'])
+  expect(reach('azure-profile', '{"subscriptions":[{"name":"Prod","user":{"name":"ann@example.com"}},{"name":"Dev","user":{"name":"ann@example.com"}}]}')).toEqual(['Azure: as ann@example.com, Prod and Dev @-'])
   expect(reach('kube', 'current-context: prod\ncontexts:\n- name: prod\n  context: {cluster: c, user: admin}\n- name: dev\n  context: {cluster: d, user: me}\n')).toEqual([
     'Kubernetes: admin in prod, the current context @-', 'Kubernetes: me in dev @-',
   ])

@@ -34,7 +34,7 @@ it.each([
   ['a name and its value, in an inline table', { kind: 'rename', path: ['mcp_servers', 'gh', 'env', 'GITHUB_TOKEN'], to: 'GITHUB_TOKEN_SECRET', value: 'agent/gh' }, 'GITHUB_TOKEN = "abc"', 'GITHUB_TOKEN_SECRET = "agent/gh"'],
   ['a name between quotes', { kind: 'rename', path: ['mcp_servers', 'gh', 'headers', 'X-Key'], to: 'X-Key_SECRET', value: 'agent/gh' }, '"X-Key" = "never"', 'X-Key_SECRET = "agent/gh"'],
   ['one of a list over several lines', { kind: 'set', path: ['mcp_servers', 'gh', 'args', 1], value: 'gh-mcp@1.2.3' }, '"gh-mcp"', '"gh-mcp@1.2.3"'],
-  ['one of a list, gone', { kind: 'remove', path: ['mcp_servers', 'gh', 'args', 2] }, '"--fast",', ''],
+  ['one of a list, gone', { kind: 'remove', path: ['mcp_servers', 'gh', 'args', 2] }, '  "--fast",\n', ''],
   ['a line, gone', { kind: 'remove', path: ['model'] }, 'model = "x"   # the model\n', ''],
   ['one of an inline table, gone', { kind: 'remove', path: ['mcp_servers', 'gh', 'env', 'GITHUB_TOKEN'] }, 'GITHUB_TOKEN = "abc", ', ''],
 ] as const)('changes %s', (_name, change, old, fresh) => {

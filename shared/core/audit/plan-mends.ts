@@ -82,7 +82,9 @@ const planFile = async (place: Place, deps: PlanDeps, names: Set<string> | strin
     const { findings, skipped } = await auditText(place, text, mode, deps)
     return skipped === null ? findings.filter((finding) => acceptanceOf({ ...finding, file: place.path }, deps.accepted) === null) : null
   }
-  let text = before.toString('utf8')
+  // A byte order mark is none of the text that is looked at, and stays.
+  const [, mark = '', old = ''] = /^(\uFEFF?)([^]*)$/.exec(before.toString('utf8')) ?? []
+  let text = old
   let open = (await look(text)) ?? []
   for (let count = 0; count < MAX_MENDS; count += 1) {
     const next = open.find((finding) => finding.mend !== null && finding.mend.kind !== 'close' && !why.has(keyOf(finding)))
@@ -106,9 +108,8 @@ const planFile = async (place: Place, deps: PlanDeps, names: Set<string> | strin
   const newMode = closes ? 0o600 : mode
   if (closes) done.push('other users of this machine can read the credential here: chmod 600')
   const left = open.filter(({ mend }) => mend?.kind !== 'close').map((finding) => ({ finding, why: why.get(keyOf(finding)) ?? 'only you can' }))
-  const after = Buffer.from(text)
+  const after = Buffer.from(mark + text)
   if (after.equals(before) && mode === newMode) return { plan: null, left }
-  const old = before.toString('utf8')
   const redact = createRedactor([...(await deps.scan(file, old)).map(({ start, end }) => old.slice(start, end)), ...keep.map(({ value }) => value)])
   const lines = changedLines(redact(old).text, redact(text).text).map((line) => line.replace(/((?:token|secret|passw\w*|key|authorization)["']?\s*[:=]\s*["']?)(?!agent\/)[^"',\s]{6,}/gi, `$1${REDACTED}`))
   return { plan: { file, before, after, mode, newMode, lines: [...(mode === newMode ? [] : [`permissions ${octal(mode)} → ${octal(newMode)}`]), ...lines], mended: done, keep }, left }

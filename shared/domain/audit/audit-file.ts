@@ -1,5 +1,5 @@
 import { auditAgentSettings } from './agent-rules.ts'
-import { auditClaudeSettings } from './claude-rules.ts'
+import { auditClaudeSettings, auditHooks } from './claude-rules.ts'
 import { auditCredentials } from './credential-rules.ts'
 import { at, type AuditedFile, type AuditFinding, fieldsOf, type FileKind, ITEM, lineAt, SEVERITIES, type Source, THREATS } from './finding.ts'
 import { itemName } from './item-name.ts'
@@ -20,7 +20,7 @@ const SERVERS: Partial<Record<FileKind, readonly (readonly string[])[]>> = {
   opencode: [['mcp']],
   zed: [['context_servers']],
 }
-const JSON_KINDS: readonly FileKind[] = ['claude-settings', 'claude-state', 'mcp', 'vscode-settings', 'vscode-tasks', 'gemini', 'opencode', 'zed', 'cursor-cli', 'gcloud', 'azure', 'docker']
+const JSON_KINDS: readonly FileKind[] = ['claude-settings', 'claude-state', 'mcp', 'vscode-settings', 'vscode-tasks', 'gemini', 'opencode', 'zed', 'cursor-cli', 'cursor-hooks', 'gcloud', 'azure', 'azure-profile', 'docker']
 /** What only its owner should read: whole files of credentials. */
 const PRIVATE_KINDS: readonly FileKind[] = ['git-credentials', 'gh', 'aws', 'gcloud', 'azure', 'kube', 'npmrc', 'docker', 'netrc', 'pypirc', 'ssh-key']
 
@@ -87,6 +87,7 @@ export const auditFile = (file: AuditedFile): FileAudit => {
   const paths = serverPaths(file.kind, source)
   const found = source === null ? auditLines(file) : [
     ...(file.kind === 'claude-settings' ? auditClaudeSettings(source, file.scope) : []),
+    ...(file.kind === 'cursor-hooks' || file.kind === 'gemini' ? auditHooks(source, file.scope) : []),
     ...auditAgentSettings(file.kind, source),
     ...paths.flatMap((path) => auditServers(source, path, file.home)),
   ]

@@ -12,11 +12,13 @@ export const isWideRule = (rule: string): boolean => WIDE_RULES.has(rule) || WID
 
 const RISKY_HOOK = /(curl|wget)\b.{0,300}\|\s{0,5}\w{0,8}sh\b|\/tmp\/|base64\s+(-d|--decode)|\bnc\s/
 
+/** Claude Code and Gemini group an event's hooks, Cursor lists them. */
 const hookCommands = (hooks: unknown): { command: string; path: JsonPath }[] =>
   Object.entries(fieldsOf(hooks)).flatMap(([event, groups]) =>
     (Array.isArray(groups) ? groups : []).flatMap((group: unknown, index) => {
       const list = fieldsOf(group)['hooks']
-      return (Array.isArray(list) ? list : []).map((hook: unknown, place) => ({ command: textOf(fieldsOf(hook)['command']), path: ['hooks', event, index, 'hooks', place] }))
+      const own = textOf(fieldsOf(group)['command'])
+      return own !== '' ? [{ command: own, path: ['hooks', event, index] }] : (Array.isArray(list) ? list : []).map((hook: unknown, place) => ({ command: textOf(fieldsOf(hook)['command']), path: ['hooks', event, index, 'hooks', place] }))
     })).filter(({ command }) => command !== '')
 
 const isElsewhere = (url: string): boolean => url !== '' && !/^https:\/\/([\w-]+\.)*anthropic\.com(\/|$)|^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])([:/]|$)/i.test(url)
@@ -50,7 +52,7 @@ const permissionFaults = (settings: unknown): Fault[] => {
   return faults
 }
 
-const runFaults = (settings: unknown, scope: 'user' | 'project'): Fault[] => {
+const hookFaults = (settings: unknown, scope: 'user' | 'project'): Fault[] => {
   const faults: Fault[] = []
   for (const { command, path } of hookCommands(fieldsOf(settings)['hooks'])) {
     if (scope === 'project' || RISKY_HOOK.test(command)) {
@@ -58,6 +60,11 @@ const runFaults = (settings: unknown, scope: 'user' | 'project'): Fault[] => {
         what: `a hook runs a command on your machine, ${scope === 'project' ? 'by the word of the project' : 'fetched or from where anyone writes'}`, why: 'it runs unasked, with all of your rights', fix: 'read it, and remove the hook unless you wrote it; it then runs no more' })
     }
   }
+  return faults
+}
+
+const runFaults = (settings: unknown, scope: 'user' | 'project'): Fault[] => {
+  const faults = hookFaults(settings, scope)
   if (scope === 'project') {
     for (const key of ['apiKeyHelper', 'awsAuthRefresh', 'awsCredentialExport', 'otelHeadersHelper', 'statusLine']) {
       if (key in fieldsOf(settings)) {
@@ -82,6 +89,10 @@ const runFaults = (settings: unknown, scope: 'user' | 'project'): Fault[] => {
   return faults
 }
 
+const findingsOf = (source: Source, faults: readonly Fault[]): AuditFinding[] => faults.map(({ path, ...fault }) => ({ ...fault, line: source.lineOf(path), of: path, mend: remove(path) }))
+
+/** Hooks in the settings of any agent that has them. */
+export const auditHooks = (source: Source, scope: 'user' | 'project'): AuditFinding[] => findingsOf(source, hookFaults(source.value, scope))
+
 /** What is wrong with Claude Code's settings, of the user or of a project. */
-export const auditClaudeSettings = (source: Source, scope: 'user' | 'project'): AuditFinding[] =>
-  [...permissionFaults(source.value), ...runFaults(source.value, scope)].map(({ path, ...fault }) => ({ ...fault, line: source.lineOf(path), of: path, mend: remove(path) }))
+export const auditClaudeSettings = (source: Source, scope: 'user' | 'project'): AuditFinding[] => findingsOf(source, [...permissionFaults(source.value), ...runFaults(source.value, scope)])

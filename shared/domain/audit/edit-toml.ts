@@ -78,6 +78,9 @@ function* attempts(text: string, change: Change): Generator<string> {
     if (change.kind === 'set') yield text.slice(0, start) + (inList ? '' : name + equals) + JSON.stringify(change.value) + text.slice(end)
     else if (change.kind === 'rename') yield text.slice(0, start) + (/^[\w-]+$/.test(change.to) ? change.to : JSON.stringify(change.to)) + equals + JSON.stringify(change.value) + text.slice(end)
     else if (inList) {
+      const lineStart = text.lastIndexOf('\n', start) + 1
+      const rest = /^\s*?,?[ \t]*\r?\n/.exec(text.slice(end))?.[0]
+      if (rest !== undefined && text.slice(lineStart, start).trim() === '') yield text.slice(0, lineStart) + text.slice(end + rest.length)
       const comma = /^\s*,[ \t]*/.exec(text.slice(end))?.[0]
       const before = /,\s*$/.exec(text.slice(0, start))?.[0]
       yield comma !== undefined ? text.slice(0, start) + text.slice(end + comma.length) : text.slice(0, start - (before?.length ?? 0)) + text.slice(end)

@@ -49,9 +49,9 @@ export interface AuditFinding {
 
 /** How a file is read: which rules look at it. */
 export type FileKind =
-  | 'claude-settings' | 'claude-state' | 'mcp' | 'vscode-settings' | 'vscode-tasks' | 'codex' | 'gemini' | 'opencode' | 'zed' | 'cursor-cli'
+  | 'claude-settings' | 'claude-state' | 'mcp' | 'vscode-settings' | 'vscode-tasks' | 'codex' | 'gemini' | 'opencode' | 'zed' | 'cursor-cli' | 'cursor-hooks'
   | 'shell' | 'dotenv' | 'instructions' | 'command'
-  | 'git-credentials' | 'git-config' | 'gh' | 'aws' | 'gcloud' | 'azure' | 'kube' | 'npmrc' | 'docker' | 'netrc' | 'pypirc' | 'ssh-key'
+  | 'git-credentials' | 'git-config' | 'gh' | 'aws' | 'aws-config' | 'gcloud' | 'gcloud-config' | 'azure' | 'azure-profile' | 'kube' | 'npmrc' | 'docker' | 'netrc' | 'pypirc' | 'ssh-key'
 
 /** Where the scanner found a secret, and what sort it is. */
 export interface SecretSpan {

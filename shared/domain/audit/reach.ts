@@ -67,6 +67,15 @@ const each = (text: string, pattern: RegExp, tell: (found: RegExpMatchArray) => 
 const READERS: Partial<Record<FileKind, Reader>> = {
   gh: github,
   aws,
+  'aws-config': (text) => sections(text).filter(({ body }) => /sso_|credential_process|role_arn/.test(body)).map(({ name, body, line }) =>
+    credential('AWS', [shown(name), /sso_/.test(body) ? 'by sso' : /credential_process/.test(body) ? 'by a command' : '', shown(/^\s*role_arn\s*=\s*(\S+)/m.exec(body)?.[1] ?? '')], line)),
+  'gcloud-config': (text) => each(text, /^\s*account\s*=\s*(\S+)/gm, ([, account]) => ['Google Cloud', `as ${shown(account ?? '')}`, shown(/^\s*project\s*=\s*(\S+)/m.exec(text)?.[1] ?? '')]),
+  'azure-profile': (_text, source) => {
+    const subscriptions = at(source?.value, 'subscriptions')
+    const list: unknown[] = Array.isArray(subscriptions) ? subscriptions : []
+    return [...new Set(list.map((each) => textOf(at(each, 'user', 'name'))).filter((name) => name !== ''))].map((name) =>
+      credential('Azure', [`as ${shown(name)}`, list.filter((each) => textOf(at(each, 'user', 'name')) === name).map((each) => shown(textOf(at(each, 'name')))).slice(0, 10).join(' and ')]))
+  },
   kube,
   docker: (_text, source) => registries(source),
   'git-config': gitUser,

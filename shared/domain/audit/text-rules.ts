@@ -58,9 +58,12 @@ const injected: LineRule = (line) =>
   !/\b(ignore|disregard|forget) (all |any |the )*(previous|prior|above|earlier) (instructions|rules|prompts)|\b(do not|don't|never) (tell|mention|show|reveal)\b.{0,200}\b(to )?(the )?user\b|without (telling|informing|asking) the user/i.test(line) ? null
     : { rule: 'injected-instruction', becomes: '', severity: 'high', threat: 'prompt injection', what: 'the instructions tell the agent to set others aside, or to hide what it does', why: 'that is how an agent is turned against who runs it', fix: 'take the line out, and read the rest of the file before an agent does' }
 
+/** Claude Code and opencode write !`…`, Gemini !{…}. */
+const INLINE = /(^|[\s"'])!(?=`[^`]+`|\{[^}]+\})/g
+
 const inlineShell: LineRule = (line, { scope }) =>
-  !/(^|\s)!`[^`]+`/.test(line) ? null
-    : { rule: 'inline-shell', becomes: line.replaceAll(/(^|\s)!(?=`[^`]+`)/g, '$1'), severity: scope === 'project' ? 'high' : 'low', threat: 'supply chain', what: 'using this command or skill runs shell before anything is asked', why: 'it passes none of the agent\'s permissions', fix: 'take the !`…` out, and let the agent run it' }
+  line.search(INLINE) < 0 ? null
+    : { rule: 'inline-shell', becomes: line.replaceAll(INLINE, '$1'), severity: scope === 'project' ? 'high' : 'low', threat: 'supply chain', what: 'using this command or skill runs shell before anything is asked', why: 'it passes none of the agent\'s permissions', fix: 'take the ! out, and let the agent run it' }
 
 const wideTools: LineRule = (line) => {
   const [, tools = ''] = /^allowed-tools:\s*(.+)$/.exec(line) ?? []
