@@ -94,6 +94,7 @@ export const openBrokerSession = async (
     gate: host.gate,
     redactor: host.redactor,
     offers,
+    raiseAlarm: (message) => host.raiseAlarm(sessionId, message),
     progressEveryMs: timing.progressEveryMs,
     catalog: () => catalog,
     startedCatalog,

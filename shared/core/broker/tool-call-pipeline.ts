@@ -22,6 +22,8 @@ export interface ToolCallPipelineDeps {
   readonly redactor: Redactor
   readonly offers: Pick<Offers, 'remember'>
   readonly kept: Pick<KeptResults, 'shorten'>
+  /** Tells a person, and the ledger. */
+  readonly raiseAlarm: (message: string) => void
   /** While the gate thinks, the agent hears of it this often. */
   readonly progressEveryMs: number
   /** The tools as they are now. */
@@ -34,7 +36,7 @@ export interface Pipeline {
   /**
    * Takes one call of an agent through catalog, boundary, gate, upstream server and redaction, in that order.
    * A denied call and a server that is down are results with `isError`; what the server itself answers with a protocol
-   * error stays one. Rejects when the agent has cancelled, and when the outcome could not be recorded.
+   * error stays one. Rejects when the agent has cancelled. How it ended is recorded right after the answer.
    */
   callTool(params: CallToolRequestParams, request: AgentRequest): Promise<CallToolResult>
   /**
@@ -109,8 +111,15 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
     const question = gate.request({ ...call, sessionId: deps.sessionId, toolUseId: typeof toolUseId === 'string' ? toolUseId : null, signal })
     const verdict = await withTicks(question, deps.progressEveryMs, onTick)
     if (!verdict.allowed) return { refused: redactor.text(verdict.reason) }
+    // Once the answer is on its way: the intent was recorded before, and nothing but the record waits for this.
     const finish = (ok: boolean, summary: string, result?: unknown, redacted = 0, marks: readonly string[] = []): void =>
-      gate.finish(verdict.toolCallId, { ok, summary, result, redacted, marks })
+      void setImmediate(() => {
+        try {
+          gate.finish(verdict.toolCallId, { ok, summary, result, redacted, marks })
+        } catch (error) {
+          deps.raiseAlarm(`How the call ${verdict.toolCallId} ended could not be recorded: ${error instanceof Error ? error.message : String(error)}`)
+        }
+      })
     if (signal.aborted) {
       finish(false, 'cancelled by the agent before it ran')
       throw signal.reason

@@ -142,7 +142,6 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
     return entry
   }
   const appendSoon: Ledger['appendSoon'] = (kind, sessionId, body) => syncSoon(write(kind, sessionId, body))
-
   let later: NodeJS.Timeout | undefined
   /** A failure to sync is met again by whoever appends next. */
   const appendLater: Ledger['appendLater'] = (kind, sessionId, body) => {
