@@ -55,30 +55,36 @@ const hiddenInstructions = (tool: ReviewedTool, others: readonly OtherServer[]):
   return reasons
 }
 
-const imitation = (name: string, others: readonly OtherServer[]): string | null => {
-  const own = skeleton(name)
-  for (const other of others) {
-    const prefix = skeleton(other.name)
-    if (prefix.length > 2 && own.startsWith(prefix) && other.tools.some((tool) => own === prefix + skeleton(tool))) {
-      return `has a name that imitates a tool of the server ${other.name}`
+/** Says whose tool a name may be taken for; null where nobody's. */
+export const createImitationCheck = (others: readonly OtherServer[]): ((name: string) => string | null) => {
+  const known = others.map(({ name, tools }) => {
+    const alike = new Map<string, string[]>()
+    for (const tool of tools) alike.set(skeleton(tool), [...(alike.get(skeleton(tool)) ?? []), tool])
+    return { server: name, prefix: skeleton(name), alike }
+  })
+  return (name) => {
+    const own = skeleton(name)
+    const words = nameWords(name)?.join()
+    for (const { server, prefix, alike } of known) {
+      if (prefix.length > 2 && own.startsWith(prefix) && alike.has(own.slice(prefix.length))) return `has a name that imitates a tool of the server ${server}`
+      if (alike.get(own)?.some((tool) => tool !== name && nameWords(tool)?.join() !== words)) return `has a name that looks like a tool of the server ${server}`
     }
-    if (other.tools.some((tool) => tool !== name && skeleton(tool) === own && nameWords(tool)?.join() !== nameWords(name)?.join())) {
-      return `has a name that looks like a tool of the server ${other.name}`
-    }
+    return null
   }
-  return null
 }
 
 /**
  * Why a definition that nobody has accepted must not be used before a person has seen it; empty when it may be.
- * `known` says whether the server was used before: then a tool that was not there is a reason by itself.
+ * `known` says whether the server was used before: then a tool that was not there is a reason by itself. `others` are the
+ * servers that the agent has beside; `imitation` may know of more.
  */
 export const reviewTool = (
   tool: ReviewedTool,
   known: 'first use' | 'new tool' | 'changed',
   others: readonly OtherServer[],
+  imitation = createImitationCheck(others),
 ): string[] => {
   const reasons = known === 'first use' ? [] : [known === 'changed' ? 'its definition has changed' : 'it was not there before']
-  const imitated = imitation(tool.name, others)
+  const imitated = imitation(tool.name)
   return [...reasons, ...(imitated === null ? [] : [imitated]), ...hiddenInstructions(tool, others)]
 }

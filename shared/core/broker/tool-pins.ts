@@ -6,7 +6,7 @@ import type { SessionId } from '../../contract/ids.ts'
 import type { McpServerConfig } from '../../contract/schemas/mcp-config.ts'
 import { HeldTool, PinnedPackage, PinnedServer, type ServerTool } from '../../contract/schemas/server.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
-import { type OtherServer, reviewTool } from '../../domain/tool-review.ts'
+import { createImitationCheck, type OtherServer, reviewTool } from '../../domain/tool-review.ts'
 import { asFileFault } from '../file-fault.ts'
 import { readIfThere, writeWhole } from '../whole-file.ts'
 import type { Clock, Ledger } from '../ports.ts'
@@ -114,12 +114,18 @@ export const createToolPins = ({ file, clock, ledger, raiseAlarm }: ToolPinsDeps
     return pins
   }
 
-  const review = (pins: ServerPins, tool: Tool, isFirstUse: boolean, others: readonly OtherServer[]): HeldTool | null => {
+  /** Servers that were used before, and are neither this one nor among the others of its session. */
+  const elsewhere = (name: string, others: readonly OtherServer[]): OtherServer[] =>
+    [...load().values()]
+      .filter((pins) => pins.name !== name && !others.some((other) => other.name === pins.name))
+      .map((pins) => ({ name: pins.name, tools: Object.keys(pins.tools) }))
+
+  const review = (pins: ServerPins, tool: Tool, isFirstUse: boolean, others: readonly OtherServer[], imitation: () => ReturnType<typeof createImitationCheck>): HeldTool | null => {
     const hash = definitionHash(tool)
     const before = Object.hasOwn(pins.tools, tool.name) ? pins.tools[tool.name] : undefined
     if (before?.hash === hash) return null
     const known = before !== undefined ? 'changed' : isFirstUse ? 'first use' : 'new tool'
-    const reasons = reviewTool(tool, known, others)
+    const reasons = reviewTool(tool, known, others, imitation())
     const after = canonicalJson(tool)
     if (after.length > MAX_DEFINITION_CHARACTERS) reasons.push('its definition is too long to be shown')
     if (reasons.length === 0) {
@@ -135,8 +141,11 @@ export const createToolPins = ({ file, clock, ledger, raiseAlarm }: ToolPinsDeps
       const pins: ServerPins = structuredClone(known ?? { ...server, pinnedAt: clock.now(), tools: {}, held: {} })
       const admitted: Tool[] = []
       const newlyHeld: HeldTool[] = []
+      // Names of servers that this session does not have count too: rules and people know them from others.
+      let check: ReturnType<typeof createImitationCheck> | undefined
+      const imitation = () => (check ??= createImitationCheck([...others, ...elsewhere(server.name, others)]))
       for (const tool of tools) {
-        const held = review(pins, tool, known === undefined, others)
+        const held = review(pins, tool, known === undefined, others, imitation)
         if (held === null) {
           if (pins.blocked?.includes(tool.name) !== true) admitted.push(tool)
           delete pins.held[tool.name]
