@@ -78,7 +78,7 @@ const programFolders = async (file: string): Promise<string[]> => {
 /** A server before it is started. */
 export interface PlannedServer {
   readonly spec: ContainerSpec
-  /** All that its process is given and held by: equal for two sessions that could use one process. null where its network asks a session. */
+  /** All that its process is given and held by: equal for two sessions that could use one process. null where its network has a way out of its own: a connection does not say for which session it is made, so that its question, its rules and its record would be another's. */
   readonly wholeOf: Readonly<Record<string, unknown>> | null
   /** Throws HoldfastError `container-unavailable`. */
   start(): Promise<Container>
