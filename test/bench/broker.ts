@@ -1,6 +1,7 @@
 /**
  * What the broker adds to an MCP call: one client's stdio server called directly, through a bare relay made with the SDK
- * (the floor), through Holdfast, and through peers from npm, in turns in the same run. Holdfast's host is a process of
+ * (the floor), through one that has a line of each call on disk before it is made (the floor of whoever records intents),
+ * through Holdfast, and through peers from npm, in turns in the same run. Holdfast's host is a process of
  * its own, as shipped, with every check on: the real gate, policy, ledger on disk, pins and redaction.
  *
  *   node test/bench/broker.ts [calls|memory|all] [number of calls]    default: all 2000
@@ -48,6 +49,8 @@ const EVERYTHING = node(EVERYTHING_SERVER, 'stdio')
 /** Asks its client nothing and keeps nothing for it: one process may serve several. */
 const FILESYSTEM = node(fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-filesystem/dist/index.js')), scratch)
 
+const relay = ({ command, args }: Command): Command => node(fileURLToPath(new URL('../fixtures/servers/relay.ts', import.meta.url)), command, ...args)
+
 const started: ChildProcess[] = []
 const run = ({ command, args }: Command, env: NodeJS.ProcessEnv = process.env): ChildProcess => {
   const child = spawn(command, args, { stdio: 'ignore', env })
@@ -75,10 +78,11 @@ const peer = (name: string, ...args: string[]): Command => node(join(peers ?? ''
 
 const WAYS: Way[] = [
   { name: 'direct', tool: (name) => name, open: async (server) => ({ next: async () => server, close: async () => undefined }) },
+  { name: 'bare SDK relay', tool: (name) => name, open: async (server) => ({ next: async () => relay(server), close: async () => undefined }) },
   {
-    name: 'bare SDK relay',
+    name: 'bare relay + durable line',
     tool: (name) => name,
-    open: async (server) => ({ next: async () => node(fileURLToPath(new URL('../fixtures/servers/relay.ts', import.meta.url)), server.command, ...server.args), close: async () => undefined }),
+    open: async (server) => ({ next: async () => ({ ...relay(server), env: { RELAY_LOG: join(scratch, 'relay.log') } }), close: async () => undefined }),
   },
   {
     name: 'Holdfast',
