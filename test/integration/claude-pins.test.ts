@@ -71,13 +71,13 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
         request.pipe(onward.once('error', reject))
       }),
   })
-  const prepare = (hasModelKey: boolean) =>
+  const prepare = (hasModelKey: boolean, env: Record<string, string> = {}) =>
     claudeCode.prepare({
       sessionId: SESSION,
       agent: 'tester',
       command: [CLAUDE, '-p', 'Do it.'],
       cwd,
-      env: { PATH: '/usr/bin:/bin' },
+      env: { PATH: '/usr/bin:/bin', ...env },
       interactive: false,
       baseUrl: server.baseUrlFor(TOKEN),
       hasModelKey,
@@ -119,10 +119,17 @@ describe.skipIf(!existsSync(CLAUDE))('the real Claude Code, wired by the adapter
     expect(existsSync(join(place.cwd, 'made.txt'))).toBe(false)
   })
 
-  it('signed in with a subscription of its own, is not led to a proxy by settings files that it writes', async () => {
+  it.each(['CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX'])('is not started with %s, which would take its model requests past the gateway', async (name) => {
+    const place = await createPlace([], () => true)
+    await expect(place.prepare(true, { [name]: '1' })).rejects.toMatchObject({ code: 'agent-refused', message: expect.stringContaining(`Holdfast does not start Claude Code with ${name}`) as string })
+  })
+
+  it('signed in with a subscription of its own, is not led to a proxy or another cloud by settings files that it writes', async () => {
     const decoy = await startDecoy()
     const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy', 'CLAUDE_CODE_HTTP_PROXY', 'ANTHROPIC_BASE_URL']
-    const settings = JSON.stringify({ env: { ...Object.fromEntries(names.map((name) => [name, decoy.url])), NO_PROXY: 'example.invalid', no_proxy: 'example.invalid' } })
+    const clouds = ['BEDROCK', 'VERTEX', 'FOUNDRY', 'MANTLE', 'ANTHROPIC_AWS', 'ANTHROPIC_GOOGLE_CLOUD', 'GATEWAY'].map((name) => `CLAUDE_CODE_USE_${name}`)
+    const theirs = ['ANTHROPIC_BEDROCK_BASE_URL', 'ANTHROPIC_VERTEX_BASE_URL', 'ANTHROPIC_FOUNDRY_BASE_URL', 'ANTHROPIC_BEDROCK_MANTLE_BASE_URL', 'ANTHROPIC_AWS_BASE_URL', 'ANTHROPIC_GOOGLE_CLOUD_BASE_URL']
+    const settings = JSON.stringify({ env: { ...Object.fromEntries([...names, ...theirs].map((name) => [name, decoy.url])), ...Object.fromEntries(clouds.map((name) => [name, '1'])), NO_PROXY: 'example.invalid', no_proxy: 'example.invalid' } })
     const write = `for f in .claude/settings.json .claude/settings.local.json ~/.claude/settings.json; do echo '${settings}' > $f; done`
     const place = await createPlace([bash(write), bash('sleep 1'), bash('touch forbidden.txt'), bash('env > env.txt')], (command) => !command.includes('forbidden'))
     const launch = await place.prepare(false)
@@ -132,7 +139,8 @@ describe.skipIf(!existsSync(CLAUDE))('the real Claude Code, wired by the adapter
       expect(readFileSync(join(place.home, '.claude', 'settings.json'), 'utf8')).toContain(decoy.url)
       expect(existsSync(join(place.cwd, 'forbidden.txt'))).toBe(false)
       const seen = readFileSync(join(place.cwd, 'env.txt'), 'utf8')
-      expect(seen).not.toContain(decoy.url)
+      // Those of clouds that are not used say nothing.
+      expect(seen.split('\n').filter((line) => !theirs.some((name) => line.startsWith(`${name}=`))).join('\n')).not.toContain(decoy.url)
       expect(seen).toMatch(/^NO_PROXY=127\.0\.0\.1,localhost$/m)
       expect(seen).toMatch(/^no_proxy=127\.0\.0\.1,localhost$/m)
       rmSync(join(place.cwd, 'env.txt'))

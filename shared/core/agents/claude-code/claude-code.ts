@@ -10,7 +10,7 @@ import { writeOwnFile } from '../own-file.ts'
 import { checkFlags } from './flags.ts'
 import { createClaudeCodeHooks, isBrokered } from './hooks.ts'
 import { readResult, telemetryEnvironment } from './own-figures.ts'
-import { claudeEnvironment, managedSettings, pinnedProxies, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
+import { claudeEnvironment, cloudVariable, managedSettings, pinnedProxies, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
 import { requireVersion } from './version.ts'
 
 const LARGEST_CONFIGURATION_BYTES = 16 * 1024 * 1024
@@ -65,6 +65,13 @@ export const claudeCode: AgentAdapter = {
     const [name = 'claude', ...args] = context.command
     const check = checkFlags(args)
     if (!check.ok) throw new HoldfastError('agent-refused', `Holdfast does not start Claude Code with ${check.flag}: ${check.reason}.`)
+    const cloud = cloudVariable(context.env)
+    if (cloud !== null) {
+      throw new HoldfastError(
+        'agent-refused',
+        `Holdfast does not start Claude Code with ${cloud}: it would ask that cloud for its model past the gateway, unmetered, with credentials of yours. Leave the variable out of env.pass; an endpoint of yours that speaks Anthropic's API can be model.baseUrl.`,
+      )
+    }
     const extraFolders = await Promise.all(check.extraFolders.map((folder) => context.resolveFolder(resolve(context.cwd, folder))))
     const agentFolders = [context.cwd, ...extraFolders, context.home]
     const folders = await foldersToSearch(context.env['PATH'] ?? '', agentFolders)

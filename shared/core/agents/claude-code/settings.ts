@@ -22,13 +22,17 @@ export const managedSettings = {
 const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'CLAUDE_CODE_HTTP_PROXY', 'CLAUDE_CODE_HTTPS_PROXY']
 const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost']
 
+/** Each leads model requests to another cloud, past the gateway, with credentials that the agent would have to hold. Those of 2.1.330. */
+const CLOUD_VARIABLES = ['BEDROCK', 'VERTEX', 'FOUNDRY', 'MANTLE', 'ANTHROPIC_AWS', 'ANTHROPIC_GOOGLE_CLOUD', 'GATEWAY'].map((name) => `CLAUDE_CODE_USE_${name}`)
+
+/** The variable of a launch that names such a cloud; null where none does. */
+export const cloudVariable = (env: Readonly<Record<string, string>>): string | null => CLOUD_VARIABLES.find((name) => !['', '0', 'false'].includes(env[name] ?? '')) ?? null
+
 /** Through which a settings file could lead model requests past the gateway, drop the hooks, or change what an approved command runs. */
 const EMPTIED_VARIABLES = [
   'ANTHROPIC_UNIX_SOCKET',
   'CLAUDE_CODE_RUNNER_MODEL_SOCKET',
-  'CLAUDE_CODE_USE_BEDROCK',
-  'CLAUDE_CODE_USE_VERTEX',
-  'CLAUDE_CODE_USE_FOUNDRY',
+  ...CLOUD_VARIABLES,
   'CLAUDE_CODE_SIMPLE',
   'CLAUDE_CODE_SAFE_MODE',
   'CLAUDE_CODE_SHELL_PREFIX',
