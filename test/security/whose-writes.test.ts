@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CheckpointStore, Container } from '../../shared/core/ports.ts'
@@ -8,11 +10,11 @@ import { createContainerWrites, type ContainerWrites } from '../../shared/core/c
 import { makeScene } from '../fixtures/containers.ts'
 import { openStore, SESSION } from '../integration/checkpoint-fixture.ts'
 
-const probe = createContainerWrites()
+const [major = 0, minor = 0] = release().split('.').map(Number)
+const isRecording = process.getuid?.() === 0 && (major > 6 || (major === 6 && minor >= 5))
 /** mmap and read. */
 const CALLS = { x64: [9, 0], arm64: [222, 63] }[process.arch as string] ?? []
-const missing = (await createLinuxProvider().unavailable()) ?? ((await probe.cut()) === null ? 'the right to watch mounts, which root has on Linux' : null)
-probe.close()
+const missing = (await createLinuxProvider().unavailable()) ?? (isRecording ? null : 'root, on Linux 6.5 or newer')
 
 let scene: ReturnType<typeof makeScene>
 let writes: ContainerWrites
@@ -21,6 +23,11 @@ let store: CheckpointStore
 let flood: string
 
 const file = (name: string): string => join(scene.project, name)
+const open = (): void => {
+  writes = createContainerWrites()
+  store = openStore(join(scene.folder, 'store'), undefined, undefined, writes)
+}
+const launch = () => createLinuxProvider(undefined, undefined, writes).launch(scene.spec('exec sh', { writable: [scene.project, flood] }))
 /** Has the shell in the container do something, and returns what it says. */
 const tell = async (command: string): Promise<string> => {
   let said = ''
@@ -48,9 +55,8 @@ describe.skipIf(missing !== null)(`whose a change is, by what the kernel says a 
     scene = makeScene()
     flood = join(scene.folder, 'flood')
     mkdirSync(flood)
-    writes = createContainerWrites()
-    store = openStore(join(scene.folder, 'store'), undefined, undefined, writes)
-    container = await createLinuxProvider(undefined, undefined, writes).launch(scene.spec('exec sh', { writable: [scene.project, flood] }))
+    open()
+    container = await launch()
   })
   afterEach(async () => {
     await container.kill()
@@ -102,9 +108,31 @@ describe.skipIf(missing !== null)(`whose a change is, by what the kernel says a 
     expect(await changed()).toEqual({ user: 'both' })
   })
 
-  it('nothing is taken for the user\'s once the record has ended', async () => {
+  it('what the session writes in a mount that the machine got meanwhile is not taken for the user\'s', async () => {
+    const mount = (...args: string[]) => execFileSync('mount', args)
+    await container.kill()
+    mount('-t', 'tmpfs', 'none', scene.project)
+    mount('--make-shared', scene.project)
+    writes.close()
+    open()
+    try {
+      mkdirSync(file('later'))
+      container = await launch()
+      const changed = await start()
+      mount('-t', 'tmpfs', 'none', file('later'))
+      await tell('echo agent > later/agent')
+      writeFileSync(file('user'), 'user\n')
+      expect(readFileSync(file('later/agent'), 'utf8')).toBe('agent\n')
+      expect(await changed()).toEqual({ 'later/agent': 'session', user: 'other' })
+    } finally {
+      await container.kill()
+      execFileSync('umount', ['-R', scene.project])
+    }
+  })
+
+  it.each(['SIGKILL', 'SIGSTOP'] as const)('nothing is taken for the user\'s once the record has ended, or answers no more (%s)', async (signal) => {
     const changed = await start()
-    process.kill(recorder(), 'SIGKILL')
+    process.kill(recorder(), signal)
     writeFileSync(file('user'), 'user\n')
     expect(await changed()).toEqual({ user: 'session' })
     expect(writes.isOn()).toBe(false)

@@ -10,6 +10,8 @@ import { RECORDER } from './write-recorder.ts'
 const CALLS: Readonly<Partial<Record<NodeJS.Architecture, readonly number[]>>> = { x64: [300, 301, 303], arm64: [262, 263, 264] }
 /** More at once would keep the program from what it is to record. */
 const MAX_ASKED = 5_000
+/** A checkpoint, and with it a kill, waits for no record longer. */
+const ANSWER_MS = 3_000
 
 /** What holds processes tells the record of each container that can write what a checkpoint is of. */
 export interface ContainerWrites extends WriteRecord {
@@ -58,7 +60,8 @@ export const createContainerWrites = (): ContainerWrites => {
     const { promise, resolve } = Promise.withResolvers<string | null>()
     waiting.push(resolve)
     send(text)
-    return promise
+    const late = setTimeout(miss, ANSWER_MS).unref()
+    return promise.finally(() => clearTimeout(late))
   }
 
   return {

@@ -3,6 +3,8 @@
  * is closed (fanotify(7), FAN_CLOSE_WRITE), asked of the containers' mounts alone: what goes through any other mount of
  * the same folder is never reported. A file mapped into memory is closed when the last map of it is gone.
  *
+ * A mount that the machine gets later may show inside as well, unmarked: of files below one nothing is told.
+ *
  * Files are named by handles, which stay the same under every name, and are compared as the kernel made them
  * (AT_HANDLE_FID, Linux 6.5). It answers each line with one line:
  * `add PID`: from now on what the mounts of that process's namespace can write is reported; 1, or 0 when some are not;
@@ -20,6 +22,12 @@ $SIG{IO} = "IGNORE";
 my $group = syscall($init, 0x203, 0);
 $group >= 0 and open(my $events, "<&=", $group) or exit 1;
 my ($count, $lost, %wrote) = (1, 0);
+sub mounts {
+  open(my $mounts, "<", "/proc/self/mountinfo") or exit 1;
+  return map { my ($id, $target) = (split / /)[0, 4]; ("$id $target", $target =~ s/\\\\(\\d{3})/chr oct $1/ger) } <$mounts>;
+}
+my %first = mounts();
+my @later;
 sub drain {
   while (sysread($events, my $some, 262144)) {
     for (my $at = 0; $at < length $some;) {
@@ -47,7 +55,9 @@ sub add {
 }
 sub handleOf {
   my ($dev, $ino, $path) = split / /, shift;
-  sysopen(my $file, pack("H*", $path), $flags) or return "";
+  $path = pack "H*", $path;
+  return "" if grep { index($path, "$_/") == 0 } @later;
+  sysopen(my $file, $path, $flags) or return "";
   my @stat = stat $file;
   return "" unless -f _ and $stat[0] == $dev and $stat[1] == $ino;
   my ($name, $mount, $empty) = (pack("Li", 128, 0) . "\\0" x 128, pack("i", 0), "");
@@ -59,6 +69,8 @@ sub handleOf {
 sub answer {
   my ($verb, $first, $lines) = split / /, shift;
   return add($first) if $verb eq "add";
+  my %now = mounts();
+  @later = map { $now{$_} } grep { !exists $first{$_} } keys %now;
   my @handles = map { handleOf(nextLine()) } 1 .. $lines // 0;
   drain();
   return $count if $verb eq "cut";
