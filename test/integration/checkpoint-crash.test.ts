@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { build } from 'esbuild'
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -13,10 +14,20 @@ const KILLS = Number(process.env['HOLDFAST_CHECKPOINT_KILLS'] ?? 67)
 const TIME_LIMIT = Math.max(180_000, KILLS * 10_000)
 /** What git makes of the files is asked each so many rounds; the files themselves, refs and index among them, each round. */
 const GIT_EVERY = 8
-const CHILD = new URL('../fixtures/checkpoint-child.ts', import.meta.url).pathname
+const FIXTURE = new URL('../fixtures/checkpoint-child.ts', import.meta.url).pathname
+const PACKAGES = new URL('../../node_modules', import.meta.url).pathname
+/** What the packages in CommonJS call. */
+const REQUIRE = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)`
 
 let compiled: ReturnType<typeof createScratch>
-beforeAll(() => void (compiled = createScratch()))
+let program: string
+/** One file, as it is started hundreds of times. */
+beforeAll(async () => {
+  compiled = createScratch()
+  program = join(compiled.folder, 'child.mjs')
+  symlinkSync(PACKAGES, join(compiled.folder, 'node_modules'))
+  await build({ entryPoints: [FIXTURE], outfile: program, bundle: true, platform: 'node', format: 'esm', external: ['better-sqlite3', 'koffi'], banner: { js: REQUIRE } })
+})
 afterAll(() => compiled.remove())
 
 let scratch: ReturnType<typeof createScratch>
@@ -53,7 +64,7 @@ interface Order {
 
 /** Runs the child and kills it after the given time; resolves to whether that found it at work, and how long it took. */
 const runKilled = async ({ sessionId, verb, target = '' }: Order, afterMs: number): Promise<{ killed: boolean; tookMs: number }> => {
-  const child = spawn(process.execPath, [CHILD, folder, root, sessionId, verb, target], { stdio: ['ignore', 'pipe', 'inherit'], env: environment })
+  const child = spawn(process.execPath, [program, folder, root, sessionId, verb, target], { stdio: ['ignore', 'pipe', 'inherit'], env: environment })
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_code, signal) => resolve(signal)))
   await new Promise((resolve) => child.stdout.once('data', resolve))
   child.stdout.resume()
