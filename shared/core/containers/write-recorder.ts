@@ -46,7 +46,7 @@ sub add {
   while (<$mounts>) {
     my ($fields, $type) = /^(.*?) - (\\S+)/;
     my ($target, $options) = (split / /, $fields)[4, 5];
-    next if $options =~ /^ro\\b/ or $type =~ /^(proc|devpts|mqueue)$/;
+    next if $options =~ /^ro\\b/ or $type =~ /^(proc|devpts|devtmpfs|mqueue)$/;
     $target =~ s/\\\\(\\d{3})/chr oct $1/ge;
     my $path = "/proc/$pid/root$target";
     return 0 if syscall($mark, $group, 0x11, 8, -100, $path) < 0;
