@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -166,13 +166,14 @@ describe('--fix', () => {
     put({ name: '', home: '.zshrc', mode: 0o600, text: `export GITHUB_TOKEN=${GITHUB_TOKEN}\n`, faults: [] })
     put({ name: '', project: '.mcp.json', text: '{"mcpServers":{"x":{"command":"y","env":{"API_TOKEN":"correct-horse"}}}}\n', faults: [] })
     const before = [tree(home), tree(project)]
+    const fixes = () => readdirSync(join(folder, 'backups')).filter((name) => !name.startsWith('lock'))
     const { plans } = await planned()
     expect(plans).toHaveLength(2)
     // The second file cannot be written: something lies where it is written aside.
     mkdirSync(`${plans[1]?.file}.holdfast-new`)
     await expect(applyMends(plans, deps(), 0)).rejects.toThrow('EEXIST')
     rmSync(`${plans[1]?.file}.holdfast-new`, { recursive: true, force: true })
-    expect([tree(home), tree(project), [...keychain.keys()], readdirSync(join(folder, 'backups'))]).toEqual([...before, [], []])
+    expect([tree(home), tree(project), [...keychain.keys()], fixes()]).toEqual([...before, [], []])
 
     // As a process leaves it that is killed after the first file.
     await applyMends(plans, deps(), 0)
@@ -181,8 +182,21 @@ describe('--fix', () => {
     writeFileSync(plans[1]?.file ?? '', plans[1]?.before ?? '')
     writeFileSync(`${plans[1]?.file}.holdfast-new`, 'half')
     expect((await recoverMends(deps())).sort()).toEqual(plans.map(({ file }) => file).sort())
-    expect([tree(home), tree(project), [...keychain.keys()], readdirSync(join(folder, 'backups'))]).toEqual([...before, [], []])
+    expect([tree(home), tree(project), [...keychain.keys()], fixes()]).toEqual([...before, [], []])
     expect(await recoverMends(deps())).toEqual([])
+
+    // One that is still at work is none that was interrupted.
+    const [started, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow: MendDeps = { ...deps(), secrets: { ...deps().secrets, set: async (item, value) => {
+      started.resolve()
+      await goOn.promise
+      keychain.set(item, value)
+    } } }
+    const making = applyMends(plans, slow, 0)
+    await started.promise
+    const looking = recoverMends(deps())
+    goOn.resolve()
+    expect([await making, await looking, (await look()).findings]).toEqual(['19700101T000000Z', [], []])
   })
 
   it('keeps comments, and a link stays a link', async () => {
@@ -202,7 +216,7 @@ describe('--fix', () => {
     const { plans } = await planned()
     writeFileSync(path, '{"disableAllHooks":true,"model":"x"}')
     await expect(applyMends(plans, deps(), 0)).rejects.toMatchObject({ code: 'illegal-state' })
-    expect(existsSync(join(folder, 'backups'))).toBe(false)
+    expect(readdirSync(join(folder, 'backups')).filter((name) => !name.startsWith('lock'))).toEqual([])
     await applyMends((await planned()).plans, deps(), 0)
     writeFileSync(path, '{"model":"mine"}')
     expect(await undoMends(deps(), undefined)).toMatchObject({ restored: [], left: [path] })

@@ -62,6 +62,19 @@ const put = async (file: string, bytes: Buffer, mode: number): Promise<void> => 
 const manifestOf = async (folder: string): Promise<Manifest> => Manifest.parse(JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')))
 const foldersIn = async (backups: string): Promise<string[]> => (await readdir(backups).catch(() => [])).filter((name) => /^\d{8}T\d{6}Z$/.test(name)).sort()
 
+/** One fix at a time: what another process has begun is not taken for interrupted. The lock ends with its process. */
+const alone = async <Result>(backups: string, work: () => Promise<Result>): Promise<Result> => {
+  // Loaded where something is changed alone: most looks change nothing.
+  const { createProcessLock } = await import('../storage/process-lock.ts')
+  const lock = createProcessLock(join(backups, 'lock'))
+  await lock.acquire()
+  try {
+    return await work()
+  } finally {
+    lock.release()
+  }
+}
+
 /** Puts back every file that is as the fix left it, or as it was; the others are named. */
 const putBack = async (folder: string, { files, sealed }: Manifest, backupKey: MendDeps['backupKey']): Promise<{ restored: string[]; left: string[] }> => {
   const [restored, left]: [string[], string[]] = [[], []]
@@ -92,12 +105,7 @@ const takeBack = async (folder: string, manifest: Manifest, { secrets, backupKey
   return result
 }
 
-/**
- * Makes the changes, after keeping every file as it was, and every secret in the keychain. Gives the id that undoes them.
- * All or none: what fails half-way is taken back, at once or, after a crash, by `recoverMends`. A file that was changed
- * since it was looked at is refused, before anything is written: HoldfastError `illegal-state`.
- */
-export const applyMends = async (plans: readonly PlannedMend[], deps: MendDeps, now: number): Promise<string> => {
+const apply = async (plans: readonly PlannedMend[], deps: MendDeps, now: number): Promise<string> => {
   const id = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '')
   const folder = join(deps.backups, id)
   for (const { file, before } of plans) {
@@ -105,7 +113,6 @@ export const applyMends = async (plans: readonly PlannedMend[], deps: MendDeps, 
   }
   const keep = plans.flatMap((plan) => plan.keep)
   const key = keep.length > 0 ? await deps.backupKey() : null
-  await mkdir(deps.backups, { recursive: true, mode: 0o700 })
   await mkdir(folder, { mode: 0o700 })
   const files: Manifest['files'] = []
   for (const [index, { file, before, after, mode, newMode }] of plans.entries()) {
@@ -126,23 +133,40 @@ export const applyMends = async (plans: readonly PlannedMend[], deps: MendDeps, 
   return id
 }
 
+/**
+ * Makes the changes, after keeping every file as it was, and every secret in the keychain. Gives the id that undoes them.
+ * All or none: what fails half-way is taken back, at once or, after a crash, by `recoverMends`. A file that was changed
+ * since it was looked at is refused, before anything is written: HoldfastError `illegal-state`.
+ */
+export const applyMends = (plans: readonly PlannedMend[], deps: MendDeps, now: number): Promise<string> => alone(deps.backups, () => apply(plans, deps, now))
+
+/** Folders of fixes that have not come to their end; null for the manifest where nothing was changed yet. */
+const unfinished = async (backups: string): Promise<{ folder: string; manifest: Manifest | null }[]> => {
+  const found: { folder: string; manifest: Manifest | null }[] = []
+  for (const name of await foldersIn(backups)) {
+    const folder = join(backups, name)
+    const manifest = existsSync(join(folder, 'manifest.json')) ? await manifestOf(folder).catch(() => undefined) : null
+    if (manifest === null || manifest?.done === false) found.push({ folder, manifest })
+  }
+  return found
+}
+
 /** Takes back every fix that was interrupted. Gives the files it put back. */
 export const recoverMends = async (deps: MendDeps): Promise<string[]> => {
-  const restored: string[] = []
-  for (const name of await foldersIn(deps.backups)) {
-    const folder = join(deps.backups, name)
-    // Without a manifest nothing was changed yet.
-    if (!existsSync(join(folder, 'manifest.json'))) {
-      await rm(folder, { recursive: true })
-      continue
+  if ((await unfinished(deps.backups)).length === 0) return []
+  return alone(deps.backups, async () => {
+    const restored: string[] = []
+    for (const { folder, manifest } of await unfinished(deps.backups)) {
+      if (manifest === null) {
+        await rm(folder, { recursive: true })
+        continue
+      }
+      // A file that was being written when its process ended.
+      for (const { file } of manifest.files) await rm(asideOf(file), { force: true })
+      restored.push(...(await takeBack(folder, manifest, deps)).restored)
     }
-    const manifest = await manifestOf(folder).catch(() => null)
-    if (manifest?.done !== false) continue
-    // A file that was being written when its process ended.
-    for (const { file } of manifest.files) await rm(asideOf(file), { force: true })
-    restored.push(...(await takeBack(folder, manifest, deps)).restored)
-  }
-  return restored
+    return restored
+  })
 }
 
 /**
