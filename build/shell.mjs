@@ -32,7 +32,7 @@ export async function bundleShell(root) {
       throw new Trouble(error.message)
     })
     const { version, description, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-    writeFileSync(join(aside, 'package.json'), JSON.stringify({ name: 'holdfast', productName: 'Holdfast', version, description, license, homepage: 'https://holdfast.invalid', desktopName: 'holdfast-app.desktop', main: 'main.cjs' }, null, 2))
+    writeFileSync(join(aside, 'package.json'), JSON.stringify({ name: 'holdfast', productName: 'Holdfast', version, description, license, desktopName: 'holdfast-app.desktop', main: 'main.cjs' }, null, 2))
     cpSync(join(root, 'electron/icons'), join(aside, 'icons'), { recursive: true })
     cpSync(join(root, 'build/out/renderer'), join(aside, 'renderer'), { recursive: true })
     rmSync(out, { recursive: true, force: true })

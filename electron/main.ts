@@ -2,6 +2,7 @@ import { app, crashReporter, Menu, protocol } from 'electron'
 import { join } from 'node:path'
 import { createDesktopBus } from './desktop-bus.ts'
 import { findHost, killByProgram, locatePrograms, unlockByProgram } from './host-process/programs.ts'
+import { askPortalForKeys } from './hotkey/portal.ts'
 import { changeSettings, readSettings, settingsFile } from './settings.ts'
 import { startShell } from './shell.ts'
 import { createStartAtLogin } from './start-at-login.ts'
@@ -18,8 +19,7 @@ protocol.registerSchemesAsPrivileged([{ scheme: SCHEME, privileges: { standard: 
 process.on('uncaughtException', (error) => console.error(error))
 // What crashed is written beside the app's own data, and nobody is told.
 crashReporter.start({ uploadToServer: false })
-// Wayland lets no program watch all keys: there the desktop's own portal is asked.
-if (platform === 'linux') app.commandLine.appendSwitch('enable-features', 'GlobalShortcutsPortal')
+if (platform === 'linux') askPortalForKeys(app.commandLine)
 
 const main = async (): Promise<void> => {
   await app.whenReady()

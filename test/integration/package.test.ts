@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import type { Endpoint } from '../../shared/core/transports/endpoint-file.ts'
 import { readEndpoint } from '../../shared/core/transports/endpoint-file.ts'
 import { frameSocketOf } from '../../shared/core/transports/frames.ts'
 import { connectLocal } from '../../shared/core/transports/local-socket-client.ts'
-import { filesIn, filesInArchive, fusesOf, hashOf, missingForPackaging, packageInto, placeholderElectron } from '../fixtures/packaged.ts'
+import { canMakeDeb, filesIn, filesInArchive, fusesOf, hashOf, missingForPackaging, packageInto, placeholderElectron, withFpm } from '../fixtures/packaged.ts'
 
 const missing = missingForPackaging()
 const TEMPLATES = ['', '@2x', '@3x', 'Template', 'Template@2x', 'Template@3x']
@@ -72,25 +72,48 @@ describe.skipIf(missing !== null)(`the app as it is packaged${missing === null ?
     expect(fusesOf(join(app, 'holdfast-app'))).toBe('01001100')
   })
 
-  it('is installed with `holdfast` on PATH, its links and its needs told, by the package managers alone', () => {
-    const fpm = join(folder, 'bin/fpm')
-    mkdirSync(join(folder, 'bin'))
-    // Called as `fpm -s dir --force -t TARGET …`.
-    writeFileSync(fpm, `#!/bin/sh\nprintf '%s\\n' "$@" > '${folder}/arguments-'"$5"\nfor argument; do case "$argument" in *.desktop=*) cat "\${argument%%=*}" > '${folder}/entry-'"$5";; esac; done\nwhile [ $# -gt 0 ]; do [ "$1" = --package ] && touch "$2"; shift; done\n`)
-    chmodSync(fpm, 0o755)
-    packageInto(join(folder, 'three'), join(folder, 'electron'), ['--linux', 'deb', 'rpm'], fpm)
-    for (const target of ['deb', 'rpm']) {
-      const args = readFileSync(join(folder, `arguments-${target}`), 'utf8').split('\n')
+  it('is no deb or rpm without a maintainer and a home page', () => {
+    expect(() => packageInto(join(folder, 'three'), join(folder, 'electron'), ['--linux', 'deb'])).toThrow('A deb or rpm names who maintains it and its home page, and none is given.')
+    expect(existsSync(join(folder, 'three'))).toBe(false)
+  })
+
+  describe('as a deb and an rpm', () => {
+    let notes: string
+    beforeAll(() => {
+      notes = join(folder, 'notes')
+      packageInto(join(folder, 'three'), join(folder, 'electron'), ['--linux', 'deb', 'rpm'], withFpm(notes))
+    })
+
+    it.each(['deb', 'rpm'])('the %s tells its needs, its links and its icons to the package manager', (target) => {
+      const { args, entry } = JSON.parse(readFileSync(join(notes, `${target}.json`), 'utf8')) as { args: string[]; entry: string }
       expect(args).toEqual(expect.arrayContaining(['build/packaging/usr-bin-holdfast=/usr/bin/holdfast', 'build/out/manual/holdfast.1=/usr/share/man/man1/holdfast.1']))
-      expect(args).toEqual(expect.arrayContaining(['bubblewrap', 'git', '--license', 'MIT', 'Holdfast <holdfast@holdfast.invalid>']))
+      expect(args).toEqual(expect.arrayContaining(['bubblewrap', 'git', '--license', 'MIT', 'A Person <a@person.example>', 'https://holdfast.example/']))
       expect(args.filter((argument) => argument.endsWith('/apps/holdfast-app.png')).map((argument) => argument.split('=')[1])).toEqual(
         [16, 22, 24, 32, 48, 512].map((size) => `/usr/share/icons/hicolor/${size}x${size}/apps/holdfast-app.png`),
       )
-      expect(readFileSync(join(folder, `entry-${target}`), 'utf8').split('\n')).toEqual(
-        expect.arrayContaining(['Name=Holdfast', 'Exec=/opt/Holdfast/holdfast-app %U', 'MimeType=x-scheme-handler/holdfast;', 'Categories=Development;', 'StartupWMClass=holdfast-app']),
-      )
-    }
-    rmSync(join(folder, 'three'), { recursive: true })
+      expect(entry.split('\n')).toEqual(expect.arrayContaining(['Name=Holdfast', 'Exec=/opt/Holdfast/holdfast-app %U', 'MimeType=x-scheme-handler/holdfast;', 'Categories=Development;', 'StartupWMClass=holdfast-app']))
+    })
+
+    it.skipIf(!canMakeDeb)('the deb holds `holdfast` on PATH, and its scripts leave nothing when it is removed (by a stand-in for fpm and the real dpkg-deb, in a folder for a root)', () => {
+      const root = join(folder, 'root')
+      const deb = join(folder, 'three', readdirSync(join(folder, 'three')).find((file) => file.endsWith('.deb')) ?? '')
+      for (const [what, to] of [['-x', root], ['-e', join(folder, 'control')]] as const) expect(spawnSync('dpkg-deb', [what, deb, to]).status).toBe(0)
+      expect(filesIn(root).filter((file) => !file.startsWith('opt/') && !file.includes('/icons/'))).toEqual(['usr/bin/holdfast', 'usr/share/applications/holdfast-app.desktop', 'usr/share/doc/holdfast/copyright', 'usr/share/man/man1/holdfast.1'])
+      expect(readFileSync(join(root, 'usr/bin/holdfast'), 'utf8')).toContain('exec /opt/Holdfast/resources/bin/holdfast "$@"')
+      expect(spawnSync(join(root, 'opt/Holdfast/resources/bin/holdfast'), ['--version'], { env: { PATH: '/usr/bin:/bin' }, encoding: 'utf8' }).stdout).toBe('0.1.0\n')
+      // Nothing but these, so that no script reaches the machine's own links and databases.
+      const tools = join(folder, 'tools')
+      mkdirSync(tools)
+      for (const tool of ['chmod', 'ln', 'readlink', 'rm']) symlinkSync(join('/bin', tool), join(tools, tool))
+      const script = (name: string) => {
+        const text = readFileSync(join(folder, 'control', name), 'utf8').replaceAll(/'(?=\/(?:usr|opt|etc)\/)/g, `'${root}`)
+        return spawnSync('/bin/bash', ['-c', text], { env: { PATH: tools }, encoding: 'utf8' })
+      }
+      expect(script('postinst')).toMatchObject({ status: 0, stdout: '' })
+      expect(readlinkSync(join(root, 'usr/bin/holdfast-app'))).toBe(join(root, 'opt/Holdfast/holdfast-app'))
+      expect(script('postrm').status).toBe(0)
+      expect(readdirSync(join(root, 'usr/bin'))).toEqual(['holdfast'])
+    })
   })
 
   describe('its host, started from the resources', () => {

@@ -7,6 +7,7 @@ import { killWords } from '../../electron/dialogs/kill-words.ts'
 import { locatePrograms } from '../../electron/host-process/programs.ts'
 import { restartIn } from '../../electron/host-process/restart-plan.ts'
 import { DEFAULT_HOTKEY, hotkeyLabel, hotkeyOf, killStep } from '../../electron/hotkey/kill-press.ts'
+import { askPortalForKeys } from '../../electron/hotkey/portal.ts'
 import type { Parts } from '../../electron/parts.ts'
 import { changeSettings, readSettings, settingsFile } from '../../electron/settings.ts'
 import { createStartAtLogin } from '../../electron/start-at-login.ts'
@@ -26,6 +27,19 @@ describe('the kill switch', () => {
   it('takes keys that nobody types by chance, and the default for anything else', () => {
     expect(hotkeyOf('CommandOrControl+Shift+F9')).toBe('CommandOrControl+Shift+F9')
     for (const wanted of [undefined, 7, '', 'K', 'Shift+K', 'Control+Control+K', 'Control+Alt', 'Control+Alt+Shift+KK', 'Control+Alt+\u212a']) expect(hotkeyOf(wanted)).toBe(DEFAULT_HOTKEY)
+  })
+
+  it('asks Wayland’s portal for its keys beside the features that the user gave, unless the user switched that off', () => {
+    const given = (switches: Record<string, string>) => {
+      const appended: string[][] = []
+      askPortalForKeys({ getSwitchValue: (name) => switches[name] ?? '', appendSwitch: (...one) => void appended.push(one as string[]) })
+      return appended
+    }
+    expect(given({})).toEqual([['enable-features', 'GlobalShortcutsPortal']])
+    expect(given({ 'enable-features': 'Vulkan,WebGPU<Study:a/b' })).toEqual([['enable-features', 'Vulkan,WebGPU<Study:a/b,GlobalShortcutsPortal']])
+    expect(given({ 'enable-features': 'GlobalShortcutsPortal<Study,Vulkan' })).toEqual([['enable-features', 'GlobalShortcutsPortal<Study,Vulkan']])
+    expect(given({ 'disable-features': 'Other,GlobalShortcutsPortal' })).toEqual([])
+    expect(given({ 'enable-features': 'Vulkan', 'disable-features': 'GlobalShortcutsPortal' })).toEqual([['enable-features', 'Vulkan']])
   })
 
   it('is written as the platform writes its keys', () => {
