@@ -1,14 +1,19 @@
 /** Within this time of the first a further press, or the keys held down, also locks. */
 export const LOCK_WITHIN_MS = 2_000
 
+/** Presses that follow each other faster are one that is held: keyboards repeat some 10 to 40 times a second. */
+const REPEATS_WITHIN_MS = 200
+
 export type KillStep = 'kill' | 'kill-and-lock'
 
 /**
  * What a press of the kill switch does, by the time since the one before, in ms: null when there was none. Keys that are
- * held arrive as presses that repeat.
+ * held arrive as presses that repeat: once those have locked, the rest of them does nothing, which null says.
  */
-export const killStep = (sinceLastMs: number | null): KillStep =>
-  sinceLastMs !== null && sinceLastMs >= 0 && sinceLastMs <= LOCK_WITHIN_MS ? 'kill-and-lock' : 'kill'
+export const killStep = (sinceLastMs: number | null, hasLocked: boolean): KillStep | null => {
+  if (sinceLastMs === null || sinceLastMs < 0 || sinceLastMs > LOCK_WITHIN_MS) return 'kill'
+  return hasLocked && sinceLastMs < REPEATS_WITHIN_MS ? null : 'kill-and-lock'
+}
 
 export const DEFAULT_HOTKEY = 'Control+Alt+Shift+K'
 

@@ -20,8 +20,12 @@ import { anApproval, sessionId } from '../support/shell-state.ts'
 
 describe('the kill switch', () => {
   it('kills at one press, and locks at a second within two seconds', () => {
-    expect([null, 2_001, 60_000].map(killStep)).toEqual(['kill', 'kill', 'kill'])
-    expect([0, 30, 2_000].map(killStep)).toEqual(['kill-and-lock', 'kill-and-lock', 'kill-and-lock'])
+    expect([null, 2_001, 60_000].map((since) => killStep(since, false))).toEqual(['kill', 'kill', 'kill'])
+    expect([0, 30, 2_000].map((since) => killStep(since, false))).toEqual(['kill-and-lock', 'kill-and-lock', 'kill-and-lock'])
+  })
+
+  it('locks once while its keys are held, and again at a press that follows', () => {
+    expect([30, 199, 200, 2_000, 2_001].map((since) => killStep(since, true))).toEqual([null, null, 'kill-and-lock', 'kill-and-lock', 'kill'])
   })
 
   it('takes keys that nobody types by chance, and the default for anything else', () => {
