@@ -149,6 +149,8 @@ describeDashboard('the dashboard by keyboard alone', (open) => {
   it('rotates and removes a secret, explains a call, replays past ones, searches the log, chooses a theme, and logs out', async () => {
     const { page, faults } = await open()
 
+    await press(page, 'Go to the page itself')
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('MAIN')
     await press(page, 'Secrets')
     await press(page, 'Rotate agent/test')
     await tabTo(page, 'New value')

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { foldRows } from '../../renderer/features/sessions/fold-rows.ts'
-import { createTimeline, filterRows } from '../../renderer/features/sessions/timeline.ts'
+import { createTimeline, entryText, filterRows } from '../../renderer/features/sessions/timeline.ts'
 import type { LedgerEntry, LedgerKind } from '../../shared/contract/schemas/ledger.ts'
 import type { ToolCall } from '../../shared/contract/schemas/tool-call.ts'
 
@@ -74,6 +74,25 @@ describe('a session’s timeline', () => {
       ['change', 'refs/heads/main (pushed)', ''],
     ])
     expect(filterRows(timeline.rows, '', 'change')).toHaveLength(2)
+  })
+
+  it('tells the end of a session and a seal in words, each count with its own', () => {
+    const told = (kind: LedgerKind, body: LedgerEntry['body']) => entryText({ kind, body })
+    expect([
+      told('session/ended', { exitCode: 0, signal: null }),
+      told('session/ended', { exitCode: null, signal: 'SIGTERM' }),
+      told('session/ended', { exitCode: null }),
+      told('session/killed', { processesKilled: 1 }),
+      told('checkpoint/restored', { written: 1, deleted: 2 }),
+      told('ledger/sealed', { from: 1, to: 40, root: 'x' }),
+    ]).toEqual([
+      'ended · exit code 0',
+      'ended · by SIGTERM',
+      'ended · by a signal',
+      'killed · 1 process ended',
+      'reverted · 1 file put back, 2 removed',
+      'sealed · entries 1 to 40',
+    ])
   })
 
   it('takes an entry in once, however often it comes', () => {
