@@ -117,6 +117,16 @@ describe.skipIf(missing !== null)(`what is kept of a session${missing === null ?
     await collector.close()
   })
 
+  it('with record off the audit log holds no word of what a person or the model asked for, nor of what came back', async () => {
+    const here = (world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'quiet-content\n' }), bash('echo quiet-input | tr a-z A-Z'), bash('wget quiet-refused')]))
+    writeFileSync(join(here.holdfastHome, 'config', 'profiles', 'quiet.yaml'), `agent: quiet\nmodel: { key: agent/test, baseUrl: "${here.model.baseUrl}" }\nrecord: { inputs: off, results: off }\npolicy: { deny: ["Bash(wget:*)"] }\n`)
+    expect((await here.holdfast(['run', '--profile', 'quiet', '--', 'claude', '-p', 'A quiet-prompt.'])).code).toBe(0)
+    const log = (await here.holdfast(['ledger', 'export'])).stdout
+    expect(log.match(/"kind":"tool-call\/intent"/g)).toHaveLength(2)
+    expect(log.match(/"kind":"tool-call\/decision"/g)).toHaveLength(1)
+    expect(log.match(/quiet-\w+/gi)).toBeNull()
+  })
+
   it('doctor says what it finds where everything is there', async () => {
     const here = (world = await createScriptedWorld(() => []))
     const { code, stdout } = await here.holdfast(['doctor', '--json'])

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { RecordMode } from '../../contract/schemas/profile.ts'
+import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 
 /** Longest input, in UTF-16 units of canonical JSON, that an entry holds whole; of a longer one the hash and the beginning. */
@@ -32,6 +33,23 @@ export const recordedInput = (mode: RecordMode, input: unknown, canonical = cano
   const { text, sha256 } = canonical
   if (mode === 'full' && text.length <= MAX_INPUT) return input
   return { sha256, characters: text.length, beginning: mode === 'full' ? text.slice(0, BEGINNING).toWellFormed() : '' }
+}
+
+/** What an entry keeps of a decision: its reasons quote the input, and stay where that does. */
+export const recordedDecision = <Decision extends PolicyDecision | null>(mode: RecordMode, decision: Decision): Decision => {
+  if (mode === 'full' || decision === null) return decision
+  const { unknown: _, ...classification } = decision.classification
+  return { ...decision, classification: { ...classification, reasons: [] } }
+}
+
+/** What an entry keeps of why a call was denied: see `recordedDecision`. */
+export const recordedReason = (mode: RecordMode, reason: string, decision: PolicyDecision | null): string =>
+  mode === 'full' ? reason : (decision?.classification.reasons ?? []).reduce((text, quoting) => text.replaceAll(quoting, '…'), reason)
+
+/** What an entry keeps of the command of a session, whose arguments may be a person's prompt: the program, and of the rest as much as of inputs. */
+export const recordedCommand = (mode: RecordMode, [program, ...rest]: readonly string[]): string[] => {
+  if (program === undefined || mode === 'off' || rest.length === 0) return program === undefined ? [] : [program]
+  return mode === 'full' ? [program, ...rest] : [program, `sha256:${sha256(canonicalJson(rest))}`]
 }
 
 /** What an entry keeps of a tool's result: SHA-256 and length in bytes of its canonical JSON, and when `full` that too, cut. */

@@ -18,6 +18,7 @@ import { guardFiles, type GuardedFiles } from '../containers/guarded-files.ts'
 import { toolFolders } from '../containers/tool-folders.ts'
 import { capsOf } from '../budgets/shared-totals.ts'
 import { openSessionIdentity } from '../identity/session-identity.ts'
+import { recordedCommand } from '../ledger/recording.ts'
 import { DEFAULT_MODEL_KEY, recordedProfile, type AgentProfile } from '../policy/agent-profile.ts'
 import type { CheckpointLimits, Container, KillProof } from '../ports.ts'
 import { findGit, requireTrusted } from '../program-trust.ts'
@@ -153,11 +154,11 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       deps.ledger.append('session/started', id, {
         agent: profile.agent,
         adapter: adapter.id,
-        command: [...profile.command],
+        command: recordedCommand(profile.record.inputs, profile.command),
         cwd,
         container: kind,
         network: way.mode,
-        profile: recordedProfile(profile),
+        profile: { ...recordedProfile(profile), command: recordedCommand(profile.record.inputs, profile.command) },
         profileHash: createHash('sha256').update(profileText).digest('hex'),
         modelKey: hasModelKey ? modelKey : null,
         agentId: identity.agentId,

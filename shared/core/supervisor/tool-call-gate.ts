@@ -5,7 +5,7 @@ import { UNKNOWN_PROGRAMS } from '../../domain/policy-evaluate.ts'
 import type { PacedAction } from '../../domain/rates.ts'
 import { reduceToolCall, type ToolCallEvent } from '../../domain/tool-call-state.ts'
 import type { Approvals } from '../approvals/approvals.ts'
-import { type CanonicalInput, canonicalInput, recordedInput, recordedResult } from '../ledger/recording.ts'
+import { type CanonicalInput, canonicalInput, recordedDecision, recordedInput, recordedReason, recordedResult } from '../ledger/recording.ts'
 import type { Foresee, ForeseenCall } from '../foresight/foresee.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
@@ -133,7 +133,9 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     deps.activity.after(call)
     deps.onDecided(refused ?? call, true)
     try {
-      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, input: recordedInput(recordOf(sessionId).inputs, call.input), effect: type, reason, toolUseId, decision })
+      const mode = recordOf(sessionId).inputs
+      const kept = decision ?? null
+      deps.ledger.append('tool-call/decision', sessionId, { toolCallId: id, tool, input: recordedInput(mode, call.input), effect: type, reason: recordedReason(mode, reason, kept), toolUseId, decision: recordedDecision(mode, kept) })
     } catch {
       // Nothing runs, so there is no effect that the missing entry would hide.
     }
@@ -230,7 +232,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         tool,
         input: changedInput === undefined ? asked : recordedInput(mode, changedInput.value),
         toolUseId,
-        decision: call.decision ?? decision,
+        decision: recordedDecision(mode, call.decision ?? decision),
         approvedBy,
         ...(changedInput === undefined ? {} : { askedInput: asked }),
         ...(checkpointId === null ? {} : { checkpointId }),
