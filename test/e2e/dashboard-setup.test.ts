@@ -17,7 +17,7 @@ describeDashboard('the first run on the dashboard', (open) => {
     const [projectFile, userFile] = [join(world.project, 'holdfast.yaml'), join(world.holdfastHome, 'config', 'profiles', 'claude-project.yaml')]
 
     await press(page, 'Set up an agent')
-    await page.getByRole('region', { name: 'This machine' }).getByText(/things? tried/).waitFor()
+    await page.getByRole('region', { name: 'This machine' }).getByText(/things were tried/).waitFor()
     await tabTo(page, 'Folder')
     await page.keyboard.type(world.project)
     await press(page, 'Look at it')
