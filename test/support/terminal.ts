@@ -16,10 +16,13 @@ export interface TerminalProgram {
 
 const SCREEN_POLL_MS = 50
 const SHOWS_WITHIN_MS = 40_000
+let started = 0
 
 export const startInTerminal = (name: string, command: readonly string[], options: { env: Readonly<Record<string, string>>; cwd: string }): TerminalProgram => {
+  // A server that was told to end may still take the next command of its name.
+  const server = `${name}-${(started += 1)}`
   const tmux = (...args: string[]): string => {
-    const { stdout, status, stderr } = spawnSync('tmux', ['-L', name, '-f', '/dev/null', ...args], { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', TERM: 'xterm-256color', LANG: 'C.UTF-8' } })
+    const { stdout, status, stderr } = spawnSync('tmux', ['-L', server, '-f', '/dev/null', ...args], { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', TERM: 'xterm-256color', LANG: 'C.UTF-8' } })
     if (status !== 0) throw new Error(`tmux ${args.join(' ')}: ${stderr}`)
     return stdout
   }
