@@ -23,7 +23,8 @@ export const createPlace = (): Place => {
   mkdirSync(join(cwd, '.claude'), { recursive: true })
   writeFileSync(join(cwd, 'a.txt'), 'alpha\n')
   writeFileSync(join(home, '.claude.json'), JSON.stringify(seedConfiguration(null, cwd)))
-  return { home, cwd, close: () => rmSync(home, { recursive: true, force: true }) }
+  // An agent whose terminal was closed may still be at its last write.
+  return { home, cwd, close: () => rmSync(home, { recursive: true, force: true, maxRetries: 10 }) }
 }
 
 export const claudeEnv = (baseUrl: string, { home }: Place): Record<string, string> => ({
