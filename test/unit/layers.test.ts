@@ -136,14 +136,17 @@ test('a page takes its controls from renderer/ui: no element that a component st
   ])
 })
 
+const IMPORT: [string, string] = ['shared/domain/x.ts', "import 'node:fs'"]
+const BUTTON: [string, string] = ['renderer/features/x.tsx', 'export const X = () => <button />']
 test.each([
-  '/* oxlint-disable */',
-  '// oxlint-disable-next-line holdfast/layers',
-  '// eslint-disable-next-line',
-  '/* oxlint-disable layers -- why */',
-  '// oxlint-disable-next-line holdfast/components',
-])('the check cannot be switched off with %s', (comment) => {
-  const { status, output } = checkLayers(plant({ 'shared/domain/x.ts': `${comment}\nimport 'node:fs'\n` }))
+  ['/* oxlint-disable */', ...IMPORT],
+  ['// oxlint-disable-next-line holdfast/layers', ...IMPORT],
+  ['// eslint-disable-next-line', ...IMPORT],
+  ['/* oxlint-disable layers -- why */', ...IMPORT],
+  ['// oxlint-disable-next-line holdfast/components', ...BUTTON],
+  ['/* oxlint-disable */', ...BUTTON],
+])('the check cannot be switched off with %s in %s', (comment, file, text) => {
+  const { status, output } = checkLayers(plant({ [file]: `${comment}\n${text}\n` }))
   expect(status).toBe(1)
-  expect(output).toContain('shared/domain/x.ts')
+  expect(output).toContain(file)
 })
