@@ -141,6 +141,8 @@ describe.skipIf(realNpm === undefined)('bootstrap', () => {
     project.replaceNpm(`mkdir -p node_modules/esbuild; echo $$ > '${pipe}'; exec sleep 600`)
     const first = project.start(['start'])
     const npm = Number(await readFile(pipe, 'utf8'))
+    // The npm may be this far before the one that started it has noted it.
+    await expect.poll(() => readFileSync(join(project.folder, 'build/out/bootstrap-lock.1'), 'utf8')).toContain(` ${npm}`)
     first.kill('SIGKILL')
     await once(first, 'exit')
 
