@@ -10,7 +10,8 @@ import { median, timed, whole } from './numbers.ts'
 
 /**
  * The ledger next to the bare database in the same run: one row per commit, every commit synced. Both write the same
- * columns and index and the same JSON of the same body; the bare one has no canonical form, hash, trigger or head file.
+ * columns and the same JSON of the same body, and both find a session's entries: the bare one by an index, the ledger by
+ * the blocks it notes. The bare one has no canonical form, hash, trigger or head file.
  * They take turns of a few hundred rows, and medians are printed, so that a disk that changes its mind meets both.
  * What a large ledger is asked is in ledger-queries.ts.
  *

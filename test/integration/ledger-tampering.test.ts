@@ -195,18 +195,28 @@ describe('tampering', () => {
     ledger.close()
   })
 
-  test('that hides an entry from its session alone is found', async () => {
-    const file = tampered()
+  test.each([
+    ['that hides a session from the newest entries', 'DELETE FROM session_block WHERE block = 2'],
+    ['that hides some of its entries', "DELETE FROM session_block WHERE block = 0 AND session_id LIKE 'ses_2%'"],
+    ['that moves the note of where they are', "UPDATE session_block SET block = 9 WHERE block = 1 AND session_id LIKE 'ses_2%'"],
+    ['that adds one to hide how much was taken', "INSERT INTO session_block VALUES ('ses_333333333333', 0)"],
+  ])('%s is found, though every entry is whole', async (_, change) => {
+    const file = newFile()
+    fill(file, 150)
     const database = new BetterSqlite3(file)
-    database.unsafeMode()
-    database.exec(`
-      PRAGMA writable_schema = ON;
-      UPDATE sqlite_schema SET sql = sql || ' AND sequence <> 3' WHERE name = 'entry_by_session';
-      PRAGMA writable_schema = RESET;
-      REINDEX entry_by_session;
-      PRAGMA writable_schema = ON;
-      UPDATE sqlite_schema SET sql = replace(sql, ' AND sequence <> 3', '') WHERE name = 'entry_by_session'`)
+    expect(() => database.exec(change.replace(/^INSERT.*/, 'DELETE FROM session_block'))).toThrow(/append-only/)
+    database.exec(`DROP TRIGGER session_block_update; DROP TRIGGER session_block_delete; ${change}`)
     database.close()
     expect(await verified(file)).toEqual(['0 unreadable'])
+  })
+
+  test('is not seen where a session has its first entry while the ledger is verified', async () => {
+    const ledger = open(newFile())
+    // More than are verified in one go.
+    for (let n = 1; n <= 2_050; n += 1) ledger.appendLater('session/resumed', ONE, {})
+    const verification = ledger.verify()
+    await Promise.resolve().then(() => ledger.append('session/resumed', TWO, {}))
+    expect(await verification).toMatchObject({ ok: true, entries: 2_050 })
+    ledger.close()
   })
 })

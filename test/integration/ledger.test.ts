@@ -36,6 +36,19 @@ describe('entries', () => {
     again.close()
   })
 
+  test('of one session are read alone, between any two sequences, both ways, however few of many they are', () => {
+    const ledger = open(newFile())
+    for (let n = 1; n <= 300; n += 1) ledger.append('session/resumed', [63, 64, 65, 127, 128, 300].includes(n) ? TWO : ONE, {})
+    const sequences = ({ entries }: { entries: readonly LedgerEntry[] }): number[] => entries.map(({ sequence }) => sequence)
+    expect(sequences(ledger.read({ after: 0, limit: 10, sessionId: TWO }))).toEqual([63, 64, 65, 127, 128, 300])
+    expect(sequences(ledger.read({ after: 63, limit: 3, sessionId: TWO }))).toEqual([64, 65, 127])
+    expect(sequences(ledger.read({ after: 127, limit: 10, sessionId: TWO }))).toEqual([128, 300])
+    expect(sequences(ledger.tail(10, { sessionId: TWO, before: 128 }))).toEqual([63, 64, 65, 127])
+    expect(sequences(ledger.tail(2, { sessionId: TWO }))).toEqual([128, 300])
+    expect(ledger.tail(1_000, { sessionId: ONE }).entries).toHaveLength(294)
+    ledger.close()
+  })
+
   test('that wait for the disk together stand in the order of their calls, and are told of in that order once they are durable', async () => {
     const file = newFile()
     const told: number[] = []
@@ -188,7 +201,7 @@ describe('a disk or file that cannot be used', () => {
     for (const [file, code, words] of [
       [damaged, 'ledger-unavailable', 'is damaged'],
       [foreign, 'ledger-unavailable', 'is a database of another program'],
-      [newer, 'version-mismatch', 'was written by a newer Holdfast (format 99; this one knows 2)'],
+      [newer, 'version-mismatch', 'was written by a newer Holdfast (format 99; this one knows 3)'],
     ] as const) {
       const before = readFileSync(file)
       expect(() => open(file)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(`${file} ${words}`) }))

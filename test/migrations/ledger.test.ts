@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SessionId } from '../../shared/contract/ids.ts'
 import { bodyOf } from '../../shared/contract/schemas/ledger-bodies.ts'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
@@ -12,10 +12,8 @@ import { generateKey, signerOf } from '../../shared/core/ledger/signing.ts'
 const HEADS = {
   1: '{"sequence":18,"hash":"e22f355179fe14590834cfe081f6292bd51fae826a30000a97a39ebfacca4fbc"}',
   2: '{"sequence":42,"hash":"0520115faf7af3030d87bc6ab50697452217d0e5de7b5f10ae224dbdea02e85a","seal":{"to":41,"root":"524fa3538af098f1ebff64f203f416acd25b929116390806cab3233c49657963"}}',
+  3: '{"sequence":43,"hash":"474353399f3f8da744630ab3fb8f555f5f121297a8c6a4fbb40055d73c1df6d5","seal":{"to":41,"root":"6acd174a68678467d660b0a9ac81e2167501ec46d1e76a7ac7a787769709788b"}}',
 }
-/** The key that sealed the ledger of format 2. */
-const KEY = 'MCowBQYDK2VwAyEAyAfBlj44qjk0NfL0PcfHTu5PA/QBSZ/LJgwjgU3tNPE='
-
 let folder = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-migrations-'))
@@ -71,26 +69,41 @@ test('an entry of format 1 cannot be emptied: its hash covers its content', asyn
   tampered.close()
 })
 
-test('a ledger of format 2 opens, and its chain, its seals and what it says was pruned still verify, with what is added too', async () => {
-  const ledger = open(restore('second.db', 2))
-  const trust = { trustedKey: KEY, anchors: [], problem: null }
-  expect(await ledger.verify(trust)).toMatchObject({ ok: true, entries: 42, faults: [], signed: { through: 41, seals: 2 } })
-  expect(ledger.read({ after: 0, limit: 1 }).entries).toMatchObject([{ kind: 'tool-call/outcome', pruned: true, body: {} }])
-  ledger.append('session/resumed', SessionId.parse('ses_222222222222'), {})
-  expect(await ledger.verify(trust)).toMatchObject({ ok: true, entries: 43 })
-  ledger.close()
+describe.each([
+  { format: 2, key: 'MCowBQYDK2VwAyEAyAfBlj44qjk0NfL0PcfHTu5PA/QBSZ/LJgwjgU3tNPE=', entries: 42, signed: { through: 41, seals: 2 } },
+  { format: 3, key: 'MCowBQYDK2VwAyEAQf1AOGPlaSLNZG9Mmg/EBFqLwT8IHeqijTKpjpsjpMg=', entries: 43, signed: { through: 41, seals: 2 } },
+] as const)('a ledger of format $format', ({ format, key, entries, signed }) => {
+  test('opens, and its chain, its seals and what it says was pruned still verify, with what is added too', async () => {
+    const ledger = open(restore(`${format}.db`, format))
+    const trust = { trustedKey: key, anchors: [], problem: null }
+    expect(await ledger.verify(trust)).toMatchObject({ ok: true, entries, faults: [], signed })
+    expect(ledger.read({ after: 0, limit: 1 }).entries).toMatchObject([{ kind: 'tool-call/outcome', pruned: true, body: {} }])
+    ledger.append('session/resumed', SessionId.parse('ses_222222222222'), {})
+    expect(await ledger.verify(trust)).toMatchObject({ ok: true, entries: entries + 1 })
+    ledger.close()
+  })
+
+  test('has every kind of entry it could write, and each still reads as its schema says', () => {
+    const ledger = open(restore(`${format}-kinds.db`, format))
+    const found = ledger.read({ after: 1, limit: 100 }).entries
+    ledger.close()
+    expect(found.filter((entry) => bodyOf(entry, entry.kind) === null).map(({ kind }) => kind)).toEqual([])
+    expect(new Set(found.map(({ kind }) => kind)).size).toBe(40)
+  })
 })
 
-test('every kind of entry that format 2 wrote still reads as its schema says', () => {
-  const ledger = open(restore('second-kinds.db', 2))
-  const { entries } = ledger.read({ after: 1, limit: 100 })
+test.each([1, 2, 3] as const)("a session's entries in a ledger of format %d are all found by the session", (format) => {
+  const ledger = open(restore(`${format}-session.db`, format))
+  const all = ledger.read({ after: 0, limit: 100 }).entries
+  const sessionId = SessionId.parse('ses_222222222222')
+  const own = all.filter((entry) => entry.sessionId === sessionId)
+  expect(own.length).toBeGreaterThan(10)
+  expect(ledger.read({ after: 0, limit: 100, sessionId }).entries).toEqual(own)
   ledger.close()
-  expect(entries.filter((entry) => bodyOf(entry, entry.kind) === null).map(({ kind }) => kind)).toEqual([])
-  expect(new Set(entries.map(({ kind }) => kind)).size).toBe(40)
 })
 
 test('the newest format has its ledger here: who changes it adds one', () => {
-  const newest = restore('newest.db', 2)
+  const newest = restore('newest.db', 3)
   const before = new BetterSqlite3(newest)
   const format = before.pragma('user_version', { simple: true })
   before.close()

@@ -16,7 +16,7 @@ import { createHeadKeeper, readHeadFile } from './head-file.ts'
 import { createPageReader } from './read-pages.ts'
 import { LOWEST, selectRows } from './rows.ts'
 import type { Searched, SearchIndex } from './search-index.ts'
-import { createSessionIndexCheck } from './session-index.ts'
+import { createSessionBlockCheck } from './session-blocks.ts'
 import { verifySignature } from './signing.ts'
 
 /** "HFLG" */
@@ -204,7 +204,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
           const { signed, ...verdict } = proof.end()
           return { ...verdict, signed: { ...signed, publicKey: trustedKey, problem } }
         }
-        const index = createSessionIndexCheck(database)
+        const blocks = createSessionBlockCheck(database, until)
         let from = LOWEST
         try {
           // What is cached says nothing about the file: read it anew.
@@ -215,7 +215,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
             for (const row of rows) {
               if (row.sequence > until) break
               proof.step(row)
-              index.step(row)
+              blocks.step(row)
             }
             const end = rows.at(-1)
             if (end === undefined || rows.length < CHUNK || end.sequence >= until) break
@@ -223,8 +223,8 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
             await breathe()
           }
           const verification = told()
-          if (!verification.ok || index.holds(until)) return verification
-          return unreadable(verification, 0, `${file} is damaged: its index by session does not fit its entries`)
+          if (!verification.ok || blocks.holds()) return verification
+          return unreadable(verification, 0, `${file} is damaged: where it notes the entries of sessions does not fit them`)
         } catch (error) {
           return unreadable(told(), proof.next(), databaseError(error, file).message)
         }

@@ -5,7 +5,7 @@ import { filterOf } from '../../domain/ledger-filter.ts'
 import { matcherOf } from '../../domain/ledger-search.ts'
 import type { Ledger, LedgerPage } from '../ports.ts'
 import { type Database, inDatabaseWords } from '../storage/database.ts'
-import { HIGHEST, selectRows } from './rows.ts'
+import { HIGHEST, selectRows, selectSessionRows } from './rows.ts'
 import { SHARD, type SearchIndex } from './search-index.ts'
 
 /** What one page looks at and gives at most, so that it neither holds up the host nor overflows a frame. */
@@ -37,8 +37,8 @@ export const createPageReader = ({ database, file, last, search }: PageReaderDep
     DESC: selectRows<[number, number]>(database, 'WHERE sequence > ? AND sequence < ? ORDER BY sequence DESC'),
   }
   const ofSession = {
-    ASC: selectRows<[number, number, string]>(database, 'WHERE sequence > ? AND sequence < ? AND session_id = ? ORDER BY sequence'),
-    DESC: selectRows<[number, number, string]>(database, 'WHERE sequence > ? AND sequence < ? AND session_id = ? ORDER BY sequence DESC'),
+    ASC: selectSessionRows(database, 'ASC'),
+    DESC: selectSessionRows(database, 'DESC'),
   }
 
   const toEntry = ({ body, ...row }: ChainRow): LedgerEntry => {
@@ -58,7 +58,7 @@ export const createPageReader = ({ database, file, last, search }: PageReaderDep
 
   /** Rows between two sequences, neither of them included; those of one session alone where it is named. */
   const rows = (after: number, before: number, order: Order, sessionId: string | undefined): IterableIterator<ChainRow> =>
-    sessionId === undefined ? plain[order].iterate(after, before) : ofSession[order].iterate(after, before, sessionId)
+    sessionId === undefined ? plain[order].iterate(after, before) : ofSession[order](after, before, sessionId)
 
   /** Those with the words of a search: what the index has reached by what it says, the rest one by one. */
   function* searched(after: number, before: number, order: Order, sessionId: string | undefined, text: string): Generator<ChainRow> {
