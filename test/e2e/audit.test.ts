@@ -85,7 +85,9 @@ it.skipIf(missing.length > 0)(`moves what is in plain text into a real keychain,
     expect(await world.holdfast(['audit', '--undo'])).toMatchObject({ code: 0, stdout: expect.stringContaining('The keychain has agent/github-token still: holdfast secret remove agent/github-token') })
     expect(now()).toEqual(before)
     // Without a host that keeps it, a secret stays where it is, and the reason is told.
-    const refused = await world.holdfast(['audit', '--fix', '--yes', '--json'], { env: { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent', HOLDFAST_HOME: join(world.folder, 'other') } })
+    const elsewhere = { env: { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent', HOLDFAST_HOME: join(world.folder, 'other') } }
+    const refused = await world.holdfast(['audit', '--fix', '--yes', '--json'], elsewhere)
+    expect(await world.holdfast(['down'], elsewhere)).toMatchObject({ code: 0, stdout: 'The host has stopped.\n' })
     expect(JSON.parse(refused.stdout)).toMatchObject({ id: null, changes: [], left: [{ stays: expect.stringContaining('its secret has nowhere to go.') }, {}, {}] })
     expect(now()).toEqual(before)
   } finally {

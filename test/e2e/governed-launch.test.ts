@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { bash, createScriptedWorld, toolResults } from '../support/script.ts'
 import { missingForEndToEnd, type World } from '../support/world.ts'
 
@@ -56,7 +56,9 @@ describe.skipIf(missing !== null)(`how an agent is started${missing === null ? '
   })
 
   it('lets settings of the agent’s own move PATH and BASH_ENV inside alone: nothing of it runs outside the container', async () => {
-    const outside = join(await mkdtemp(join(tmpdir(), 'hf-mark-')), 'ran')
+    const folder = await mkdtemp(join(tmpdir(), 'hf-mark-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const outside = join(folder, 'ran')
     const evil = (project: string) => join(project, 'evil')
     const write = (project: string) => {
       const settings = JSON.stringify({ env: { PATH: `${evil(project)}:/usr/bin:/bin`, BASH_ENV: join(evil(project), 'git'), ENV: join(evil(project), 'git') } })

@@ -13,7 +13,7 @@ const missing = await provider.unavailable()
 
 describe.skipIf(missing !== null)('a program that is asked for its version', () => {
   const ask = createAskProgram(provider)
-  let scene = makeScene()
+  let scene: ReturnType<typeof makeScene>
   beforeEach(() => (scene = makeScene()))
   afterEach(() => rmSync(scene.folder, { recursive: true, force: true }))
   const program = (script: string): string => {

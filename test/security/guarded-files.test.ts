@@ -13,10 +13,9 @@ const guardFiles = (roots: readonly string[]) => guard(roots, findRepositories(r
 const IDENTITY = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com', '-c', 'protocol.file.allow=always']
 
 describe.skipIf(missing !== null)('what a session may not change in its project', () => {
-  let scene = makeScene()
+  let scene: ReturnType<typeof makeScene>
   const git = (folder: string, ...args: string[]) => execFileSync('git', [...IDENTITY, '-C', folder, ...args], { encoding: 'utf8' })
   beforeEach(() => {
-    rmSync(scene.folder, { recursive: true, force: true })
     scene = makeScene()
     initRepository(scene.project)
   })

@@ -15,7 +15,7 @@ const missing = await provider.unavailable()
 const program = fileURLToPath(new URL('../../shared/host/repository-watcher.ts', import.meta.url))
 
 describe.skipIf(missing !== null)('a git repository that the agent makes in its project', () => {
-  let scene = makeScene()
+  let scene: ReturnType<typeof makeScene>
   let watch: RepositoryWatch
   let container: Container | null = null
   let planted: Planted[] = []

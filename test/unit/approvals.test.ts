@@ -1,12 +1,15 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import { createApprovals, type ApprovalAsk } from '../../shared/core/approvals/approvals.ts'
 import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
 
-const newFile = () => join(mkdtempSync(join(tmpdir(), 'holdfast-grants-')), 'grants.json')
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-grants-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+let files = 0
+const newFile = () => join(folder, `grants-${(files += 1)}.json`)
 
 const setUp = (grantsFile = newFile()) => {
   const clock = createClock()

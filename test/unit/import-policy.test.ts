@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { readPermissions } from '../../shared/core/onboarding/read-permissions.ts'
 import { parseProfileText } from '../../shared/domain/profile-text.ts'
 import { readBoundaries } from '../../shared/domain/onboarding/boundaries.ts'
@@ -38,6 +38,7 @@ describe('permissions of Claude Code', () => {
 
   test('are read from the three files, with their lines, comments and all; a project\u2019s link is followed by nobody', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-import-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
     const [home, cwd] = [join(folder, 'claude'), join(folder, 'project')]
     for (const path of [home, join(cwd, '.claude')]) mkdirSync(path, { recursive: true })
     writeFileSync(join(folder, 'dotfile'), '{\n  // mine\n  "permissions": {\n    "allow": ["Read"],\n    "deny": [\n      "WebFetch",\n    ]\n  }\n}')
