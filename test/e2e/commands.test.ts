@@ -139,7 +139,8 @@ describe('doctor', () => {
 describe('up', () => {
   it('takes --shell none, and says why a shell cannot be had and what to do', () => {
     expect(JSON.parse(holdfast(['up', '--shell', 'none', '--json']).stdout)).toMatchObject({ version: expect.any(String) as string })
-    expect(holdfast(['down']).code).toBe(0)
+    expect(holdfast(['down'])).toMatchObject({ code: 0, stdout: 'The host has stopped.\n' })
+    expect(holdfast(['down']), 'none is started to be stopped').toMatchObject({ code: 0, stdout: 'No host runs.\n' })
     const electron = holdfast(['up', '--shell', 'electron'])
     expect(electron).toMatchObject({ code: 2, stdout: '' })
     expect(electron.stderr).toMatch(/^holdfast: The app did not start: no Electron binary is here; .* holdfast up --shell browser\n$/)

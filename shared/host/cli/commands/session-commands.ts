@@ -9,7 +9,7 @@ import { attach, viewerTerminal } from '../attach.ts'
 import { emergencyKill } from '../emergency-kill.ts'
 import { examples, outputOf } from '../program-output.ts'
 import { killLines, restoreLines, sessionLines } from '../render.ts'
-import { withHost } from '../with-host.ts'
+import { connectRunningHost, withHost } from '../with-host.ts'
 
 /** A session's id as typed. Throws HoldfastError `bad-params`. */
 export const parseSessionId = (text: string): SessionId => {
@@ -154,13 +154,17 @@ export const addSessionCommands = (program: Command): void => {
     .summary('stop the host; refused while sessions run')
     .addHelpText('after', examples('holdfast down'))
     .action(async (_options: unknown, self: Command) => {
-      await withHost(async (client) => {
+      const client = await connectRunningHost(resolvePaths(process.env))
+      if (client === null) return outputOf(self).result({ stopped: false }, ['No host runs.'])
+      try {
         const { sessions } = await client.call('session/list', {})
-        const running = sessions.filter(({ state }) => !isOver(state))
-        if (running.length > 0) throw new HoldfastError('illegal-state', `${running.length} session(s) still run: ${running.map(({ id }) => id).join(', ')}. Kill them first: holdfast kill --all`)
+        const running = sessions.filter(({ state }) => !isOver(state)).map(({ id }) => id)
+        if (running.length > 0) throw new HoldfastError('illegal-state', `${running.length === 1 ? 'A session still runs' : `${running.length} sessions still run`}: ${running.join(', ')}. Kill first: holdfast kill --all`)
         await client.call('host/stop', {})
         await client.closed
-      })
+      } finally {
+        client.close()
+      }
       outputOf(self).result({ stopped: true }, ['The host has stopped.'])
     })
 }
