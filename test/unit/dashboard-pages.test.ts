@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { PROTOCOL_VERSION as PAGE_PROTOCOL } from '../../renderer/approval/protocol-version.ts'
 import { DEAF_MS, EMPTY_QUEUE, mayAnswer, withAll, withChange, withShown } from '../../renderer/approval/queue.ts'
 import { splitCommand } from '../../renderer/features/launch/split-command.ts'
-import { createTally } from '../../renderer/features/usage/series.ts'
+import { chartSpan, createTally } from '../../renderer/features/usage/series.ts'
 import { PROTOCOL_VERSION } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { LedgerEntry, LedgerKind } from '../../shared/contract/schemas/ledger.ts'
@@ -77,6 +77,13 @@ describe('what the usage page adds up', () => {
   it('is nothing at all for an empty log', () => {
     expect(tallied([]).sum).toMatchObject({ since: null, costMicroUsd: 0, requests: 0 })
     expect(tallied([]).series(0).stretches).toEqual([null])
+  })
+
+  it('fills a chart of any time: half an hour at least, which ends with the one moment where there is but one', () => {
+    const threeYears = 86_400_000
+    expect(chartSpan([7_200], 7_200, 7_200 + threeYears)).toEqual([5_400, 7_200])
+    expect(chartSpan([7_200, 7_260], 7_200, 7_260)).toEqual([5_460, 7_260])
+    expect(chartSpan([0, 7_200], 0, 7_200)).toEqual([0, 7_200])
   })
 })
 

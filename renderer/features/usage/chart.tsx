@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
+import { chartSpan } from './series.ts'
 
 export interface Line {
   readonly name: string
@@ -9,9 +10,6 @@ export interface Line {
   /** Null is a gap. */
   readonly values: readonly (number | null)[]
 }
-
-/** The shortest time that fills a chart. */
-const MIN_SPAN_SECONDS = 30 * 60
 
 /** The token's colour as it is now; custom properties themselves are not resolved by the browser. */
 const resolved = (element: HTMLElement, token: string): string => {
@@ -44,7 +42,7 @@ export const Chart = ({ title, summary, at, lines, format }: { title: string; su
           height: 180,
           legend: { show: true, live: true },
           cursor: { y: false },
-          scales: { x: { range: (_plot, min, max) => [Math.min(min, max - MIN_SPAN_SECONDS), max] }, y: { range: (_plot, _min, max) => [0, Math.max(max || 0, Number.EPSILON) * 1.1 || 1] } },
+          scales: { x: { range: (_plot, min, max) => chartSpan(latest.current.data[0], min, max) }, y: { range: (_plot, _min, max) => [0, Math.max(max || 0, Number.EPSILON) * 1.1 || 1] } },
           axes: [axis, { ...axis, size: 62, values: (_plot, values) => values.map((value) => latest.current.format(value)) }],
           series: [
             { value: (_plot, value) => (value === null ? '–' : new Date(value * 1_000).toLocaleTimeString()) },

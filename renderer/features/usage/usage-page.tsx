@@ -73,8 +73,8 @@ export const UsagePage = () => {
       <Stats
         of={[
           { name: 'Cost', value: costOf({ ...sum, subscription: false }), aside: sum.subscription ? 'API equivalent' : plural(sum.requests, 'model request') },
-          { name: 'Tokens in', value: formatCount(tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h), aside: `${formatCount(tokens.input)} new, ${formatCount(tokens.cacheRead)} from cache` },
-          { name: 'Tokens out', value: formatCount(tokens.output), aside: `${formatCount(tokens.cacheWrite5m + tokens.cacheWrite1h)} written to cache` },
+          { name: 'Tokens in', value: formatCount(tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h), aside: `${formatCount(tokens.input)} new, ${formatCount(tokens.cacheRead)} from cache, ${formatCount(tokens.cacheWrite5m + tokens.cacheWrite1h)} to cache` },
+          { name: 'Tokens out', value: formatCount(tokens.output) },
           { name: 'Tool calls', value: formatCount(calls), aside: `${formatCount(sum.calls.read)} read, ${formatCount(sum.calls.write)} write, ${formatCount(sum.calls.destructive)} destructive` },
           { name: 'Not run', value: formatCount(sum.denied), aside: 'denied, expired or withdrawn' },
           { name: 'Approved', value: sum.asked === 0 ? '–' : `${Math.round((sum.approved / sum.asked) * 100)} %`, aside: `${formatCount(sum.approved)} of ${formatCount(sum.asked)} asked` },
