@@ -16,8 +16,14 @@ export const Ago = ({ at }: { at: number }) => {
   return <Time at={at} text={now - at < 5_000 ? 'just now' : `${formatDuration(now - at)} ago`} />
 }
 
-/** The time of day, with the date on hover. */
-export const ClockTime = ({ at }: { at: number }) => <Time at={at} text={clock.format(at)} />
+/** The time of day, with the date where that is not today's. */
+export const clockText = (at: number): string => (new Date(at).toDateString() === new Date().toDateString() ? clock : exact).format(at)
+
+/** As `clockText`, with the date on hover. */
+export const ClockTime = ({ at }: { at: number }) => <Time at={at} text={clockText(at)} />
+
+/** Date and time, in the open. */
+export const ExactTime = ({ at }: { at: number }) => <Time at={at} text={exact.format(at)} />
 
 /** From one moment to another, or to now while it lasts. */
 export const Lasting = ({ from, until }: { from: number; until: number | null }) => {

@@ -8,7 +8,7 @@ import { Button } from '../../ui/button.tsx'
 import { Facts } from '../../ui/facts.tsx'
 import { Empty, Fault, Note } from '../../ui/note.tsx'
 import { Page } from '../../ui/page.tsx'
-import { ClockTime } from '../../ui/time.tsx'
+import { ClockTime, ExactTime } from '../../ui/time.tsx'
 import { VirtualList } from '../../ui/virtual-list.tsx'
 import { TextField } from '../../ui/field.tsx'
 import { Select } from '../../ui/select.tsx'
@@ -42,7 +42,7 @@ const Entry = ({ entry }: { entry: LedgerEntry }) => (
     </h2>
     <Facts
       of={[
-        ['at', new Date(entry.at).toLocaleString()],
+        ['at', <ExactTime key="at" at={entry.at} />],
         ['session', entry.sessionId === null ? 'none' : <a key="session" href={`#/sessions/${entry.sessionId}`}>{entry.sessionId}</a>],
         ['hash', <code key="hash">{entry.hash}</code>],
         ['before it', <code key="before">{entry.previousHash}</code>],

@@ -12,6 +12,7 @@ import { DiffView } from '../../ui/diff-view.tsx'
 import { Badge, type BadgeLook } from '../../ui/badge.tsx'
 import { Select } from '../../ui/select.tsx'
 import { Checkbox } from '../../ui/checkbox.tsx'
+import { clockText } from '../../ui/time.tsx'
 import { RestorePreview } from './restore-preview.tsx'
 import { RestoreResult } from './session-actions.tsx'
 
@@ -181,7 +182,7 @@ export const ChangesView = ({ session }: { session: Session }) => {
           label="Changes since"
           wide={false}
           value={from ?? ''}
-          of={(data?.checkpoints ?? []).map(({ id, reason, takenAt }) => ({ value: id, name: `${NAMES[reason]}, ${new Date(takenAt).toLocaleTimeString()}` }))}
+          of={(data?.checkpoints ?? []).map(({ id, reason, takenAt }) => ({ value: id, name: `${NAMES[reason]}, ${clockText(takenAt)}` }))}
           onChange={(id) => setChosen(id as CheckpointId)}
         />
         <Button

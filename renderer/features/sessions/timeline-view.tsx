@@ -6,7 +6,7 @@ import { ClassBadge, Badge } from '../../ui/badge.tsx'
 import { Button } from '../../ui/button.tsx'
 import { Facts } from '../../ui/facts.tsx'
 import { Empty, Fault } from '../../ui/note.tsx'
-import { ClockTime } from '../../ui/time.tsx'
+import { ClockTime, ExactTime } from '../../ui/time.tsx'
 import { VirtualList } from '../../ui/virtual-list.tsx'
 import { TextField } from '../../ui/field.tsx'
 import { Select, type Option } from '../../ui/select.tsx'
@@ -47,7 +47,7 @@ const Detail = ({ row }: { row: TimelineRow }) => (
     <h2>{row.title}</h2>
     <Facts
       of={[
-        ['at', <ClockTime key="at" at={row.at} />],
+        ['at', <ExactTime key="at" at={row.at} />],
         ...(row.class === null ? [] : [['class', <ClassBadge key="class" of={row.class} />] as const]),
         ...(row.state === '' ? [] : [['state', row.state] as const]),
         ...(row.aside === '' ? [] : [[ASIDE[row.kind] ?? 'took', row.aside] as const]),
