@@ -1,5 +1,6 @@
 import type { ProfileFile } from '../contract/schemas/profile.ts'
 import { NetworkMode, RecordMode } from '../contract/schemas/profile.ts'
+import { formatCount, formatUsd, plural } from './format.ts'
 
 /** What a change of a profile lets its agent do that it could not before, and what it takes from it. */
 export interface ProfileEffects {
@@ -8,6 +9,8 @@ export interface ProfileEffects {
 }
 
 const DEFAULT_NETWORK: NetworkMode = 'allowlist'
+
+const dollars = (usd: number): string => formatUsd(Math.round(usd * 1_000_000))
 
 const without = (all: readonly string[] | undefined, taken: readonly string[] | undefined): string[] => (all ?? []).filter((one) => taken?.includes(one) !== true)
 
@@ -26,34 +29,36 @@ export const profileEffects = (before: ProfileFile | null, after: ProfileFile): 
     for (const rule of without(was.policy?.[effect], after.policy?.[effect])) say(effect !== 'allow', `${effect} ${rule} is gone`)
   }
 
-  const limit = (name: string, from: number | undefined, to: number | undefined): void => {
+  const limit = (name: string, from: number | undefined, to: number | undefined, words: (count: number) => string = formatCount, none = 'no limit'): void => {
     if (from === to) return
     const isWider = to === undefined || (from !== undefined && to > from)
-    say(isWider, `${name}: ${from ?? 'no limit'} → ${to ?? 'no limit'}`)
+    const [before, now] = [from, to].map((count) => (count === undefined ? none : words(count)))
+    say(isWider, `${name}: ${before} → ${now}`)
   }
-  limit('limits.spendUsd', was.limits?.spendUsd, after.limits?.spendUsd)
-  limit('limits.tokens', was.limits?.tokens, after.limits?.tokens)
-  limit('limits.toolCallsPerMinute', was.limits?.toolCallsPerMinute, after.limits?.toolCallsPerMinute)
-  limit('limits.modelRequestsPerMinute', was.limits?.modelRequestsPerMinute, after.limits?.modelRequestsPerMinute)
-  limit('limits.reviewEvery.minutes', was.limits?.reviewEvery?.minutes, after.limits?.reviewEvery?.minutes)
-  limit('limits.reviewEvery.calls', was.limits?.reviewEvery?.calls, after.limits?.reviewEvery?.calls)
-  limit('limits.reviewEvery.usd', was.limits?.reviewEvery?.usd, after.limits?.reviewEvery?.usd)
+  const review = (from: number | undefined, to: number | undefined, words: (count: number) => string): void => limit('review every', from, to, words, 'never')
+  limit('spend limit', was.limits?.spendUsd, after.limits?.spendUsd, dollars)
+  limit('token limit', was.limits?.tokens, after.limits?.tokens)
+  limit('tool calls a minute', was.limits?.toolCallsPerMinute, after.limits?.toolCallsPerMinute)
+  limit('model requests a minute', was.limits?.modelRequestsPerMinute, after.limits?.modelRequestsPerMinute)
+  review(was.limits?.reviewEvery?.minutes, after.limits?.reviewEvery?.minutes, (count) => plural(count, 'minute'))
+  review(was.limits?.reviewEvery?.calls, after.limits?.reviewEvery?.calls, (count) => plural(count, 'call'))
+  review(was.limits?.reviewEvery?.usd, after.limits?.reviewEvery?.usd, dollars)
 
   const ordered = <Mode extends string>(name: string, order: readonly Mode[], from: Mode, to: Mode): void => {
     if (from !== to) say(order.indexOf(to) > order.indexOf(from), `${name}: ${from} → ${to}`)
   }
   ordered('network', NetworkMode.options, was.network ?? DEFAULT_NETWORK, after.network ?? DEFAULT_NETWORK)
-  ordered('sandbox', ['auto', 'off'], was.sandbox ?? 'auto', after.sandbox ?? 'auto')
-  ordered('record.inputs', RecordMode.options, was.record?.inputs ?? 'full', after.record?.inputs ?? 'full')
-  ordered('record.results', RecordMode.options, was.record?.results ?? 'hashed', after.record?.results ?? 'hashed')
+  ordered('container', ['auto', 'off'], was.sandbox ?? 'auto', after.sandbox ?? 'auto')
+  ordered('the audit log keeps inputs', RecordMode.options, was.record?.inputs ?? 'full', after.record?.inputs ?? 'full')
+  ordered('the audit log keeps results', RecordMode.options, was.record?.results ?? 'hashed', after.record?.results ?? 'hashed')
 
   for (const rule of without(was.alarms?.pause, after.alarms?.pause)) say(true, `the alarm ${rule} no longer pauses`)
   for (const rule of without(after.alarms?.pause, was.alarms?.pause)) say(false, `the alarm ${rule} pauses`)
 
   const passes = without(after.env?.pass, was.env?.pass)
-  if (passes.length > 0) say(true, `env.pass: ${passes.join(', ')} reach it`)
+  if (passes.length > 0) say(true, `of your environment it sees ${passes.join(', ')}`)
   const lost = without(was.env?.pass, after.env?.pass)
-  if (lost.length > 0) say(after.env?.pass === undefined, `env.pass: ${lost.join(', ')} ${after.env?.pass === undefined ? 'give way to the default' : 'no longer reach it'}`)
+  if (lost.length > 0) say(after.env?.pass === undefined, `of your environment it ${after.env?.pass === undefined ? 'sees the default in place of' : 'no longer sees'} ${lost.join(', ')}`)
 
   const NAMED_ABOVE = new Set(['policy', 'network', 'sandbox', 'record', 'alarms', 'env'])
   const REST_OF_LIMITS = new Set(['spendUsd', 'tokens', 'toolCallsPerMinute', 'modelRequestsPerMinute', 'reviewEvery'])

@@ -60,7 +60,7 @@ describeDashboard('rules on the dashboard', (open) => {
     const { proposals: none } = await client.call('proposal/list', {})
     const made = await client.call('proposal/make', { change: { kind: 'profile', name: 'test', text: 'sandbox: "off"\n', base: profiles[0]?.hash ?? null } })
     await approvals.getByRole('heading', { name: 'Change the profile test' }).waitFor()
-    await approvals.getByText('sandbox: auto → off').waitFor()
+    await approvals.getByText('container: auto → off').waitFor()
     const { proposals } = await client.call('proposal/list', {})
     client.close()
     expect([none, proposals.map(({ id }) => id)]).toEqual([[], [made.id]])

@@ -19,8 +19,8 @@ const LOOKS = [
 
 const settled = async (page: Page): Promise<void> => {
   await page.waitForLoadState('networkidle').catch(() => undefined)
-  while ((await page.getByText(/^(Looking|Reading|Trying|looking)\b.*…$/).count()) > 0) await page.waitForTimeout(100)
   await page.waitForTimeout(300)
+  while ((await page.getByText(/^(Looking|Reading|Trying|looking)\b.*…$/).count()) > 0) await page.waitForTimeout(300)
 }
 
 const shoot = async (page: Page, name: string, at?: Locator): Promise<void> => {
@@ -121,12 +121,12 @@ try {
   await go('agents/test')
   await page.getByLabel('Dollars a session').fill('20')
   await page.getByRole('button', { name: 'Review the change' }).click()
-  await page.getByText('limits.spendUsd').first().waitFor()
+  await page.getByText('spend limit: $5.00 → $20.00').first().waitFor()
   await shoot(page, 'agents-review')
   await page.getByRole('button', { name: 'Ask for this change' }).click()
   await shoot(page, 'agents-asked')
   await approvals.bringToFront()
-  await approvals.getByText('limits.spendUsd').first().waitFor()
+  await approvals.getByText('spend limit: $5.00 → $20.00').first().waitFor()
   await shoot(approvals, 'answer-change')
   await page.bringToFront()
   await go('launch')

@@ -38,7 +38,7 @@ describe('setting an agent up, asked for on a page', () => {
     const proposal = await proposals.make(change())
     expect(proposal).toMatchObject({ title: `Set up the agent claude-web in ${cwd()}`, subject: cwd(), state: 'waiting' })
     expect(proposal.texts.map(({ name, before }) => [name, before])).toEqual([[projectFile(), null], [userFile(), null]])
-    expect(proposal.narrower).toContain('limits.spendUsd: no limit → 5')
+    expect(proposal.narrower).toContain('spend limit: no limit → $5.00')
     expect([existsSync(projectFile()), existsSync(userFile())]).toEqual([false, false])
     expect((await answer(proposal)).state).toBe('applied')
     expect([projectFile(), userFile()].map((path) => readFileSync(path, 'utf8'))).toEqual(proposal.texts.map(({ after }) => after))
