@@ -88,9 +88,15 @@ export const startShell = (deps: ShellDeps): Shell => {
   const menu = { menuOptions, act: (action: Action) => act(action) }
   const drawTray = createTray({ parts, platform, iconFolder: join(deps.appFolder, 'icons'), ...menu })
   let drawWindow: (state: ShellState) => void = () => undefined
+  /** What cannot be drawn keeps nothing else from being done, a kill least of all. */
   const draw = (next: ShellState): void => {
-    drawTray.draw(next)
-    drawWindow(next)
+    for (const drawn of [drawTray.draw, drawWindow]) {
+      try {
+        drawn(next)
+      } catch (error) {
+        console.error(error)
+      }
+    }
   }
   const windows = createWindows({
     parts,

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { anApproval, aSession } from '../support/shell-state.ts'
 import { REPORT, RESTORED, approvalsWindow, asked, connected, electron, host, hub, icon, kept, killedAlone, listen, press, said, server, setUp, shell, start, tearDown } from '../support/shell-world.ts'
 
@@ -63,6 +63,17 @@ describe('the app, with a double of Electron', () => {
     shell.act({ do: 'unlock' })
     await expect.poll(labels).not.toContain('Unlock: let sessions start again')
     expect(killedAlone).toEqual(['all, and lock', 'unlock'])
+  })
+
+  it('kills, and says so, also where its icon cannot be drawn', async () => {
+    start()
+    await connected()
+    electron.failsToDraw = true
+    vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    press()
+    await expect.poll(said).toEqual(['Killing…', 'Killed'])
+    expect(asked.find(({ command }) => command === 'session/kill')?.params).toEqual({ sessionIds: 'all', keepChanges: false })
+    vi.restoreAllMocks()
   })
 
   it('kills without a host that hangs', async () => {

@@ -57,6 +57,8 @@ export interface ElectronDouble {
   keysTaken: boolean
   /** Whether pages fail to load. */
   failsToLoad: boolean
+  /** Whether the tray takes no icon. */
+  failsToDraw: boolean
 }
 
 const AREA = { x: 0, y: 0, width: 1920, height: 1080 }
@@ -112,6 +114,7 @@ export const createElectronDouble = (): ElectronDouble => {
     exited: false,
     keysTaken: false,
     failsToLoad: false,
+    failsToDraw: false,
     parts: {
       app: {
         exit: () => void (double.exited = true),
@@ -162,7 +165,10 @@ export const createElectronDouble = (): ElectronDouble => {
         const part: TrayPart = {
           on: (() => part) as unknown as TrayPart['on'],
           setContextMenu: (menu) => void (double.tray.menu = menu as unknown as MenuItemConstructorOptions[]),
-          setImage: (next) => void (double.tray.image = String(next)),
+          setImage: (next) => {
+            if (double.failsToDraw) throw new Error('the tray has gone')
+            double.tray.image = String(next)
+          },
           setTitle: () => undefined,
           setToolTip: (toolTip) => void (double.tray.toolTip = toolTip),
         }
