@@ -6,6 +6,15 @@ import { approvalsWindow, asked, connected, electron, folder, host, hub, listen,
 beforeEach(setUp)
 afterEach(tearDown)
 
+/** The app with its dashboard on the screen, and no other window. */
+const openDashboard = async () => {
+  start()
+  await connected()
+  shell.act({ do: 'show', page: 'sessions' })
+  await expect.poll(() => electron.windows[0]?.visible).toBe(true)
+  return electron.windows[0]
+}
+
 describe('the windows of the app, with a double of Electron', () => {
   it('raises the approvals window without taking the keyboard, says it, and hides it when all is answered', async () => {
     start()
@@ -40,11 +49,7 @@ describe('the windows of the app, with a double of Electron', () => {
   })
 
   it('gives its pages no power: a sandbox, one way to the host, no permission and no other address', async () => {
-    start()
-    await connected()
-    shell.act({ do: 'show', page: 'sessions' })
-    await expect.poll(() => electron.windows[0]?.visible).toBe(true)
-    const [dashboard] = electron.windows
+    const dashboard = await openDashboard()
     expect(dashboard?.done.slice(0, 2)).toEqual(['load holdfast-app://dashboard/', 'run location.hash = "#/sessions"'])
     expect(dashboard?.options.webPreferences).toEqual({
       sandbox: true, contextIsolation: true, nodeIntegration: false, nodeIntegrationInWorker: false, nodeIntegrationInSubFrames: false,
@@ -62,11 +67,7 @@ describe('the windows of the app, with a double of Electron', () => {
   })
 
   it('lets a page speak to the host in its own role, by the shell’s hello, and only the page itself', async () => {
-    start()
-    await connected()
-    shell.act({ do: 'show', page: 'sessions' })
-    await expect.poll(() => electron.windows[0]?.visible).toBe(true)
-    const [dashboard] = electron.windows
+    const dashboard = await openDashboard()
     const speak = (url: string, connection: number, inFrame = false): void => {
       dashboard?.say(url, [connection, 'open'], inFrame)
       dashboard?.say(url, [connection, 'frame', JSON.stringify({ hello: { protocol: 2, token: 'none', client: 'page', role: 'approver' } })], inFrame)
@@ -78,18 +79,18 @@ describe('the windows of the app, with a double of Electron', () => {
     speak('holdfast-app://dashboard/', 1)
     await expect.poll(heard).toEqual([[1, 0], [1, 1]])
     expect(asked.filter(({ command }) => command === 'host/info')).toEqual([{ command: 'host/info', params: {}, role: 'dashboard' }])
-    dashboard?.say('holdfast-app://dashboard/', [1, 'frame', 'two\nlines'])
+    // Each by itself would be done.
+    const two = [5, 6].map((id) => JSON.stringify({ id, command: 'session/list', params: {} })).join('\n')
+    const before = asked.length
+    dashboard?.say('holdfast-app://dashboard/', [1, 'frame', two])
     await expect.poll(() => heard()?.at(-1)).toEqual([1, null])
+    expect(asked).toHaveLength(before)
     speak('holdfast-app://dashboard/', 2)
     await expect.poll(heard).toContainEqual([2, 2])
   })
 
   it('tells a page at once that there is no host, and that its host has gone', async () => {
-    start()
-    await connected()
-    shell.act({ do: 'show', page: 'sessions' })
-    await expect.poll(() => electron.windows[0]?.visible).toBe(true)
-    const [dashboard] = electron.windows
+    const dashboard = await openDashboard()
     dashboard?.say('holdfast-app://dashboard/', [1, 'open'])
     await expect.poll(() => dashboard?.sent.length).toBe(1)
     await server.close()

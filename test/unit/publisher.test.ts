@@ -19,6 +19,7 @@ describe('a package for others', () => {
     [{ ...GIVEN, HOLDFAST_MAINTAINER: 'Holdfast <holdfast@holdfast.invalid>' }, 'names who maintains it, and none'],
     [{ ...GIVEN, HOLDFAST_MAINTAINER: 'A Person' }, 'names who maintains it, and none'],
     [{ ...GIVEN, HOLDFAST_MAINTAINER: 'A <a@person.example>\nDepends: evil' }, 'names who maintains it, and none'],
+    [{ ...GIVEN, HOLDFAST_MAINTAINER: 'A\nDepends: evil <a@person.example>' }, 'names who maintains it, and none'],
     [{ ...GIVEN, HOLDFAST_HOMEPAGE: 'https://holdfast.invalid/' }, 'names its home page, and none'],
     [{}, 'names who maintains it and its home page, and none is given. Give them as\n  HOLDFAST_MAINTAINER='],
   ])('is not made where that is a placeholder or missing: %j', (env, words) => {
