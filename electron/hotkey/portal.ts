@@ -6,7 +6,7 @@ const FEATURE = 'GlobalShortcutsPortal'
 const namesIn = (list: string): string[] => list.split(',').map((feature) => /^[^<:]*/.exec(feature)?.[0] ?? '')
 
 /** The features to switch on, the portal's among them: those that the user gave stay, and what the user switched off stays off. */
-export const withPortal = (on: string, off: string): string =>
+const withPortal = (on: string, off: string): string =>
   [...namesIn(on), ...namesIn(off)].includes(FEATURE) ? on : on === '' ? FEATURE : `${on},${FEATURE}`
 
 /**

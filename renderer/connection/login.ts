@@ -23,5 +23,3 @@ export const logIn = async (): Promise<string | null> => {
   }
   return localStorage.getItem(KEY)
 }
-
-export const forgetLogin = (): void => localStorage.removeItem(KEY)

@@ -76,16 +76,20 @@ const FindingItem = ({ finding: { id, severity, threat, what, why, fix, file, li
   </li>
 )
 
+const Told = ({ what, aside, file, line }: { what: string; aside: string; file: string | null; line: number | null }) => (
+  <li>
+    {visibleText(what)} <span className="muted">{aside}</span>
+    {file !== null && <Place file={file} line={line} />}
+  </li>
+)
+
 /** Findings that a person took as they are; each is a finding again once it changes. */
 const Accepted = ({ accepted }: { accepted: readonly AcceptedFinding[] }) => (
   <section className="stack tight">
     <h2>Accepted by you</h2>
     <ul className="dots" aria-label="Accepted findings">
       {accepted.map(({ id, what, reason, acceptedAt, file, line }) => (
-        <li key={id}>
-          {visibleText(what)} <span className="muted">{new Date(acceptedAt).toISOString().slice(0, 10)}: {visibleText(reason)}</span>
-          {file !== null && <Place file={file} line={line} />}
-        </li>
+        <Told key={id} what={what} aside={`${new Date(acceptedAt).toLocaleDateString()}: ${visibleText(reason)}`} file={file} line={line} />
       ))}
     </ul>
   </section>
@@ -98,10 +102,7 @@ const Logins = ({ logins }: { logins: readonly AuditedFinding[] }) => (
     <p className="muted">Where their programs keep them. Agents that Holdfast starts do not see them; any other program of yours does.</p>
     <ul className="dots" aria-label="Logins in plain text">
       {logins.map(({ id, what, fix, file, line }) => (
-        <li key={id}>
-          {visibleText(what)} <span className="muted">Better: {visibleText(fix)}</span>
-          {file !== null && <Place file={file} line={line} />}
-        </li>
+        <Told key={id} what={what} aside={`Better: ${visibleText(fix)}`} file={file} line={line} />
       ))}
     </ul>
   </section>

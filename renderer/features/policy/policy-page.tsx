@@ -30,21 +30,21 @@ const Layer = ({ layer }: { layer: PolicyLayerRules }) => {
         <p className="muted" style={{ padding: '0 14px 12px' }}>It has no rules.</p>
       ) : (
         <Table bare label={`Rules: ${title}`} head={[{ name: 'Does', className: 'slim' }, 'Rule', ...(layer.origin === 'built-in' ? [] : [{ name: 'Stands in', className: 'wide-only' }])]}>
-              {layer.rules.map(({ effect, rule, source }, index) => (
-                <tr key={index}>
-                  <td>
-                    <EffectBadge of={effect} />
-                  </td>
-                  <td>
-                    <code style={{ overflowWrap: 'anywhere' }}>{visibleText(rule)}</code>
-                  </td>
-                  {layer.origin !== 'built-in' && (
-                    <td className="muted wide-only" style={{ overflowWrap: 'anywhere' }}>
-                      {visibleText(source)}
-                    </td>
-                  )}
-                </tr>
-              ))}
+          {layer.rules.map(({ effect, rule, source }, index) => (
+            <tr key={index}>
+              <td>
+                <EffectBadge of={effect} />
+              </td>
+              <td>
+                <code style={{ overflowWrap: 'anywhere' }}>{visibleText(rule)}</code>
+              </td>
+              {layer.origin !== 'built-in' && (
+                <td className="muted wide-only" style={{ overflowWrap: 'anywhere' }}>
+                  {visibleText(source)}
+                </td>
+              )}
+            </tr>
+          ))}
         </Table>
       )}
     </section>

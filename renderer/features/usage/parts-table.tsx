@@ -20,21 +20,21 @@ export interface PartRow {
 
 export const PartsTable = ({ title, rows }: { title: string; rows: readonly PartRow[] }) => (
   <Table label={title} head={[title, { name: 'Requests', className: 'end' }, { name: 'Tokens', className: 'end' }, { name: 'Cost', className: 'end' }]}>
-        {rows.map(({ key, name, part, cap }) => (
-          <tr key={key}>
-            <td>{name}</td>
-            <td className="end number">{formatCount(part.requests)}</td>
-            <td className="end number">{formatCount(part.tokens)}</td>
-            <td className="end number">
-              {costOf(part)}
-              {typeof cap === 'number' && (
-                <>
-                  {' '}
-                  <span className="muted">of {formatUsd(cap)}</span> <Meter spent={part.costMicroUsd} cap={cap} />
-                </>
-              )}
-            </td>
-          </tr>
-        ))}
+    {rows.map(({ key, name, part, cap }) => (
+      <tr key={key}>
+        <td>{name}</td>
+        <td className="end number">{formatCount(part.requests)}</td>
+        <td className="end number">{formatCount(part.tokens)}</td>
+        <td className="end number">
+          {costOf(part)}
+          {typeof cap === 'number' && (
+            <>
+              {' '}
+              <span className="muted">of {formatUsd(cap)}</span> <Meter spent={part.costMicroUsd} cap={cap} />
+            </>
+          )}
+        </td>
+      </tr>
+    ))}
   </Table>
 )
