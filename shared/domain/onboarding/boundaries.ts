@@ -10,9 +10,9 @@ const MAX_LINES = 20_000
 const MAX_BOUNDARIES = 200
 const HEADING = /^(?:#{1,6}\s+(.*)|\*\*([^*]+)\*\*:?)\s*$/s
 const BULLET = /^\s{0,8}(?:[-*+]|\d{1,3}[.)])\s+(.*\S)\s*$/s
-const FORBIDDEN = /forbid|never|must not|not allowed|do not|don['’]t|prohibit|off.limits|approv|(ask|confirm)\b.*\b(first|before)/i
+const FORBIDDEN = /forbid|never|must not|not allowed|do not|don['\u2019]t|prohibit|off.limits|approv|(ask|confirm)\b.*\b(first|before)/i
 const ALLOWED = /allowed|autonom|permitted|without (asking|approval)|free to|may do/i
-const STARTS_FORBIDDEN = /^(never|do not|don['’]t|must not)\b/i
+const STARTS_FORBIDDEN = /^(never|do not|don['\u2019]t|must not)\b/i
 
 const kindOf = (heading: string): Boundary['kind'] | null => {
   if (STARTS_FORBIDDEN.test(heading)) return 'forbidden'
