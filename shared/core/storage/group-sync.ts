@@ -2,8 +2,8 @@ import { closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, 
 import { dirname } from 'node:path'
 
 /**
- * Makes what was written to a file durable, off this thread; who waits at the same time shares one sync. Once one has
- * failed, every later one does: the system forgets what it could not write, and the next sync would say that all is well.
+ * Makes what was written to a file durable; who waits at the same time shares one sync. Once one has failed, every later one
+ * does: the system forgets what it could not write, and the next sync would say that all is well.
  */
 export interface GroupSync {
   /** Resolves when all that was written before is on disk; rejects with the system's error when it may not be. */
@@ -24,6 +24,12 @@ const syncFolder = (folder: string): void => {
     closeSync(handle)
   }
 }
+
+/**
+ * On a disk whose last sync took less than this, the next is made on this thread: to wake another, and be woken by it, was
+ * measured at half a sync more. What takes longer holds up nobody else.
+ */
+const QUICK_MS = 0.5
 
 const ZEROS = Buffer.alloc(256 * 1024)
 
@@ -52,6 +58,7 @@ export const openGroupSync = (file: string, reserved: number): GroupSync | null 
   let running: Promise<void> | null = null
   let next: Promise<void> | null = null
   let failure: Error | null = null
+  let tookMs = Number.POSITIVE_INFINITY
 
   const syncNow = (): void => {
     if (failure !== null) throw failure
@@ -70,8 +77,20 @@ export const openGroupSync = (file: string, reserved: number): GroupSync | null 
       // After what is sent in this turn: whoever waits for the disk has it asked meanwhile.
       setImmediate(() => {
         // Then closing has made it durable.
-        if (isClosed) resolve()
-        else fdatasync(descriptor, (error) => (error === null ? resolve() : reject((failure = error))))
+        if (isClosed) return resolve()
+        const before = performance.now()
+        const onSynced = (error: Error | null): void => {
+          tookMs = performance.now() - before
+          if (error === null) resolve()
+          else reject((failure = error))
+        }
+        if (tookMs >= QUICK_MS) return fdatasync(descriptor, onSynced)
+        try {
+          fdatasyncSync(descriptor)
+          onSynced(null)
+        } catch (error) {
+          onSynced(error as Error)
+        }
       })
     })
     running = run
