@@ -8,6 +8,7 @@ import { addCompletionHandler, addLoggingHandler, addPromptHandlers, addResource
 import type { KeptResults } from './kept-results.ts'
 import { createLineTransport } from './line-transport.ts'
 import type { Offers } from './offers.ts'
+import { createPlainAnswers } from './plain-calls.ts'
 import { createRounds, originOf } from './rounds.ts'
 import { BROKER_NAME } from './tool-catalog.ts'
 import type { ToolCatalog } from './tool-catalog.ts'
@@ -109,12 +110,13 @@ export const serveDownstream = async (socket: Socket, deps: DownstreamDeps): Pro
   const servers = new Set<Server>()
   const rounds = createRounds()
   let unasked: Origin | null = null
+  const plain = createPlainAnswers(createLineTransport(socket, socket, () => socket.destroySoon()), deps.pipeline.callTool)
 
   const createServer: McpServerFactory = async ({ era }) => {
     await deps.startedCatalog()
     const capabilities = deps.offers.capabilities()
     const server = new Server({ name: BROKER_NAME, version: deps.version }, { capabilities })
-    addToolHandlers(server, deps, rounds)
+    addToolHandlers(server, deps, rounds, plain)
     addResourceHandlers(server, deps, rounds)
     if (capabilities.prompts !== undefined) addPromptHandlers(server, deps, rounds)
     if (capabilities.completions !== undefined) addCompletionHandler(server, deps, rounds)
@@ -125,14 +127,15 @@ export const serveDownstream = async (socket: Socket, deps: DownstreamDeps): Pro
     server.onclose = () => servers.delete(server)
     servers.add(server)
     if (era === 'legacy') {
-      unasked = originOf(
+      const origin = (unasked = originOf(
         (question, signal) => server.request(question as never, { signal, timeout: QUESTION_TIMEOUT_MS }) as Promise<Result>,
         (notification) => void server.notification(notification).catch(() => {}),
-      )
+      ))
+      server.oninitialized = () => plain.begin({ origin, notify: (notification) => server.notification(notification) })
     }
     return server
   }
-  serveStdio(createServer, { transport: createLineTransport(socket, socket, () => socket.destroySoon()) })
+  serveStdio(createServer, { transport: plain.transport })
   socket.resume()
   socket.once('close', rounds.close)
   const tell = {

@@ -1,17 +1,18 @@
 import { ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
 import type { Server } from '@modelcontextprotocol/server'
 import type { DownstreamDeps } from './downstream-connection.ts'
+import type { PlainAnswers } from './plain-calls.ts'
 import type { Rounds } from './rounds.ts'
 import type { UpstreamServer } from './upstream-server.ts'
 
 type HandlerDeps = Pick<DownstreamDeps, 'pipeline' | 'offers' | 'kept' | 'startedCatalog'>
 
-export const addToolHandlers = (server: Server, deps: HandlerDeps, rounds: Rounds): void => {
+export const addToolHandlers = (server: Server, deps: HandlerDeps, rounds: Rounds, plain: PlainAnswers): void => {
   server.setRequestHandler('tools/list', async () => {
     const catalog = await deps.startedCatalog()
     return { tools: [...catalog.values()].map((entry) => entry.tool) }
   })
-  server.setRequestHandler('tools/call', ({ params }, context) => rounds.serve(context, (request) => deps.pipeline.callTool(params, request)))
+  server.setRequestHandler('tools/call', ({ params }, context) => plain.outcomeOf(context.mcpReq.id) ?? rounds.serve(context, (request) => deps.pipeline.callTool(params, request)))
 }
 
 const serverOf = ({ offers }: HandlerDeps, uri: string): UpstreamServer => {

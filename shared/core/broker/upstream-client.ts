@@ -14,7 +14,10 @@ import type {
   ResultTypeMap,
   ServerCapabilities,
   Tool,
+  Transport,
 } from '@modelcontextprotocol/client'
+import { createPlainRequests } from './plain-calls.ts'
+import type { PipeTransport } from './plain-calls.ts'
 
 /** What a server asks of the agent's side: to elicit, to sample, or for its roots. */
 export type ServerQuestion = Request & { readonly method: 'elicitation/create' | 'sampling/createMessage' | 'roots/list' }
@@ -35,6 +38,10 @@ export interface UpstreamEvents {
 
 export interface UpstreamClient {
   readonly client: Client
+  /** Opens the connection. Rejects with what the SDK throws. */
+  connect(options: RequestOptions): Promise<void>
+  /** As the SDK's client does; also resolves with what the server still needs. */
+  request(asked: { method: RequestMethod; params: Record<string, unknown> }, options: RequestOptions & { readonly signal: AbortSignal }): Promise<unknown>
   /** By the token that the broker gave to the call. */
   readonly progressListeners: Map<string | number, (progress: Progress) => void>
   /** Lists all that the server has. To be called once, after connecting. */
@@ -75,14 +82,14 @@ export const speakingFor = <Method>(
  * what the SDK throws, and with what `ask` does.
  */
 export const requestInRounds = async <Method extends RequestMethod>(
-  client: Client,
+  { request }: Pick<UpstreamClient, 'request'>,
   { method, params }: { method: Method; params: Record<string, unknown> },
-  options: RequestOptions,
+  options: RequestOptions & { readonly signal: AbortSignal },
   ask: (questions: Questions) => Promise<Answers>,
 ): Promise<ResultTypeMap[Method]> => {
   let answers: Record<string, unknown> = {}
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const result: unknown = await client.request({ method, params: { ...params, ...answers } }, { ...options, allowInputRequired: true })
+    const result = await request({ method, params: { ...params, ...answers } }, options)
     if (!isInputRequiredResult(result)) return result as ResultTypeMap[Method]
     const { inputRequests, requestState } = result
     answers = {
@@ -97,7 +104,11 @@ export const requestInRounds = async <Method extends RequestMethod>(
  * An MCP client for one life of a server, which speaks for an agent of these capabilities, and in its era where the
  * server can: what the one era has and the other has not then reaches the agent.
  */
-export const createUpstreamClient = (version: string, agent: ClientCapabilities, era: ProtocolEra, events: UpstreamEvents): UpstreamClient => {
+export const createUpstreamClient = (
+  version: string,
+  { agent, era, transport }: { agent: ClientCapabilities; era: ProtocolEra; transport: Transport | PipeTransport },
+  events: UpstreamEvents,
+): UpstreamClient => {
   const capabilities = announced(agent)
   const progressListeners: UpstreamClient['progressListeners'] = new Map()
   const listResources = async (): Promise<void> => {
@@ -134,8 +145,14 @@ export const createUpstreamClient = (version: string, agent: ClientCapabilities,
   if (capabilities.sampling !== undefined) answer('sampling/createMessage')
   if (capabilities.roots !== undefined) answer('roots/list')
 
+  const plain = 'pid' in transport ? createPlainRequests(transport) : null
   return {
     client,
+    connect: (options) => client.connect(plain?.transport ?? transport, options),
+    request: (asked, options) =>
+      plain !== null && asked.method === 'tools/call' && client.getProtocolEra() !== 'modern'
+        ? plain.callTool(client, asked, options)
+        : client.request(asked, { ...options, allowInputRequired: true }),
     progressListeners,
     listAll: async () => {
       const has: ServerCapabilities = client.getServerCapabilities() ?? {}

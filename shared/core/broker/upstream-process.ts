@@ -1,6 +1,7 @@
 import type { Transport } from '@modelcontextprotocol/client'
 import type { Container, KillProof } from '../ports.ts'
 import { createLineTransport } from './line-transport.ts'
+import type { PipeTransport } from './plain-calls.ts'
 
 const STDIN_GRACE_MS = 1_500
 const TERM_GRACE_MS = 1_500
@@ -12,7 +13,7 @@ export type Urgency = 'gently' | 'at-once'
 
 /** A running server: in its container, or elsewhere. */
 export interface UpstreamProcess {
-  readonly transport: Transport
+  readonly transport: Transport | PipeTransport
   /** Resolves, never rejects, with how it ended (unredacted), once nothing of it is left. */
   readonly ended: Promise<string>
   /** The end of what it wrote to its standard error (unredacted). */
@@ -50,7 +51,7 @@ export const attachUpstreamProcess = (container: Container): UpstreamProcess => 
   }
 
   return {
-    // By these two the SDK knows stdio, where a server that does not answer yet is no fault.
+    // Over stdio, as the SDK knows, a server that does not answer yet is no fault.
     transport: Object.assign(createLineTransport(stdout, stdin, () => stdin.end()), { pid: container.pid, stderr: null }),
     ended,
     said: () => said,

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type {
   CallToolRequestParams,
   CallToolResult,
-  Client,
   ClientCapabilities,
   Notification,
   Progress,
@@ -154,7 +153,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     const agent = await Promise.race([deps.agent, process.ended])
     if (typeof agent === 'string') return agent
     if (closing.signal.aborted) return 'was closed'
-    const life = createUpstreamClient(deps.version, agent.capabilities, speaksNewer ? 'modern' : agent.era, {
+    const life = createUpstreamClient(deps.version, { agent: agent.capabilities, era: speaksNewer ? 'modern' : agent.era, transport: process.transport }, {
       onTools: (tools) => become('ready', listing.takeTools(tools)),
       onResources: (resources, templates) => {
         listing.takeResources(resources, templates)
@@ -172,7 +171,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     current = life
     let problem = 'closed its output or sent too long a message'
     try {
-      await client.connect(process.transport, { timeout: CONNECT_TIMEOUT_MS })
+      await life.connect({ timeout: CONNECT_TIMEOUT_MS })
       listing.begin(client.getServerCapabilities() ?? {})
       await life.listAll()
       firstStart.resolve()
@@ -234,10 +233,10 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   const idlers: (() => void)[] = []
   const idle = (): Promise<void> => new Promise((resolve) => (origins.size === 0 ? resolve() : void idlers.push(resolve)))
 
-  const send = <Method extends RequestMethod>(client: Client, request: { method: Method; params: Record<string, unknown> }, options: Omit<UpstreamCallOptions, 'onProgress'>) => {
+  const send = <Method extends RequestMethod>(life: UpstreamClient, request: { method: Method; params: Record<string, unknown> }, options: Omit<UpstreamCallOptions, 'onProgress'>) => {
     const { signal, capabilities, origin } = options
     const ask = (questions: Questions): Promise<Answers> => origin.askAll(deps.redactor.json(questions), signal)
-    return requestInRounds(client, speakingFor(client, request, capabilities), { signal, timeout: CALL_TIMEOUT_MS }, ask)
+    return requestInRounds(life, speakingFor(life.client, request, capabilities), { signal, timeout: CALL_TIMEOUT_MS }, ask)
   }
 
   return {
@@ -251,12 +250,13 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       if (state === 'ready') become('ready', listing.reviewTools())
     },
     call: (params, { onProgress, ...options }) =>
-      working(options.origin, async ({ client, progressListeners }) => {
-        if (onProgress === null) return send(client, { method: 'tools/call', params }, options)
+      working(options.origin, async (life) => {
+        const { progressListeners } = life
+        if (onProgress === null) return send(life, { method: 'tools/call', params }, options)
         const progressToken = (calls += 1)
         progressListeners.set(progressToken, onProgress)
         try {
-          return await send(client, { method: 'tools/call', params: { ...params, _meta: { ...params._meta, progressToken } } }, options)
+          return await send(life, { method: 'tools/call', params: { ...params, _meta: { ...params._meta, progressToken } } }, options)
         } finally {
           progressListeners.delete(progressToken)
         }
@@ -269,7 +269,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
       void Promise.race([idle(), delay(FINISH_MS, undefined, { ref: false })]).then(() => old?.stop('gently'))
     },
     offer: () => (state === 'ready' ? listing.offer() : NO_OFFER),
-    request: (request, options) => working(options.origin, ({ client }) => send(client, request, options)),
+    request: (request, options) => working(options.origin, (life) => send(life, request, options)),
     notify: (notification) => void current?.client.notification(notification).catch(() => {}),
     close: async (urgency) => {
       become('closed', null)
