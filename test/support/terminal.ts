@@ -45,6 +45,15 @@ export const startInTerminal = (name: string, command: readonly string[], option
       }
     },
     state: (format) => tmux('display-message', '-p', format).trim(),
-    end: () => void tmux('kill-server'),
+    end: () => {
+      const group = Number(tmux('display-message', '-p', '#{pane_pid}'))
+      tmux('kill-server')
+      // Told that its terminal has gone, a program may still write, and make its folder anew.
+      try {
+        process.kill(-group, 'SIGKILL')
+      } catch {
+        // It has ended.
+      }
+    },
   }
 }
