@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { _electron, type ElectronApplication, type Page } from 'playwright-core'
-import { expect } from 'vitest'
 import type { Shell } from '../../electron/shell.ts'
 import type { World } from './world.ts'
 
@@ -49,6 +49,11 @@ export interface App {
   end(): Promise<void>
 }
 
+/** Waits until it holds, also in a benchmark. Throws Error after half a minute. */
+export const until = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
+  for (const end = Date.now() + 30_000; !(await holds()); await delay(20)) if (Date.now() > end) throw new Error(`not within 30 s: ${what}`)
+}
+
 /** Starts the app beside a world's host. */
 export const startApp = async (world: World, display: Record<string, string>, args: readonly string[] = []): Promise<App> => {
   const electron = await _electron.launch({
@@ -60,13 +65,13 @@ export const startApp = async (world: World, display: Record<string, string>, ar
   })
   const child = electron.process()
   const shell: App['shell'] = <Result>(work: (shell: Shell) => Result) => electron.evaluate<Result>(`(${String(work)})(globalThis.holdfast)`)
-  await expect.poll(() => electron.evaluate(() => 'holdfast' in globalThis), { timeout: 20_000 }).toBe(true)
+  await until('the app', () => electron.evaluate(() => 'holdfast' in globalThis))
   const window: App['window'] = async (named) => {
     let found: Page | undefined
-    await expect.poll(async () => {
+    await until(`a window named ${named}`, async () => {
       for (const page of electron.windows()) if (page.url().includes(named) || (await page.title().catch(() => '')).endsWith(named)) found = page
       return found !== undefined
-    }, { timeout: 30_000 }).toBe(true)
+    })
     return found!
   }
   return {
