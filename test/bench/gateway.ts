@@ -1,17 +1,19 @@
 // Added time to first token: the same streams from a stand-in provider, direct, through a bare proxy of Node's (the floor on
-// this machine: one more process, two more connections), and through the gateway, in turns.
+// this machine: one more process, two more connections), through one that passes no answer on before a line of its own is on
+// disk (the floor of whoever keeps a record), and through the gateway, in turns.
 // Run: node test/bench/gateway.ts [STREAMS…]   (prints a table; asserts nothing). Provider, proxy, gateway and client are a
 // process each. The processor time of each is printed too: where provider and client alone fill the machine, the added
 // time is theirs and not the gateway's. PROFILE=DIR writes a CPU profile of the gateway there.
 // Run: node test/bench/gateway.ts memory [WAVES]   what the gateway's process holds after each wave of 200 streams at once.
 import { fork } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { Agent, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
+import { openGroupSync } from '../../shared/core/storage/group-sync.ts'
 import { trustingGuard } from '../fixtures/guard.ts'
 import { messagesBody, startGateway } from '../integration/gateway-fixture.ts'
 
@@ -41,14 +43,18 @@ const answerMeasures = (): void => {
   })
 }
 
-const runGateway = async (upstreamBaseUrl: string): Promise<void> => {
+const scratch = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'hf-bench-'))
-  const ledger = openLedger({ file: join(folder, 'ledger.db'), clock: { now: () => Date.now() } })
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  process.once('SIGTERM', () => process.exit())
+  return folder
+}
+
+const runGateway = async (upstreamBaseUrl: string): Promise<void> => {
+  const ledger = openLedger({ file: join(scratch(), 'ledger.db'), clock: { now: () => Date.now() } })
   const { baseUrl, usages } = await startGateway({ upstreamBaseUrl, guard: trustingGuard, caps: { microUsd: 1e12, tokens: null }, ledger })
   // What the fixture keeps for tests is not the gateway's.
   setInterval(() => usages.splice(0), 100).unref()
-  process.once('SIGTERM', () => process.exit())
   process.send?.(baseUrl)
 }
 
@@ -77,18 +83,38 @@ const runProvider = (): void => {
   listenAndSay(server)
 }
 
-/** Passes everything on and looks at nothing. */
-const runProxy = (baseUrl: string): void => {
+/** Passes everything on and looks at nothing; `record` is waited for before the answer passes. */
+const runProxy = (baseUrl: string, record: () => Promise<void> | null): void => {
   const agent = new Agent({ keepAlive: true })
   const server = createServer((incoming, response) => {
     const { method, headers } = incoming
+    const recorded = record()
     const sent = request(`${baseUrl}${incoming.url}`, { agent, method: method ?? 'GET', headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(response)
+      const pass = (): void => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
+      }
+      if (recorded === null) pass()
+      else void recorded.then(pass)
     })
     incoming.pipe(sent)
   })
   listenAndSay(server)
+}
+
+const LINE = Buffer.alloc(500, 'x')
+
+/** Writes a line, and makes it durable together with those of others, as the gateway does. */
+const recordTo = (folder: string): (() => Promise<void> | null) => {
+  const file = join(folder, 'lines')
+  writeFileSync(file, '')
+  const lines = openSync(file, 'r+')
+  const sync = openGroupSync(file, 16 * 1024 * 1024)
+  let at = 0
+  return () => {
+    at += writeSync(lines, LINE, 0, LINE.length, at)
+    return sync?.sync() ?? null
+  }
 }
 
 interface Asked {
@@ -149,7 +175,7 @@ const own = (): number => {
   return user + system
 }
 
-const PATHS = ['direct', 'bare proxy', 'gateway'] as const
+const PATHS = ['direct', 'bare proxy', 'proxy + durable line', 'gateway'] as const
 type Path = (typeof PATHS)[number]
 const mega = (bytes: number): string => (bytes / 1e6).toFixed(0)
 
@@ -158,8 +184,10 @@ const measureTimes = async (counts: readonly number[]): Promise<void> => {
   const provider = start(['provider'])
   const direct = await provider.baseUrl
   const proxy = start(['proxy', direct])
+  const recorder = start(['recorder', direct])
   const gateway = start(['gateway', direct], profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`])
-  const baseUrls: Record<Path, string> = { direct, 'bare proxy': await proxy.baseUrl, gateway: await gateway.baseUrl }
+  const between = { 'bare proxy': proxy, 'proxy + durable line': recorder, gateway }
+  const baseUrls: Record<Path, string> = { direct, 'bare proxy': await proxy.baseUrl, 'proxy + durable line': await recorder.baseUrl, gateway: await gateway.baseUrl }
   const agent = new Agent({ keepAlive: true })
   const body = Buffer.from(messagesBody({ system: 'x'.repeat(50_000) }))
   const rows: Record<string, string | number>[] = []
@@ -168,7 +196,7 @@ const measureTimes = async (counts: readonly number[]): Promise<void> => {
     const [pace, rounds] = streams < 10 ? [SHORT, 100] : [USUAL, 5]
     const all = new Map<Path, number[]>()
     for (const path of PATHS) {
-      const measures = async (): Promise<Measures[]> => Promise.all([provider, ...(path === 'direct' ? [] : [path === 'gateway' ? gateway : proxy])].map((one) => one.measures()))
+      const measures = async (): Promise<Measures[]> => Promise.all([provider, ...(path === 'direct' ? [] : [between[path]])].map((one) => one.measures()))
       const before = await measures()
       const from = { at: performance.now(), own: own() }
       const times = await measure(baseUrls[path], { agent, body, pace }, streams, rounds)
@@ -178,7 +206,7 @@ const measureTimes = async (counts: readonly number[]): Promise<void> => {
       all.set(path, times)
       const share = (cpu: number): string => `${(cpu / 10 / ms).toFixed(0)} %`
       const added = (part: number): string => (path === 'direct' ? '' : (quantile(times, part) - quantile(all.get('direct') ?? [], part)).toFixed(2))
-      const [atProvider, between] = after.map(({ cpu }, index) => share(cpu - (before[index]?.cpu ?? 0)))
+      const [atProvider, atOther] = after.map(({ cpu }, index) => share(cpu - (before[index]?.cpu ?? 0)))
       rows.push({
         streams,
         path,
@@ -189,14 +217,14 @@ const measureTimes = async (counts: readonly number[]): Promise<void> => {
         'added p99': added(0.99),
         'CPU client': share(client),
         provider: atProvider ?? '',
-        between: between ?? '',
+        between: atOther ?? '',
       })
     }
   }
   console.log('Time to first token in ms; a 50 KB request, then 20 events in 4 s (one stream: 2 in 0.2 s), starts spread out, ledger on disk; 100 % is one core:')
   console.table(rows)
   agent.destroy()
-  for (const child of [gateway, proxy, provider]) await child.end()
+  for (const child of [gateway, recorder, proxy, provider]) await child.end()
 }
 
 const measureMemory = async (waves: number): Promise<void> => {
@@ -222,7 +250,10 @@ if (role === 'provider') {
   runProvider()
   answerMeasures()
 } else if (role === 'proxy') {
-  runProxy(rest[0] ?? '')
+  runProxy(rest[0] ?? '', () => null)
+  answerMeasures()
+} else if (role === 'recorder') {
+  runProxy(rest[0] ?? '', recordTo(scratch()))
   answerMeasures()
 } else if (role === 'gateway') {
   answerMeasures()
