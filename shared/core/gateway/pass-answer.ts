@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream'
 import { decoded } from './decode.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import { downstreamHeaders } from './forward-headers.ts'
-import { passEvents } from './pass-events.ts'
-import { createToolUseFilter, type DeniedCall, judgeAll, type JudgeToolUse } from './tool-use-filter.ts'
+import { type LateSight, passEvents } from './pass-events.ts'
+import { createToolUseFilter, type DeniedCall, judgeAll, type JudgeToolUse, type ReadEvent } from './tool-use-filter.ts'
 import type { UpstreamAnswer } from './upstream.ts'
 import { type Fields, isFields } from '../../domain/json-fields.ts'
 
@@ -48,6 +48,22 @@ const fieldsOf = (body: Buffer): Fields | null => {
   }
 }
 
+/** What came is metered once it has been passed on; before a call is judged, all that came with it. */
+const createLateSight = (deps: { see: (json: Fields) => void; onBytes: (count: number) => void }): LateSight => {
+  let came: readonly ReadEvent[] = []
+  return {
+    came: (events) => (came = came.length === 0 ? events : [...came, ...events]),
+    catchUp: () => {
+      const now = came
+      came = []
+      for (const { event, json } of now) {
+        deps.onBytes(event.raw.length)
+        if (json !== null) deps.see(json)
+      }
+    },
+  }
+}
+
 /**
  * Passes a model's answer on: calls that the judge releases as they came, the others under an unknown name. `see` hears
  * what may tell of usage, and `onBytes` how much came. Rejects when either side breaks off; `onBroken` was called first.
@@ -64,21 +80,13 @@ export const passJudged = async (
     response.writeHead(status, headers)
     // Alone only where the first event does not come with it.
     setImmediate(() => response.flushHeaders())
-    const filter = createToolUseFilter(dialect.stream, deps.judge)
-    const see = deps.see
-    await passEvents({
-      source,
-      response,
-      gone,
-      rules: dialect.stream,
-      filter,
-      ping: dialect.ping,
-      see: ({ event, json }) => {
-        deps.onBytes(event.raw.length)
-        if (json !== null) see(json)
-      },
-      onBroken: deps.onBroken,
-    })
+    const seen = createLateSight(deps)
+    const judge: JudgeToolUse = (call) => {
+      seen.catchUp()
+      return deps.judge(call)
+    }
+    const filter = createToolUseFilter(dialect.stream, judge)
+    await passEvents({ source, response, gone, rules: dialect.stream, filter, ping: dialect.ping, seen, onBroken: deps.onBroken })
     return
   }
   const body = await readWhole(source, deps.onBytes)

@@ -27,9 +27,15 @@ const joinNeighbours = (parts: Passed): Passed => {
   return joined
 }
 
+/** Whoever meters a stream: told of events as they come, and to look at them when nobody waits for it. */
+export interface LateSight {
+  came(events: readonly ReadEvent[]): void
+  catchUp(): void
+}
+
 /**
- * Passes a streamed answer on through the filter, as fast as the agent takes it. `see` hears each event as it comes,
- * also while a call is held. Rejects when the stream or the agent breaks off: then `onBroken` was called first, so that
+ * Passes a streamed answer on through the filter, as fast as the agent takes it. `seen` looks at each event as soon as
+ * those that came with it have gone out, also while a call is held. Rejects when the stream or the agent breaks off: then `onBroken` was called first, so that
  * nobody is asked any more about a call that no one waits for.
  */
 export const passEvents = (params: {
@@ -39,7 +45,7 @@ export const passEvents = (params: {
   rules: StreamRules
   filter: ToolUseFilter
   ping: Buffer
-  see: (read: ReadEvent) => void
+  seen: LateSight
   onBroken: () => void
 }): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -50,6 +56,7 @@ export const passEvents = (params: {
     let isJudging = false
     let isOver = false
     let hasEnded = false
+    let hasWritten = false
     let pings: NodeJS.Timeout | undefined
     const silence = setTimeout(() => {
       if (isJudging || response.writableNeedDrain) silence.refresh()
@@ -80,7 +87,14 @@ export const passEvents = (params: {
     }
 
     const write = (parts: Passed): void => {
-      for (const part of joinNeighbours(parts)) response.write(part)
+      // The first bytes go out at once; later ones together with what else comes in the same turn, as Node does it.
+      const hurried = hasWritten ? null : response.socket
+      hurried?.cork()
+      for (const part of joinNeighbours(parts)) {
+        response.write(part)
+        hasWritten = true
+      }
+      hurried?.uncork()
       if (filter.isHolding) pings ??= setInterval(() => response.write(params.ping), PING_MS)
       else if (pings !== undefined) {
         clearInterval(pings)
@@ -130,12 +144,16 @@ export const passEvents = (params: {
       silence.refresh()
       try {
         const events = splitter.push(chunk).map((event) => readEvent(rules, event))
-        events.forEach(params.see)
-        if (!isJudging) takeAll(events)
-        else {
-          waiting.push(...events)
-          waitingBytes += chunk.length
-          flow()
+        params.seen.came(events)
+        try {
+          if (!isJudging) takeAll(events)
+          else {
+            waiting.push(...events)
+            waitingBytes += chunk.length
+            flow()
+          }
+        } finally {
+          params.seen.catchUp()
         }
       } catch (error) {
         finish(error as Error)

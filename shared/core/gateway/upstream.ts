@@ -29,6 +29,8 @@ export interface Upstream {
   close(): void
 }
 
+type Provider = Pick<URL, 'origin' | 'protocol' | 'hostname' | 'port' | 'pathname'>
+
 const PROXY_VARIABLES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy']
 const LOOPBACK = '127.0.0.1,localhost,[::1],::1'
 
@@ -51,20 +53,24 @@ export const createUpstream = (environment: Readonly<Record<string, string | und
     'https:': new https.Agent({ keepAlive: true, proxyEnv, ALPNProtocols: ['http/1.1'] }),
   }
   const http2 = createHttp2()
+  /** By its address as sessions name it: read once. */
+  const providers = new Map<string, Provider>()
 
-  const sendHttp1 = ({ baseUrl, path, method, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> =>
+  const providerOf = (baseUrl: string): Provider => {
+    const known = providers.get(baseUrl)
+    if (known !== undefined) return known
+    const { origin, protocol, hostname, port, pathname } = new URL(baseUrl)
+    const provider = { origin, protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, pathname: pathname.replace(/\/$/, '') }
+    providers.set(baseUrl, provider)
+    return provider
+  }
+
+  const sendHttp1 = (provider: Provider, { path, method, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> =>
     new Promise((resolve, reject) => {
-      const base = new URL(baseUrl)
-      const options = {
-        method,
-        headers,
-        signal,
-        hostname: base.hostname.replace(/^\[|\]$/g, ''),
-        port: base.port,
-        path: base.pathname.replace(/\/$/, '') + path,
-      }
+      const { protocol, hostname, port, pathname } = provider
+      const options = { method, headers, signal, hostname, port, path: pathname + path }
       const sent =
-        base.protocol === 'https:'
+        protocol === 'https:'
           ? https.request({ ...options, agent: agents['https:'] }, resolve)
           : http.request({ ...options, agent: agents['http:'] }, resolve)
       sent.on('error', reject)
@@ -73,10 +79,10 @@ export const createUpstream = (environment: Readonly<Record<string, string | und
 
   return {
     send: async (request) => {
-      const { origin } = new URL(request.baseUrl)
-      if (http2.knows(origin)) return http2.send(request)
+      const provider = providerOf(request.baseUrl)
+      if (http2.knows(provider.origin)) return http2.send(request)
       try {
-        return await sendHttp1(request)
+        return await sendHttp1(provider, request)
       } catch (error) {
         if (!speaksHttp2Only(error)) throw error
         // Refused before anything was sent.

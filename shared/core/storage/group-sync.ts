@@ -74,8 +74,8 @@ export const openGroupSync = (file: string, reserved: number): GroupSync | null 
     if (isClosed) return Promise.reject(new Error(`${file} is closed`))
     if (failure !== null) return Promise.reject(failure)
     const run = new Promise<void>((resolve, reject) => {
-      // After what is sent in this turn: whoever waits for the disk has it asked meanwhile.
-      setImmediate(() => {
+      // After what else is written in one go, and before what is sent meanwhile: whoever waits, waits for the disk longest.
+      queueMicrotask(() => {
         // Then closing has made it durable.
         if (isClosed) return resolve()
         const before = performance.now()
