@@ -67,13 +67,15 @@ export const createUpstream = (environment: Readonly<Record<string, string | und
 
   const sendHttp1 = (provider: Provider, { path, method, headers, body, signal }: UpstreamRequest): Promise<UpstreamAnswer> =>
     new Promise((resolve, reject) => {
+      signal.throwIfAborted()
       const { protocol, hostname, port, pathname } = provider
-      const options = { method, headers, signal, hostname, port, path: pathname + path }
+      const options = { method, headers, hostname, port, path: pathname + path }
       const sent =
         protocol === 'https:'
           ? https.request({ ...options, agent: agents['https:'] }, resolve)
           : http.request({ ...options, agent: agents['http:'] }, resolve)
       sent.on('error', reject)
+      signal.addEventListener('abort', () => sent.destroy(signal.reason as Error), { once: true })
       sent.end(body)
     })
 
