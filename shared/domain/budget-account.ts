@@ -106,12 +106,11 @@ export const raisedCap = ({ unit, cap, held, need }: CapInTheWay): number => {
   return unit === 'microUsd' ? Math.ceil(wanted / 10_000) * 10_000 : wanted
 }
 
-/** The first cap that `need` would pass on top of what is charged, or with `withHolds` also held; null when it fits. */
-export const capInTheWay = (accounts: readonly Account[], need: Amount, withHolds: boolean): CapInTheWay | null => {
+/** The first cap that `need` would pass on top of what is charged, or else used, of a total; null when it fits. */
+export const capInTheWay = (accounts: readonly Account[], need: Amount, usedOf = (total: Total): Amount => total.charged): CapInTheWay | null => {
   for (const account of accounts) {
     const caps = account.caps()
-    const { charged, inFlight } = account.total
-    const held = withHolds ? addAmounts(charged, inFlight) : charged
+    const held = usedOf(account.total)
     for (const unit of UNITS) {
       const cap = caps[unit] ?? null
       // How long a request will take is not known before: time is over once it is used up.

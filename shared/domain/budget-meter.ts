@@ -1,6 +1,7 @@
 import { type Billing, NO_TOKENS, type Usage } from '../contract/schemas/usage.ts'
 import type { MessageUsage } from './message-usage.ts'
-import { type Account, addAmounts, announce, type Amount, type CapInTheWay, capInTheWay, type Caps, createAccount, describeCap, isCapped, NOTHING } from './budget-account.ts'
+import { type Account, addAmounts, announce, type Amount, type CapInTheWay, capInTheWay, type Caps, createAccount, describeCap, isCapped, NOTHING, type Total } from './budget-account.ts'
+import { createWaitingLine, type WaitingLine } from './budget-line.ts'
 import { formatUsd } from './format.ts'
 import { addTokens, costMicroUsd, type PriceTable, totalTokens } from './price.ts'
 import type { RequestBound, Unbounded } from './request-bound.ts'
@@ -38,7 +39,10 @@ export type ReserveResult =
 export interface BudgetMeter {
   /** The session's own account. */
   readonly own: Account
-  reserve(bound: RequestBound | Unbounded): ReserveResult
+  /** Under its name `request`, whoever is told to wait stands in line, and asks again after `changed` until it leaves. */
+  reserve(bound: RequestBound | Unbounded, request?: object): ReserveResult
+  /** The request waits no more. */
+  leave(request: object): void
   usage(): Usage
   setBilling(billing: Billing): void
   /** Whether any cap holds. */
@@ -105,8 +109,12 @@ const chargeOf = (bound: RequestBound | null, observed: MessageCost | null, end:
   }
 }
 
-/** A meter for one session: see BudgetMeter. `shared` gives the accounts that it has in common with others, as of now. */
-export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; warnAt?: number; shared?: () => readonly Account[] }): BudgetMeter => {
+/**
+ * A meter for one session: see BudgetMeter. `shared` gives the accounts that it has in common with others, as of now, and
+ * `line` is where those wait who have such accounts.
+ */
+export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; warnAt?: number; shared?: () => readonly Account[]; line?: WaitingLine }): BudgetMeter => {
+  const { line = createWaitingLine() } = params
   const own = createAccount({ whose: "this session's", ...params })
   let billing: Billing | null = null
   const sums = createUsageSums()
@@ -161,10 +169,23 @@ export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; 
     }
   }
 
+  /** Whether there is room, also for all who stand before it; if not, it keeps its place. */
+  const mayGo = (capped: readonly Account[], need: Amount, request: object | undefined): boolean => {
+    if (capped.length === 0) return true
+    const place = line.join(request ?? {}, own, need)
+    const held = (total: Total): Amount => addAmounts(total.charged, total.inFlight)
+    place.totals = capped.map(({ total }) => total)
+    place.lacksRoomIn = capInTheWay(capped, need, held)?.account.total ?? null
+    const isRoom = place.lacksRoomIn === null && capInTheWay(capped, need, (total) => addAmounts(held(total), line.aheadIn(total, place))) === null
+    if (isRoom || request === undefined) line.leave(place.request)
+    else place.hasWaited = true
+    return isRoom
+  }
+
   return {
     own,
     isCapped: () => accountsNow().some((account) => isCapped(account.caps())),
-    reserve(bound) {
+    reserve(bound, request) {
       const accounts = accountsNow()
       if ('unbounded' in bound) {
         if (!accounts.some((account) => isCapped(account.caps()))) return { kind: 'reserved', reservation: createReservation(null, accounts) }
@@ -181,11 +202,15 @@ export const createBudgetMeter = (params: { caps: Caps; priceTable: PriceTable; 
         return { kind: 'refused', message, cap: null }
       }
       const need = boundOf(bound)
-      const cap = capInTheWay(accounts, need, false)
-      if (cap !== null) return { kind: 'refused', message: describeCap(cap, billing), cap }
-      if (capInTheWay(accounts, need, true) !== null) return { kind: 'wait' }
+      const cap = capInTheWay(accounts, need)
+      if (cap !== null) {
+        if (request !== undefined) line.leave(request)
+        return { kind: 'refused', message: describeCap(cap, billing), cap }
+      }
+      if (!mayGo(accounts.filter((account) => isCapped(account.caps())), need, request)) return { kind: 'wait' }
       return { kind: 'reserved', reservation: createReservation(bound, accounts) }
     },
+    leave: line.leave,
     usage() {
       const models = sums.byModel()
       return {

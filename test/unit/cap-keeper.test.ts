@@ -32,7 +32,7 @@ const setUp = (atCap: AtCap) => {
     pause: () => void did.push('pause'),
     end: () => void did.push('end'),
   })
-  const reach = () => keeper.reached({ sessionId: SESSION, cap: capInTheWay([account], amount(1_200_000), false), message: 'stopped', onRaised: () => void did.push('told') })
+  const reach = () => keeper.reached({ sessionId: SESSION, cap: capInTheWay([account], amount(1_200_000)), message: 'stopped', onRaised: () => void did.push('told') })
   return { account, asks, answers, did, keeper, reach }
 }
 const settled = async (promise: Promise<boolean>): Promise<boolean | 'open'> => Promise.race([promise, new Promise<'open'>((resolve) => setImmediate(() => resolve('open')))])
@@ -118,7 +118,7 @@ describe('what sessions use together', () => {
     const [free] = [totals.accountsOf({ agent: 'a', project: '/p' }, { shared: [], warnAt: 0.8 })]
     const capped = totals.accountsOf({ agent: 'b', project: '/p' }, { shared: [{ of: 'project', per: 'day', tokens: 5 }], warnAt: 0.8 })
     for (const { total } of free()) total.charged = { microUsd: 0, tokens: 5, requests: 1, modelMs: 0 }
-    expect(capInTheWay(capped(), { microUsd: 0, tokens: 1, requests: 1, modelMs: 0 }, false)).toMatchObject({ unit: 'tokens', cap: 5, held: 5, account: { whose: "this project's daily" } })
-    expect(capInTheWay(free(), { microUsd: 0, tokens: 1, requests: 1, modelMs: 0 }, false)).toBeNull()
+    expect(capInTheWay(capped(), { microUsd: 0, tokens: 1, requests: 1, modelMs: 0 })).toMatchObject({ unit: 'tokens', cap: 5, held: 5, account: { whose: "this project's daily" } })
+    expect(capInTheWay(free(), { microUsd: 0, tokens: 1, requests: 1, modelMs: 0 })).toBeNull()
   })
 })

@@ -2,6 +2,7 @@ import type { Timestamp } from '../../contract/schemas/time.ts'
 import { bodyOf } from '../../contract/schemas/ledger-bodies.ts'
 import type { SharedCap } from '../../contract/schemas/profile.ts'
 import { type Account, addAmounts, type Caps, createAccount, createTotal, NOTHING, type Total } from '../../domain/budget-account.ts'
+import { createWaitingLine, type WaitingLine } from '../../domain/budget-line.ts'
 import type { Clock, Ledger } from '../ports.ts'
 
 /** Caps of one profile in the form that accounts take. */
@@ -21,6 +22,8 @@ export interface Spender {
 
 /** What sessions used together, by agent, by project and in all, by day and by month. */
 export interface SharedTotals {
+  /** Where the requests of all sessions wait. */
+  readonly line: WaitingLine
   /**
    * Gives, at any time, the accounts that count a session's requests then: with the caps of its profile, and without for
    * all the others, since another session may have a cap there.
@@ -92,6 +95,7 @@ export const createSharedTotals = ({ ledger, clock }: { readonly ledger: Pick<Le
   }
 
   return {
+    line: createWaitingLine(),
     accountsOf: (spender, { shared, warnAt }) => {
       if (shared.length > 0) readLedger()
       const accounts = new Map<Total, readonly Account[]>()

@@ -112,26 +112,27 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
     bound: RequestBound | Unbounded,
     gone: AbortSignal,
   ): Promise<Reservation> => {
-    for (;;) {
-      gone.throwIfAborted()
-      const result = session.meter.reserve(bound)
-      if (result.kind === 'reserved') return result.reservation
-      if (result.kind === 'unbounded') {
-        throw new Refused({
-          status: 400,
-          type: 'invalid_request_error',
-          message: result.message,
-          retry: false,
-        })
-      }
-      if (result.kind === 'refused') {
-        const onRaised = (): void => deps.onUsage(session.sessionId, session.meter.usage())
-        const raised = deps.onCapReached({ sessionId: session.sessionId, cap: result.cap, message: result.message, onRaised })
-        if (await Promise.race([raised, once(gone, 'abort').then(() => false)])) continue
+    let left: Promise<boolean> | undefined
+    try {
+      for (;;) {
         gone.throwIfAborted()
-        throw new Refused({ status: 402, type: 'billing_error', message: result.message, retry: false })
+        const result = session.meter.reserve(bound, gone)
+        if (result.kind === 'reserved') return result.reservation
+        if (result.kind === 'unbounded') {
+          throw new Refused({ status: 400, type: 'invalid_request_error', message: result.message, retry: false })
+        }
+        left ??= once(gone, 'abort').then(() => false)
+        if (result.kind === 'refused') {
+          const onRaised = (): void => deps.onUsage(session.sessionId, session.meter.usage())
+          const raised = deps.onCapReached({ sessionId: session.sessionId, cap: result.cap, message: result.message, onRaised })
+          if (await Promise.race([raised, left])) continue
+          gone.throwIfAborted()
+          throw new Refused({ status: 402, type: 'billing_error', message: result.message, retry: false })
+        }
+        await Promise.race([session.meter.changed(), left])
       }
-      await Promise.race([session.meter.changed(), once(gone, 'abort')])
+    } finally {
+      session.meter.leave(gone)
     }
   }
 

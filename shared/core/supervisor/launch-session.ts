@@ -135,7 +135,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const { limits } = profile
       const shared = deps.totals.accountsOf({ agent: profile.agent, project: cwd }, limits)
       const priceTable = withOwnPrices(deps.priceTable, profile.prices)
-      const meter = createBudgetMeter({ caps: capsOf(limits), priceTable, warnAt: limits.warnAt, shared })
+      const meter = createBudgetMeter({ caps: capsOf(limits), priceTable, warnAt: limits.warnAt, shared, line: deps.totals.line })
       Object.assign(live, { cwd, profile, agentId: identity.agentId, signed: identity.isSigned ? identity.signer.signed : null, homeAt })
       const session = startingSession({
         id,
