@@ -4,14 +4,15 @@
  * through Holdfast, and through peers from npm, in turns in the same run. Holdfast's host is a process of
  * its own, as shipped, with every check on: the real gate, policy, ledger on disk, pins and redaction.
  *
- *   node test/bench/broker.ts [calls|memory|all] [number of calls]    default: all 2000
+ *   node test/bench/broker.ts [calls|handshakes|memory|all] [number of calls]    default: all 2000
  *   HOLDFAST_BENCH_PEERS=DIR      a folder with mcp-hub, mcp-remote and supergateway in its node_modules; else left out:
  *                                 npm install --prefix DIR --ignore-scripts mcp-hub@4.2.1 mcp-remote@0.15.1 supergateway@4.0.0
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -64,7 +65,7 @@ const end = async (child: ChildProcess): Promise<void> => {
   await Promise.race([ended, sleep(3_000).then(() => child.kill('SIGKILL'))])
 }
 const answers = async (port: number): Promise<void> => {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     const socket = connect(port, '127.0.0.1')
     const isUp = await Promise.race([once(socket, 'connect').then(() => true, () => false), sleep(500).then(() => false)])
     socket.destroy()
@@ -73,7 +74,15 @@ const answers = async (port: number): Promise<void> => {
   }
   throw new Error(`nothing answers on port ${port}`)
 }
-let port = 39_200
+/** Free a moment ago: what a run that was cut short left behind has another. */
+const freePort = async (): Promise<number> => {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
 const peer = (name: string, ...args: string[]): Command => node(join(peers ?? '', 'node_modules', '.bin', name), ...args)
 
 const WAYS: Way[] = [
@@ -111,7 +120,7 @@ const WAYS: Way[] = [
           name: 'mcp-hub + mcp-remote',
           tool: (name: string) => `one__${name}`,
           open: async (server: Command) => {
-            const at = (port += 1)
+            const at = await freePort()
             const file = join(scratch, `hub-${at}.json`)
             writeFileSync(file, JSON.stringify({ mcpServers: { one: server } }))
             const hub = run(peer('mcp-hub', '--port', String(at), '--config', file))
@@ -123,7 +132,7 @@ const WAYS: Way[] = [
           name: 'supergateway twice',
           tool: (name: string) => name,
           open: async (server: Command) => {
-            const at = (port += 1)
+            const at = await freePort()
             const line = [server.command, ...server.args].join(' ')
             const outer = run(peer('supergateway', '--stdio', line, '--outputTransport', 'streamableHttp', '--stateful', '--port', String(at), '--logLevel', 'none'))
             await answers(at)
@@ -152,12 +161,12 @@ const timeCalls = async (client: Client, name: string, message: string, calls: n
 }
 
 const compareCalls = async (): Promise<void> => {
-  const open: { way: Way; client: Client; next(): Promise<Command>; close(): Promise<unknown> }[] = []
+  const open: { way: Way; client: Client; close(): Promise<unknown> }[] = []
   for (const way of WAYS) {
     const { next, close } = await way.open(EVERYTHING)
     const client = await dial(await next())
     await client.listTools()
-    open.push({ way, client, next, close })
+    open.push({ way, client, close })
   }
   const rows: Record<string, Record<string, string>> = {}
   for (const [size, message] of Object.entries(SIZES)) {
@@ -176,25 +185,41 @@ const compareCalls = async (): Promise<void> => {
   console.table(rows)
 
   const rates: Record<string, Record<string, string>> = {}
-  for (const { way, client, next } of open) {
+  for (const { way, client } of open) {
     const before = performance.now()
     await Promise.all(Array.from({ length: AT_ONCE }, () => timeCalls(client, way.tool('echo'), 'x', Math.ceil(CALLS / AT_ONCE))))
     const perSecond = CALLS / ((performance.now() - before) / 1_000)
-    const handshakes: number[] = []
-    for (let i = 0; i < HANDSHAKES; i += 1) {
-      const command = await next()
-      const from = performance.now()
-      const one = await dial(command)
-      handshakes.push(performance.now() - from)
-      await one.close()
-    }
-    rates[way.name] = { 'calls/s, 16 at once': perSecond.toFixed(0), 'handshake p50 ms': percentile(handshakes, 0.5).toFixed(0) }
+    rates[way.name] = { 'calls/s, 16 at once': perSecond.toFixed(0) }
   }
   console.table(rates)
   for (const { client, close } of open) {
     await client.close()
     await close()
   }
+}
+
+/** How long one more client waits for a connection, while another has one: until it may ask for tools. */
+const compareHandshakes = async (): Promise<void> => {
+  const rows: Record<string, Record<string, string>> = {}
+  for (const [kind, server] of Object.entries({ 'of its own': EVERYTHING, 'that may be shared': FILESYSTEM })) {
+    for (const way of WAYS) {
+      const { next, close } = await way.open(server)
+      const first = await dial(await next())
+      await first.listTools()
+      const times: number[] = []
+      for (let i = 0; i < HANDSHAKES; i += 1) {
+        const command = await next()
+        const from = performance.now()
+        const one = await dial(command)
+        times.push(performance.now() - from)
+        await one.close()
+      }
+      rows[way.name] = { ...rows[way.name], [`p50 ms, server ${kind}`]: percentile(times, 0.5).toFixed(0) }
+      await first.close()
+      await close()
+    }
+  }
+  console.table(rows)
 }
 
 /** Proportional share, so that what processes have in common counts once. */
@@ -234,8 +259,9 @@ const compareMemory = async (): Promise<void> => {
 if (!existsSync(join(root, 'build/out/host/stdio-shim.mjs'))) throw new Error('Bundle first: npm run -s holdfast -- --version')
 try {
   console.log(`${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}`)
-  if (what !== 'memory') await compareCalls()
-  if (what !== 'calls') await compareMemory()
+  for (const [name, compare] of Object.entries({ calls: compareCalls, handshakes: compareHandshakes, memory: compareMemory })) {
+    if (what === name || what === 'all') await compare()
+  }
 } finally {
   for (const child of started) child.kill('SIGKILL')
   rmSync(scratch, { recursive: true, force: true })
