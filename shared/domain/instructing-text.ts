@@ -6,7 +6,7 @@ export const INSTRUCTIONS: readonly { readonly says: RegExp; readonly reason: st
 ]
 
 /** One of these is in everything that INSTRUCTIONS find: one quick look spares ordinary text the slow one. */
-const HINTS = ['ignor', 'disregard', 'forget', 'overrid', '<', 'do not', 'don\'t', 'never', 'without']
+const HINTS = /ignor|disregard|forget|overrid|<|do not|don't|never|without/
 /** Letters that show nothing and spell ASCII, and characters that show another order than is there. */
 const HIDDEN = /[\u{E0000}-\u{E007F}\u202a-\u202e\u2066-\u2069]/u
 /** More is not looked through. */
@@ -17,7 +17,7 @@ export const instructionsIn = (text: string): string[] => {
   const small = text.slice(0, MAX_TEXT).toLowerCase()
   const reasons = HIDDEN.test(small) ? ['has characters that cannot be seen'] : []
   const plain = small.normalize('NFKC')
-  if (!HINTS.some((hint) => plain.includes(hint))) return reasons
+  if (!HINTS.test(plain)) return reasons
   const spaced = plain.replaceAll(/\s+/g, ' ')
   return [...reasons, ...INSTRUCTIONS.filter(({ says }) => says.test(spaced)).map(({ reason }) => reason)]
 }

@@ -75,9 +75,14 @@ const canonical = (value: unknown, depth: number): string => {
 }
 
 /** What JSON.stringify gives, sooner for the many strings that need no escape. */
-const quoted = (text: string): string => (NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`)
+const quoted = (text: string): string => (needsEscape(text) ? JSON.stringify(text) : `"${text}"`)
+/** In a long text single characters are found sooner one after the other. */
+const needsEscape = (text: string): boolean =>
+  text.length < 1_000 ? NEEDS_ESCAPE.test(text) : text.includes('"') || text.includes('\\') || CONTROL.test(text) || !text.isWellFormed()
 // oxlint-disable-next-line no-control-regex
 const NEEDS_ESCAPE = /[\u0000-\u001f"\\\ud800-\udfff]/
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f]/
 
 /** A member's name and its colon. Entries have the same few names: those met first are kept, of short ones. */
 const nameOf = (key: string): string => {

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { parseJSONRPCMessage } from '@modelcontextprotocol/server'
 import type { Transport } from '@modelcontextprotocol/server'
+import { decodeLine, encodeLine } from './line-codec.ts'
 import { isPlainMessage } from './plain-messages.ts'
 
 /** Longest message either side may send, in bytes; a longer one ends that connection alone. */
@@ -22,7 +23,7 @@ export const createLineTransport = (input: Readable, output: Writable, onClosed:
   const take = (line: string): void => {
     let message: unknown
     try {
-      message = JSON.parse(line)
+      message = decodeLine(line)
     } catch {
       return
     }
@@ -74,10 +75,10 @@ export const createLineTransport = (input: Readable, output: Writable, onClosed:
       input.on('data', onData).on('error', onInputError).on('end', close).on('close', close)
       output.on('error', onOutputError)
     },
-    send: (message) => {
-      if (isClosed) return Promise.reject(new Error('the connection is closed'))
-      if (output.write(`${JSON.stringify(message)}\n`)) return Promise.resolve()
-      return new Promise((resolve, reject) => {
+    send: async (message) => {
+      if (isClosed) throw new Error('the connection is closed')
+      if (output.write(`${encodeLine(message)}\n`)) return
+      await new Promise<void>((resolve, reject) => {
         const settle = (): void => {
           output.off('drain', onDrain).off('error', onError).off('close', onGone)
         }
