@@ -13,6 +13,8 @@ import { createKeyringSession, missingPrograms, type KeyringSession } from '../f
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export const CLI_FILE = join(ROOT, 'build/out/host/cli.mjs')
+/** Shared by the hundreds of starts of the command line. */
+const COMPILED = join(ROOT, 'test/node_modules/.cache/compiled')
 const CLAUDE = join(ROOT, 'test/node_modules/@anthropic-ai/claude-code-linux-x64/claude')
 
 /** Why the end-to-end tests cannot run on this machine, or null. */
@@ -81,6 +83,7 @@ export const createWorld = async (script: Script, options: { profile?: string; p
     LANG: 'C.UTF-8',
     TERM: 'xterm-256color',
     HOLDFAST_HOME: holdfastHome,
+    NODE_COMPILE_CACHE: COMPILED,
     ...keyring.environment,
   }
   await writeFile(
