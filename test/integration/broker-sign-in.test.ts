@@ -1,6 +1,7 @@
+import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { SecretStore } from '../../shared/core/ports.ts'
-import { signIn } from '../../shared/core/secrets/sign-in.ts'
+import { checkLed, signIn } from '../../shared/core/secrets/sign-in.ts'
 import { openHarness } from '../fixtures/servers/broker-session.ts'
 import type { Harness } from '../fixtures/servers/broker-session.ts'
 import { startOauthServer } from '../fixtures/servers/oauth-server.ts'
@@ -119,6 +120,28 @@ describe('a sign-in at a server over HTTP', () => {
     }
     await expect(signIn({ url: server.url, now: () => 0, show })).rejects.toThrow(message)
     expect(shown.every(({ origin }) => origin === new URL(server.url).origin)).toBe(true)
+  })
+
+  test.each(['https://localhost./token', 'https://app.localhost/token', 'https://0.0.0.0/token', 'https://[::1]/token', 'https://[::ffff:127.0.0.1]/token', 'https://2130706433/token', 'https://192.168.0.1/token'])(
+    'follows no server elsewhere to this machine or its network, however that is spelled: %s',
+    (to) => {
+      expect(() => checkLed(new URL('https://tracker.example/mcp'), new URL(to))).toThrow('not on this machine or its network')
+      expect(checkLed(new URL('https://10.0.0.5/mcp'), new URL(to))).toBeUndefined()
+    },
+  )
+
+  test('is not ended by a stranger who asks for what is no address', async () => {
+    server = await startOauthServer(HOUR)
+    const show = (page: URL): void => {
+      const { port } = new URL(page.searchParams.get('redirect_uri') ?? '')
+      const stranger = connect(Number(port), '127.0.0.1', () => stranger.write('GET // HTTP/1.1\r\nHost: x\r\n\r\n'))
+      stranger.once('data', (answer) => {
+        expect(String(answer)).toContain('404')
+        stranger.destroy()
+        browse(page)
+      })
+    }
+    expect(JSON.parse(await signIn({ url: server.url, now: () => 0, show }))).toMatchObject({ url: server.url })
   })
 
   test('reads no answer without end', async () => {

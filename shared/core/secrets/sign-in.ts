@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { isIP, type AddressInfo } from 'node:net'
 import { auth } from '@modelcontextprotocol/client'
 import type { FetchLike, OAuthClientProvider, OAuthDiscoveryState, StoredOAuthClientInformation, StoredOAuthTokens } from '@modelcontextprotocol/client'
 import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
+import { isInward } from '../egress/addresses.ts'
 import type { Clock, SecretStore } from '../ports.ts'
 
 /** A sign-in at an HTTP server, as it is kept in the keychain: OAuth 2.1 as MCP has it. */
@@ -30,6 +31,12 @@ const isLoopback = (url: URL): boolean => LOOPBACK.test(url.hostname)
 /** Nobody on the way can read what goes there: https, or http on this machine. */
 const isPrivate = (url: URL): boolean => url.username === '' && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url)))
 
+/** Whether an address names this machine or its network, in any spelling. A public name that leads there needs its certificate. */
+const isInwardUrl = ({ hostname }: URL): boolean => {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
+  return /(^|\.)localhost$/.test(host) || (isIP(host) !== 0 && isInward(host))
+}
+
 /** Throws HoldfastError `bad-params` for an address that is not private. */
 const privateAddress = (text: string): URL => {
   const url = URL.canParse(text) ? new URL(text) : null
@@ -38,12 +45,12 @@ const privateAddress = (text: string): URL => {
 }
 
 /**
- * The server says where one signs in and where tokens come from: only private addresses, and none of this machine unless the
- * server is of it too, so that nobody else's server gets at what listens here. Throws HoldfastError `secret-unavailable`.
+ * The server says where one signs in and where tokens come from: only private addresses, and none of this machine or its network
+ * unless the server is there too, so that nobody else's server gets at what listens here. Throws HoldfastError `secret-unavailable`.
  */
-const checkLed = (server: URL, to: URL): void => {
-  if (isPrivate(to) && (!isLoopback(to) || isLoopback(server))) return
-  throw new HoldfastError('secret-unavailable', `${server.host} leads to ${to.protocol}//${to.host} to sign in, and Holdfast does not go there: it must be https, and not on this machine.`)
+export const checkLed = (server: URL, to: URL): void => {
+  if (isPrivate(to) && (!isInwardUrl(to) || isInwardUrl(server))) return
+  throw new HoldfastError('secret-unavailable', `${server.host} leads to ${to.protocol}//${to.host} to sign in, and Holdfast does not go there: it must be https, and not on this machine or its network.`)
 }
 
 /** The answer with its whole body, which is small or refused. */
@@ -108,8 +115,9 @@ const keep = ({ client, tokens }: SignInState, url: URL, now: number): KeptSignI
 const listenForCode = async (nonce: string) => {
   const back = Promise.withResolvers<{ code: string; iss: string | undefined }>()
   const server = createServer((request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1')
-    if (request.method !== 'GET' || pathname !== '/callback' || searchParams.get('state') !== nonce) return void response.writeHead(404).end()
+    const url = URL.parse(request.url ?? '', 'http://127.0.0.1')
+    if (request.method !== 'GET' || url?.pathname !== '/callback' || url.searchParams.get('state') !== nonce) return void response.writeHead(404).end()
+    const { searchParams } = url
     const code = searchParams.get('code')
     response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Security-Policy': "default-src 'none'", 'Referrer-Policy': 'no-referrer' }).end(code === null ? 'Not signed in.' : PAGE)
     if (code === null) back.reject(new HoldfastError('secret-unavailable', `The server did not sign you in (${(searchParams.get('error') ?? 'no reason given').slice(0, 100)}).`))
