@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, realpath } from 'node:fs/promises'
 import type { AuditedFinding } from '../../contract/schemas/finding.ts'
 import { auditFile, compareFindings } from '../../domain/audit/audit-file.ts'
 import type { AuditFinding, SecretSpan } from '../../domain/audit/finding.ts'
@@ -132,7 +132,12 @@ export const audit = async (params: AuditParams): Promise<AuditReport> => {
   const reach: LocatedReach[] = []
   const read: string[] = []
   const skipped: { file: string; why: string }[] = []
+  const seen = new Set<string>()
   for (const place of await auditedPlaces(params.home, params.project)) {
+    // One file under two names, as where CLAUDE.md is a link to AGENTS.md, is looked at once.
+    const file = `${place.kind} ${place.scope} ${await realpath(place.path).catch(() => place.path)}`
+    if (seen.has(file)) continue
+    seen.add(file)
     const result = await auditPlace(place, params)
     if (result === null) continue
     all.push(...result.findings)

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
@@ -50,8 +50,15 @@ const asideOf = (file: string): string => `${file}.holdfast-new`
 const put = async (file: string, bytes: Buffer, mode: number): Promise<void> => {
   const aside = asideOf(file)
   try {
-    await writeFile(aside, bytes, { mode, flag: 'wx', flush: true })
-    await chmod(aside, mode)
+    // Through the open file: an agent that works in this folder can put a link in the place of its name.
+    const made = await open(aside, 'wx', mode)
+    try {
+      await made.writeFile(bytes)
+      await made.chmod(mode)
+      await made.sync()
+    } finally {
+      await made.close()
+    }
     await rename(aside, file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rm(aside, { force: true })
@@ -109,7 +116,8 @@ const apply = async (plans: readonly PlannedMend[], deps: MendDeps, now: number)
   const id = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '')
   const folder = join(deps.backups, id)
   for (const { file, before } of plans) {
-    if (!(await readFile(file)).equals(before)) throw new HoldfastError('illegal-state', `${file} was changed meanwhile; nothing was written. Run it again.`)
+    const now = await readFile(file).catch(() => null)
+    if (now?.equals(before) !== true) throw new HoldfastError('illegal-state', `${file} was changed meanwhile; nothing was written. Run it again.`)
   }
   const keep = plans.flatMap((plan) => plan.keep)
   const key = keep.length > 0 ? await deps.backupKey() : null

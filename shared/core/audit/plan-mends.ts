@@ -39,6 +39,7 @@ export interface PlanDeps extends Pick<AuditParams, 'home' | 'scan' | 'accepted'
 }
 
 const MAX_MENDS = 500
+const AGAIN = 'the same file is mended under another name first; run it again'
 const octal = (mode: number): string => mode.toString(8).padStart(3, '0')
 const keyOf = ({ rule, about }: LocatedFinding): string => `${rule}\n${about}`
 const withItem = (edit: Edit, item: string): Edit =>
@@ -122,8 +123,13 @@ export const planMends = async (findings: readonly LocatedFinding[], deps: PlanD
   const names = typeof deps.taken === 'string' ? deps.taken : new Set(deps.taken)
   for (const place of new Map(findings.flatMap(({ place: each }) => (each === null ? [] : [[each.path, each] as const]))).values()) {
     const planned = await planFile(place, deps, names)
-    if (planned.plan !== null) plans.push(planned.plan)
-    left.push(...planned.left)
+    const { plan } = planned
+    // Under another name it was looked at by other rules.
+    if (plan !== null && plans.some(({ file }) => file === plan.file)) left.push(...findings.filter((finding) => finding.place?.path === place.path).map((finding) => ({ finding, why: AGAIN })))
+    else {
+      if (plan !== null) plans.push(plan)
+      left.push(...planned.left)
+    }
   }
   return { plans, left }
 }
