@@ -88,6 +88,28 @@ describe('what a shell takes over from a program that prints its settings', () =
   })
 })
 
+describe('a Makefile hides nothing', () => {
+  const judge = (text: string): string => classifyShell('make', { cwd, readFile: (path) => (path.endsWith('Makefile') ? text : null) }).class
+  const chain = (count: number, last: string): string =>
+    `all: ${Array.from({ length: count }, (_, index) => `t${index}`).join(' ')}\n${Array.from({ length: count }, (_, index) => `t${index}:\n\t${index === count - 1 ? last : 'echo hi'}\n`).join('')}`
+  test.each([
+    ['in the last of many targets', chain(40, 'rm -rf /home/x'), 'destructive'],
+    ['behind more targets than are judged', chain(200, 'rm -rf /home/x'), 'destructive'],
+    ['in what it runs while it is read', 'X := $(shell rm -rf /home/x)\nall:\n\techo hi\n', 'destructive'],
+    ['in a second call, behind another', 'X := $(shell echo $(basename a)) ${shell rm -rf /home/x}\nall:\n\techo hi\n', 'destructive'],
+    ['in a call that never closes', 'X := $(shell rm -rf /home/x\nall:\n\techo hi\n', 'destructive'],
+    ['in an assignment that runs', 'X != rm -rf /home/x\nall:\n\techo hi\n', 'destructive'],
+  ])('%s', (_what, text, expected) => {
+    expect(judge(text)).toBe(expected)
+  })
+  test.each([
+    ['many targets that do no harm', chain(40, 'tsc -p .')],
+    ['what asks git, the machine and the compiler', 'V := $(shell git rev-parse --short HEAD)\nOS := $(shell uname -s)\nF := $(shell pkg-config --cflags gtk4)\nS != find . -name "*.c"\nall:\n\techo $(V)\n'],
+  ])('and is not asked about for %s', (_what, text) => {
+    expect(judge(text)).toBe('write')
+  })
+})
+
 describe('files as large as are read, made to be slow to judge, hold nobody up', () => {
   const size = 128 * 1024
   const all = (unit: string): string => unit.repeat(Math.floor(size / unit.length))
@@ -97,6 +119,8 @@ describe('files as large as are read, made to be slow to judge, hold nobody up',
     ['a line of spaces', `all:\n\techo\na${' '.repeat(size)}\n`, 'write'],
     ['a recipe of many lines for many targets', `${'a '.repeat(size / 4)}b: c\n${'\techo\n'.repeat(size / 12)}`, 'write'],
     ['a variable that grows', `A=${'x'.repeat(size / 2)}\nall:\n\t${'$(A)'.repeat(size / 8)}\n`, 'destructive'],
+    ['calls that are never closed', `A=${'$(shell '.repeat(size / 8)}\nall:\n\techo\n`, 'destructive'],
+    ['calls one after the other', `A=${'$(shell x)'.repeat(size / 10)}\nall:\n\techo\n`, 'write'],
     ['variables of each other', `A=$(B)$(B)\nB=$(A)$(A)\nall:\n${all('\t$(A)\n')}`, 'destructive'],
   ])('a Makefile: %s', { timeout: 5_000 }, (_what, text, expected) => {
     expect(judge('make', text)).toBe(expected)

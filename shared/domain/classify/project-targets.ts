@@ -5,7 +5,7 @@ export interface Target {
   readonly script: string | null
 }
 
-const MAX_TARGETS = 16
+const MAX_TARGETS = 64
 
 const SHORT: ReadonlySet<string> = new Set(['test', 'start', 'stop', 'restart'])
 
@@ -74,6 +74,23 @@ const createExpander = (variables: ReadonlyMap<string, string>): ((line: string)
   }
 }
 
+/** What make runs while it reads a line that is no recipe: `$(shell …)`, to its own closing parenthesis, and `X != …`. */
+const shellIn = (line: string): string[] => {
+  const found = /^[\w.-]+\s*!=(.*)$/.exec(line)?.slice(1) ?? []
+  for (let at = line.search(CALLS_SHELL); at >= 0; ) {
+    const begin = at + '$(shell '.length
+    let depth = 1
+    let end = begin
+    for (; end < line.length && depth > 0; end += 1) depth += OPENS.includes(line.charAt(end)) ? 1 : CLOSES.includes(line.charAt(end)) ? -1 : 0
+    found.push(line.slice(begin, depth === 0 ? end - 1 : end))
+    const next = line.slice(end).search(CALLS_SHELL)
+    at = next < 0 ? -1 : end + next
+  }
+  return found
+}
+const CALLS_SHELL = /\$[({]shell\s/
+const [OPENS, CLOSES] = ['({', ')}']
+
 /** `targets: needs ; recipe`, or null. By hand: a pattern would look at a long line over and over. */
 const readRule = (line: string): { readonly targets: string; readonly needs: string; readonly recipe: string | null } | null => {
   const colon = line.indexOf(':')
@@ -85,7 +102,8 @@ const readRule = (line: string): { readonly targets: string; readonly needs: str
   return semicolon < 0 ? { targets, needs: rest, recipe: null } : { targets, needs: rest.slice(0, semicolon), recipe: rest.slice(semicolon + 1) }
 }
 
-const parseMakefile = (text: string): { rules: Map<string, Rule[]>, variables: Map<string, string>, first: string | null } => {
+const parseMakefile = (text: string): { rules: Map<string, Rule[]>, variables: Map<string, string>, first: string | null, atOnce: readonly string[] } => {
+  const atOnce: string[] = []
   const variables = new Map([['RM', 'rm -f'], ['MAKE', 'make'], ['SHELL', '/bin/sh'], ['CC', 'cc'], ['CXX', 'c++']])
   const rules = new Map<string, Rule[]>()
   let first: string | null = null
@@ -95,6 +113,7 @@ const parseMakefile = (text: string): { rules: Map<string, Rule[]>, variables: M
       last?.lines.push(line.slice(1))
       continue
     }
+    atOnce.push(...shellIn(line))
     const [, variable, value = ''] = /^(?:export\s+|override\s+)?([\w.-]+)\s*(?::{0,3}|\?|\+)=\s*(.*)$/.exec(line) ?? []
     if (variable !== undefined) {
       variables.set(variable, value)
@@ -109,7 +128,7 @@ const parseMakefile = (text: string): { rules: Map<string, Rule[]>, variables: M
       if (first === null && !name.startsWith('.')) first = name
     }
   }
-  return { rules, variables, first }
+  return { rules, variables, first, atOnce }
 }
 
 /** What make runs for these arguments, as far as its file tells in plain rules: the targets named, or the first, and what they need. */
@@ -119,19 +138,24 @@ export const recipesOf = (readFile: (name: string) => string | null, args: reado
   if (args.some((argument) => /^(-C|--directory)/.test(argument))) return []
   const text = at >= 0 ? readFile(args[at + 1] ?? '') : (readFile('GNUmakefile') ?? readFile('makefile') ?? readFile('Makefile'))
   if (text === null) return []
-  const { rules, variables, first } = parseMakefile(text)
+  const { rules, variables, first, atOnce } = parseMakefile(text)
   const asked = args.filter((argument, index) => !argument.startsWith('-') && !/^(-f|--file|--makefile|-j|-l|-o|-W|-I)$/.test(args[index - 1] ?? ''))
   for (const assignment of asked.filter((word) => word.includes('='))) variables.set(assignment.slice(0, assignment.indexOf('=')), assignment.slice(assignment.indexOf('=') + 1))
   const targets = asked.filter((word) => !word.includes('='))
   const found = new Map<string, string | null>()
   const expand = createExpander(variables)
+  /** One more than can be judged stands for all further ones. */
+  const take = (name: string, lines: readonly string[]): void => {
+    const expanded = lines.map((line) => expand(line.replace(/^[@\s+-]+/, '')))
+    found.set(name, found.size >= MAX_TARGETS || expanded.includes(null) ? null : expanded.join('\n'))
+  }
   const add = (name: string): void => {
     const own = rules.get(name)
-    if (own === undefined || found.has(name) || found.size >= MAX_TARGETS) return
-    const lines = own.flatMap((rule) => rule.lines).map((line) => expand(line.replace(/^[@\s+-]+/, '')))
-    found.set(name, lines.includes(null) ? null : lines.join('\n'))
+    if (own === undefined || found.has(name) || found.size > MAX_TARGETS) return
+    take(name, own.flatMap((rule) => rule.lines))
     for (const rule of own) for (const need of rule.needs) add(need)
   }
+  if (atOnce.length > 0) take('$(shell)', atOnce)
   for (const name of targets.length > 0 ? targets : first === null ? [] : [first]) add(name)
   return [...found].filter(([, script]) => script !== '').map(([name, script]) => ({ name, script }))
 }
