@@ -173,6 +173,15 @@ describe('the tool call gate', () => {
     expect(approvals.waiting()).toEqual([])
   })
 
+  it('denies an input nested too deep to be judged, on record, whatever its depth', async () => {
+    const { request, ledger } = setUp('allow')
+    for (const depth of [300, 200_000]) {
+      const input: unknown = JSON.parse(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`)
+      expect(await request(input)).toMatchObject({ allowed: false })
+    }
+    expect(ledger.entries.map(({ kind }) => kind)).toEqual(['tool-call/decision', 'tool-call/decision'])
+  })
+
   it('keeps of a long input its hash and beginning in the ledger', async () => {
     const { ledger, request } = setUp('allow')
     await request({ content: 'y'.repeat(100_000) })

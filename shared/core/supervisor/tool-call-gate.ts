@@ -253,12 +253,12 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
   return {
     request: (ask) => {
       const canonical = canonicalInput(ask.input)
-      const text = canonical?.text ?? JSON.stringify(ask.input ?? null)
       const call: ToolCall = {
         id: deps.ids.toolCall(),
         sessionId: ask.sessionId,
         tool: ask.tool.slice(0, 256),
-        input: text.length <= MAX_SHOWN_CHARACTERS ? ask.input : beginningOf(text),
+        // What is no JSON, or nested deeper than any program could show, is shown to nobody.
+        input: canonical === null ? null : canonical.text.length <= MAX_SHOWN_CHARACTERS ? ask.input : beginningOf(canonical.text),
         toolUseId: ask.toolUseId,
         state: 'received',
         decision: null,
