@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLedger } from '../../shared/core/ledger/ledger.ts'
 import { openGroupSync } from '../../shared/core/storage/group-sync.ts'
+import { HOST_OPTIONS } from '../../shared/host/cli/with-host.ts'
 import { trustingGuard } from '../fixtures/guard.ts'
 import { messagesBody, startGateway } from '../integration/gateway-fixture.ts'
 
@@ -185,7 +186,7 @@ const measureTimes = async (counts: readonly number[]): Promise<void> => {
   const direct = await provider.baseUrl
   const proxy = start(['proxy', direct])
   const recorder = start(['recorder', direct])
-  const gateway = start(['gateway', direct], profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`])
+  const gateway = start(['gateway', direct], profile === undefined ? HOST_OPTIONS : [...HOST_OPTIONS, '--cpu-prof', `--cpu-prof-dir=${profile}`])
   const between = { 'bare proxy': proxy, 'proxy + durable line': recorder, gateway }
   const baseUrls: Record<Path, string> = { direct, 'bare proxy': await proxy.baseUrl, 'proxy + durable line': await recorder.baseUrl, gateway: await gateway.baseUrl }
   const agent = new Agent({ keepAlive: true })
@@ -229,7 +230,7 @@ const measureTimes = async (counts: readonly number[]): Promise<void> => {
 
 const measureMemory = async (waves: number): Promise<void> => {
   const provider = start(['provider'])
-  const gateway = start(['gateway', await provider.baseUrl], ['--expose-gc'])
+  const gateway = start(['gateway', await provider.baseUrl], [...HOST_OPTIONS, '--expose-gc'])
   const baseUrl = await gateway.baseUrl
   const agent = new Agent({ keepAlive: true })
   const body = Buffer.from(messagesBody({ system: 'x'.repeat(50_000) }))
