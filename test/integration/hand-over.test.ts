@@ -37,8 +37,8 @@ const earlier = (change: (text: string) => string): string => {
   }
   return join(host, 'cli.mjs')
 }
-const older = (text: string): string => text.replace(/(VERSION\d* = )"0\.1\.0"/, '$1"0.0.9"')
-const unspoken = (text: string): string => older(text).replace('PROTOCOL_VERSION = 2', 'PROTOCOL_VERSION = 1')
+const older = (text: string): string => text.replace(/(VERSION\d* ?= ?)"0\.1\.0"/, '$1"0.0.9"')
+const unspoken = (text: string): string => older(text).replace(/(PROTOCOL_VERSION ?= ?)2/, '$11')
 const holdfast = (cli: string, ...args: string[]) => spawnSync(process.execPath, [cli, ...args], { env, cwd: join(folder, 'project'), encoding: 'utf8' })
 const running = async (): Promise<number | undefined> => (await readEndpoint(join(folder, 'h/run')))?.pid
 const versionNow = (): string => (JSON.parse(holdfast(join(programs.folder, 'cli.mjs'), 'up', '--json').stdout) as { version: string }).version
