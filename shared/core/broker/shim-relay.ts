@@ -36,19 +36,20 @@ const parse = (line: Buffer): Message => {
   }
 }
 
-/** Calls back with whole lines, ends included: what is cut off in the middle reaches nobody. */
-const splitLines = (onLines: (lines: Buffer) => void): ((chunk: Buffer) => void) => {
+/** Calls back with whole lines, ends included, in the pieces they came in: what is cut off in the middle reaches nobody. */
+const splitLines = (onLines: (lines: readonly Buffer[]) => void): ((chunk: Buffer) => void) => {
   let begun: Buffer[] = []
   return (chunk) => {
     const end = chunk.lastIndexOf(0x0a) + 1
     if (end === 0) return void begun.push(chunk)
-    const whole = begun.length === 0 ? chunk.subarray(0, end) : Buffer.concat([...begun, chunk.subarray(0, end)])
+    const whole = [...begun, chunk.subarray(0, end)]
     begun = end === chunk.length ? [] : [chunk.subarray(end)]
     onLines(whole)
   }
 }
 
-const eachLine = (lines: Buffer, look: (line: Buffer) => void): void => {
+const eachLine = (pieces: readonly Buffer[], look: (line: Buffer) => void): void => {
+  const lines = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
   for (let start = 0, end = 0; (end = lines.indexOf(0x0a, start)) !== -1; start = end + 1) look(lines.subarray(start, end))
 }
 
@@ -71,8 +72,11 @@ export const relayShim = ({ path, token, input, output, onEnd }: ShimRelayDeps):
 
   const say = (message: object): void => void output.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
   const fail = (id: string | number, message: string): void => say({ id, error: { code: -32_603, message } })
-  const pass = (lines: Buffer, to: Writable, from: Readable): void => {
-    if (to.write(lines)) return
+  const pass = (pieces: readonly Buffer[], to: Writable, from: Readable): void => {
+    to.cork()
+    for (const piece of pieces) to.write(piece)
+    to.uncork()
+    if (!to.writableNeedDrain) return
     from.pause()
     to.once('drain', () => from.resume())
   }
@@ -97,7 +101,7 @@ export const relayShim = ({ path, token, input, output, onEnd }: ShimRelayDeps):
     const { id, method } = parse(line)
     if (!isUp) return id !== undefined && method !== undefined ? fail(id, AWAY) : undefined
     if (id !== undefined && method === undefined && !questions.has(id)) return
-    pass(Buffer.concat([line, NEWLINE]), host, input)
+    pass([line, NEWLINE], host, input)
     onAgentLine(line)
   }
 
@@ -132,7 +136,7 @@ export const relayShim = ({ path, token, input, output, onEnd }: ShimRelayDeps):
       hasConnected = true
       if (opening === null) isUp = true
     })
-    const onLines = (lines: Buffer): void => {
+    const onLines = (lines: readonly Buffer[]): void => {
       hasHeard = true
       wasUp = true
       if (isUp) {
@@ -141,7 +145,7 @@ export const relayShim = ({ path, token, input, output, onEnd }: ShimRelayDeps):
       }
       eachLine(lines, (line) => {
         if (isUp) {
-          pass(Buffer.concat([line, NEWLINE]), output, socket)
+          pass([line, NEWLINE], output, socket)
           onHostLine(line)
         } else if (parse(line).id === AGAIN) {
           socket.write(`${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`)

@@ -102,14 +102,14 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
   const govern = async <Value extends Result>(
     ask: Pick<ToolCallAsk, 'tool' | 'input' | 'outside' | 'definition' | 'mayChange'> & { readonly meta: Record<string, unknown> },
     request: AgentRequest,
-    onTick: (tick: number) => void,
+    onTick: ((tick: number) => void) | null,
     work: (input: unknown) => Promise<Value>,
   ): Promise<{ readonly result: Value; readonly marks: readonly string[] } | { readonly refused: string }> => {
     const { signal } = request
     const { meta, ...call } = ask
     const toolUseId = meta['claudecode/toolUseId']
     const question = gate.request({ ...call, sessionId: deps.sessionId, toolUseId: typeof toolUseId === 'string' ? toolUseId : null, signal })
-    const verdict = await withTicks(question, deps.progressEveryMs, onTick)
+    const verdict = await (onTick === null ? question : withTicks(question, deps.progressEveryMs, onTick))
     if (!verdict.allowed) return { refused: redactor.text(verdict.reason) }
     // Once the answer is on its way: the intent was recorded before, and nothing but the record waits for this.
     const finish = (ok: boolean, summary: string, result?: unknown, redacted = 0, marks: readonly string[] = []): void =>
@@ -160,7 +160,7 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
       progressSent = request.notify({ method: 'notifications/progress', params: sent }).catch(() => {}).finally(() => void (unsent -= 1))
     }
     // Fractions, so that the server's own progress, which counts up from 0 or 1, still only grows.
-    const onTick = (tick: number): void => sendProgress({ progress: tick / 1_000_000, message: 'Waiting for a decision in Holdfast' })
+    const onTick = progressToken === undefined ? null : (tick: number): void => sendProgress({ progress: tick / 1_000_000, message: 'Waiting for a decision in Holdfast' })
     try {
       const ask = { tool: entry.policyName, input, outside: entry.outside, definition: entry.definitionHash, mayChange: true, meta } as const
       const outcome = await govern(ask, request, onTick, async (allowed) => {
@@ -194,7 +194,7 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
 
   const read: Pipeline['read'] = async (server, { method, params }, request) => {
     const { _meta: meta = {}, ...input } = params as { _meta?: Record<string, unknown> }
-    const outcome = await govern({ tool: READING, input: { server: server.name, ...input }, meta }, request, () => {}, async () =>
+    const outcome = await govern({ tool: READING, input: { server: server.name, ...input }, meta }, request, null, async () =>
       server.request(
         { method, params: { ...input, _meta: { ...meta, ...(await identityMeta(deps)) } } },
         { signal: request.signal, capabilities: request.capabilities, origin: gatedOrigin(deps, server.name, request.origin) },
