@@ -33,7 +33,7 @@ const WORDS = {
 const CONSEQUENCE = {
   read: 'It reads, and changes nothing.',
   write: 'It changes something in the folder; a revert takes that back.',
-  destructive: 'It may destroy something, or reach beyond the folder, where a revert does not help.',
+  destructive: 'It may destroy something; what it does beyond the folder, no revert takes back.',
 } as const
 
 const fact = (name: string, ...value: (Node | string)[]): readonly Node[] => [h('dt', {}, name), h('dd', {}, ...value)]
