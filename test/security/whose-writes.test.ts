@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -62,6 +62,16 @@ describe.skipIf(missing !== null)(`whose a change is, by what the kernel says a 
     await container.kill()
     writes.close()
     rmSync(scene.folder, { recursive: true, force: true })
+  })
+
+  it('nothing that a session put in the place of a file is opened: a pipe or a device would notice', async () => {
+    execFileSync('mkfifo', [file('pipe')])
+    const { dev, ino } = statSync(file('pipe'))
+    const writer = spawn('sh', ['-c', 'echo first > "$0"', file('pipe')], { stdio: 'ignore' })
+    await expect.poll(() => readFileSync(`/proc/${writer.pid}/wchan`, 'latin1')).toMatch(/wait_for_partner|fifo/)
+    const since = (await writes.cut()) ?? expect.unreachable()
+    expect(await writes.unwritten(since, [{ path: file('pipe'), dev, ino }])).toEqual([])
+    expect(execFileSync('cat', [file('pipe')], { encoding: 'utf8', timeout: 5_000 })).toBe('first\n')
   })
 
   it('what the user writes in place, over another file and anew is the user\'s while a command of the session computes and writes', async () => {

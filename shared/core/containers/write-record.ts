@@ -44,7 +44,7 @@ export const createContainerWrites = (): ContainerWrites => {
   }
 
   const begin = (): ((text: string) => void) => {
-    const command = [perl ?? '', '-e', RECORDER, ...(calls ?? []).map(String), String(constants.O_NOFOLLOW | constants.O_NONBLOCK)]
+    const command = [perl ?? '', '-e', RECORDER, ...(calls ?? []).map(String), String(constants.O_NOFOLLOW), String(constants.O_NONBLOCK)]
     const child = spawn(setpriv ?? '', ['--pdeathsig', 'KILL', ...command], { cwd: '/', env: {}, detached: true, stdio: ['pipe', 'pipe', 'ignore'] })
     child.unref()
     for (const stream of [child.stdin, child.stdout]) (stream as Socket).on('error', miss).unref()

@@ -12,12 +12,13 @@
  * `ask SINCE COUNT`, and as many lines `DEV INO PATH-IN-HEX`: for each 1 when no container wrote the file after that
  * moment, or has it open to be written now; else, and where that is not known, 0.
  *
- * An open writer is found by a read lease (fcntl(2), F_SETLEASE), which the kernel grants only while there is none; a file
+ * What stands under a name is looked at before it is opened (O_PATH): a session may have led the name to a pipe or a device,
+ * which notices. An open writer is found by a read lease (fcntl(2), F_SETLEASE), which the kernel grants only while there is none; a file
  * is dropped from that count after its close is reported, so the lease comes first and the events after it. Perl, for the
  * reasons that way-out.ts names.
  */
 export const RECORDER = `
-my ($init, $mark, $handle, $flags) = map { $_ + 0 } @ARGV;
+my ($init, $mark, $handle, $plain, $atOnce) = map { $_ + 0 } @ARGV;
 $SIG{IO} = "IGNORE";
 my $group = syscall($init, 0x203, 0);
 $group >= 0 and open(my $events, "<&=", $group) or exit 1;
@@ -57,9 +58,10 @@ sub handleOf {
   my ($dev, $ino, $path) = split / /, shift;
   $path = pack "H*", $path;
   return "" if grep { index($path, "$_/") == 0 } @later;
-  sysopen(my $file, $path, $flags) or return "";
-  my @stat = stat $file;
+  sysopen(my $named, $path, 0x200000 | $plain) or return "";
+  my @stat = stat $named;
   return "" unless -f _ and $stat[0] == $dev and $stat[1] == $ino;
+  sysopen(my $file, "/proc/self/fd/" . fileno $named, $atOnce) or return "";
   my ($name, $mount, $empty) = (pack("Li", 128, 0) . "\\0" x 128, pack("i", 0), "");
   return "" if syscall($handle, fileno $file, $empty, $name, $mount, 0x1200) < 0;
   fcntl($file, 1024, 0) or return "";
