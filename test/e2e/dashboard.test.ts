@@ -42,6 +42,7 @@ describeDashboard('the dashboard', (open) => {
     await timeline.getByRole('option').filter({ hasText: 'rm -rf build' }).filter({ hasText: 'waits for approval' }).waitFor()
     expect(readFileSync(join(world.project, 'made.txt'), 'utf8')).toBe('made\n')
     await expect.poll(() => page.title(), { timeout: 10_000 }).toBe('(1) Sessions · Holdfast')
+    await page.getByText(/last (minute|\d+ s): [1-9][\d,]* tokens, \d+ requests, 2 calls/).waitFor()
 
     await answer(approvals, 'rm -rf build', 'd')
     await answer(approvals, 'rm -rf build/', 'a')
