@@ -74,8 +74,8 @@ export const openGroupSync = (file: string, reserved: number): GroupSync | null 
     if (isClosed) return Promise.reject(new Error(`${file} is closed`))
     if (failure !== null) return Promise.reject(failure)
     const run = new Promise<void>((resolve, reject) => {
-      // After what else is written in one go, and before what is sent meanwhile: whoever waits, waits for the disk longest.
-      queueMicrotask(() => {
+      // After what is sent in this turn: the disk works, on this thread or another, while somebody else does too.
+      setImmediate(() => {
         // Then closing has made it durable.
         if (isClosed) return resolve()
         const before = performance.now()
