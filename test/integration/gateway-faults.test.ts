@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { expect, test } from 'vitest'
 import { HoldfastError } from '../../shared/contract/errors.ts'
@@ -182,10 +183,11 @@ test('a slow reader holds the provider back and not the bytes in memory', async 
       request.resume()
       response.setHeader('content-type', 'text/event-stream')
       const chunk = Buffer.alloc(1024 * 1024, ': padding\n\n')
+      const gone = once(response, 'close')
       while (sent.bytes < total && !response.destroyed) {
         sent.bytes += chunk.length
         if (!response.write(chunk)) {
-          const wait = new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+          const wait = Promise.race([once(response, 'drain'), gone])
           const isStalled = await Promise.race([
             wait,
             new Promise((resolve) => setTimeout(() => resolve('stalled'), 300)),
