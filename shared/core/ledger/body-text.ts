@@ -14,7 +14,8 @@ export const bodyText = (kind: LedgerKind, body: Record<string, unknown>): strin
   } catch (cause) {
     throw refuse(cause instanceof Error ? cause.message : String(cause), cause)
   }
-  const bytes = Buffer.byteLength(text)
+  // No UTF-16 unit takes more than three.
+  const bytes = text.length * 3 > MAX_BODY_BYTES ? Buffer.byteLength(text) : 0
   if (bytes > MAX_BODY_BYTES) throw refuse(`its body has ${bytes} bytes, the limit is ${MAX_BODY_BYTES}`)
   return text
 }

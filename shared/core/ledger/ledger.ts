@@ -76,6 +76,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
   /** As far as all is known to be on disk; what came after it waits, in order, to be told of. */
   let durable = head
   const untold: LedgerEntry[] = []
+  let isOpen = true
   // With its log at hand, entries are made durable by us, one at a time or together; without, by the database.
   const groupSync = openGroupSync(`${file}-wal`, LOG_BYTES)
   if (groupSync !== null) database.pragma('synchronous = NORMAL')
@@ -88,7 +89,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
   const heads = createHeadKeeper({
     file: headFile,
     kept: found,
-    present: () => (cut !== null || !database.open ? null : { sequence: durable.sequence, hash: durable.hash, seal }),
+    present: () => (cut !== null || !isOpen ? null : { sequence: durable.sequence, hash: durable.hash, seal }),
   })
   heads.keep()
 
@@ -117,7 +118,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
 
   /** All up to this entry is on disk. */
   const settle = ({ sequence, hash: own }: LedgerEntry): void => {
-    if (!database.open) return
+    if (!isOpen) return
     if (sequence > durable.sequence) durable = { sequence, hash: own }
     heads.keepSoon()
     search?.saw()
@@ -254,11 +255,12 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
       }),
 
     close() {
-      if (!database.open) return
+      if (!isOpen) return
       clearTimeout(later)
       closeGroupSync()
       heads.keepNow()
       search?.close()
+      isOpen = false
       closeDatabase(database)
     },
   }
