@@ -208,3 +208,21 @@ test('a call that the agent cancels is not answered, and the tool is told', asyn
   expect(said).not.toContain('"id":1')
   await server.close()
 })
+
+test('a result nested too deep to be written is answered with an error: an agent does not wait for ever', async () => {
+  const [input, output] = [new PassThrough(), new PassThrough()]
+  const server = new Server({ name: 'test', version: '1' }, { capabilities: { tools: {} } })
+  const deep = JSON.parse(`${'{"a":'.repeat(200_000)}1${'}'.repeat(200_000)}`) as Record<string, unknown>
+  const plain = createPlainAnswers(createLineTransport(input, output, () => {}), () => Promise.resolve({ content: [], structuredContent: deep }))
+  server.setRequestHandler('tools/call', () => Promise.reject(new Error('not to be reached')))
+  const opened = new Promise<void>((resolve) => (server.oninitialized = resolve))
+  await server.connect(plain.transport)
+  let said = ''
+  output.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  input.write(`${OPENING.join('\n')}\n`)
+  await opened
+  plain.begin({ origin: { ask: () => Promise.reject(new Error('unasked')), askAll: () => Promise.reject(new Error('unasked')), notify: () => {} }, notify: async () => {} })
+  input.write('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}\n')
+  await expect.poll(() => said).toContain('{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"The result cannot be passed on: it is nested too deep."}}\n')
+  await server.close()
+})

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { SdkError, SdkErrorCode } from '@modelcontextprotocol/client'
 import type { Client, JSONRPCMessage, RequestMethod, RequestOptions, Transport } from '@modelcontextprotocol/client'
+import { ProtocolErrorCode } from '@modelcontextprotocol/server'
 import type { CallToolResult, RequestId } from '@modelcontextprotocol/server'
 import { isPlainCall, isPlainResult } from './plain-messages.ts'
 import type { PlainCall } from './plain-messages.ts'
@@ -36,7 +37,13 @@ export const createPlainAnswers = (wire: Transport, callTool: Pipeline['callTool
     const result = await outcome.catch(() => null)
     open.delete(call.id)
     if (gone.signal.aborted) return
-    if (isPlainResult(result)) return wire.send({ jsonrpc: '2.0', id: call.id, result }).catch(() => {})
+    if (isPlainResult(result)) {
+      return wire.send({ jsonrpc: '2.0', id: call.id, result }).catch((error: unknown) => {
+        if (!(error instanceof RangeError)) return
+        const message = 'The result cannot be passed on: it is nested too deep.'
+        wire.send({ jsonrpc: '2.0', id: call.id, error: { code: ProtocolErrorCode.InternalError, message } }).catch(() => {})
+      })
+    }
     const id = randomUUID()
     known.set(id, { id: call.id, outcome })
     transport.onmessage?.({ ...call, id })
