@@ -79,10 +79,9 @@ const quoted = (text: string): string => (needsEscape(text) ? JSON.stringify(tex
 /** In a long text single characters are found sooner one after the other. */
 const needsEscape = (text: string): boolean =>
   text.length < 1_000 ? NEEDS_ESCAPE.test(text) : text.includes('"') || text.includes('\\') || CONTROL.test(text) || !text.isWellFormed()
-// oxlint-disable-next-line no-control-regex
-const NEEDS_ESCAPE = /[\u0000-\u001f"\\\ud800-\udfff]/
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f]/
+/** Control characters, of which some need none, halves of a pair, quote and backslash (RFC 8785, 3.2.2.2). */
+const NEEDS_ESCAPE = /[\p{Cc}\p{Cs}"\\]/u
+const CONTROL = /\p{Cc}/u
 
 /** A member's name and its colon. Entries have the same few names: those met first are kept, of short ones. */
 const nameOf = (key: string): string => {
