@@ -11,8 +11,7 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,6 +21,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { descendantsOf } from '../../shared/core/containers/proc-parse.ts'
 import { readProcesses } from '../../shared/core/containers/processes.ts'
 import { EVERYTHING_SERVER } from '../fixtures/servers/broker-session.ts'
+import { freePort } from '../support/free-port.ts'
 
 interface Command {
   readonly command: string
@@ -73,15 +73,6 @@ const answers = async (port: number): Promise<void> => {
     await sleep(50)
   }
   throw new Error(`nothing answers on port ${port}`)
-}
-/** Free a moment ago: what a run that was cut short left behind has another. */
-const freePort = async (): Promise<number> => {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 const peer = (name: string, ...args: string[]): Command => node(join(peers ?? '', 'node_modules', '.bin', name), ...args)
 
