@@ -55,7 +55,12 @@ const command = <Params extends z.ZodType, Result extends z.ZodType>(params: Par
 export const COMMANDS = {
   'host/info': command(
     nothing,
-    z.object({ version: z.string(), pid: z.number().int(), startedAt: Timestamp, dataFolder: z.string(), sessions: z.number().int(), approvalsPage: z.string().nullable() }),
+    z.object({
+      ...{ version: z.string(), pid: z.number().int(), startedAt: Timestamp, dataFolder: z.string(), sessions: z.number().int() },
+      approvalsPage: z.string().nullable(),
+      /** Why an edit of the user's counts as a session's for now, where it should not. */
+      writeProblem: z.string().nullable().optional(),
+    }),
   ),
   'host/stop': command(nothing, nothing),
   /** Looks at everything that holds an agent on this machine, by trying it. */

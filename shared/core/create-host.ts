@@ -21,7 +21,7 @@ import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
 import { chooseContainer, containersFor } from './containers/choose.ts'
 import { readRunCounts } from './containers/run-counts.ts'
-import { createContainerWrites } from './containers/write-record.ts'
+import { createContainerWrites, RECORDED_AGAIN } from './containers/write-record.ts'
 import { createEgress } from './egress/egress.ts'
 import { createDecisionTrail } from './gateway/decision-trail.ts'
 import { createForesee } from './foresight/foresee.ts'
@@ -247,7 +247,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     configuration.close()
   })
   void configuration.look()
-  const writes = createContainerWrites()
+  const writes = createContainerWrites((problem) => alarms.raise(null, problem ?? RECORDED_AGAIN))
   opened.push(async () => writes.close())
   const containers = containersFor(process.platform, options.programs.plainInit, writes)
   const idle = createIdleTimes()
@@ -354,6 +354,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     adapters,
     resolveProfile,
     explainIn: createExplainInSession({ sessionOf: (sessionId) => supervisor.liveSession(sessionId), judge, grants: approvals.grants }),
+    writeProblem: writes.problem,
     hub,
     pages: options.programs.pages,
     environment: options.environment,

@@ -21,10 +21,12 @@ let writes: ContainerWrites
 let container: Container
 let store: CheckpointStore
 let flood: string
+let told: (string | null)[]
 
 const file = (name: string): string => join(scene.project, name)
-const open = (): void => {
-  writes = createContainerWrites()
+const open = (againMs?: number): void => {
+  told = []
+  writes = createContainerWrites((problem) => told.push(problem), againMs)
   store = openStore(join(scene.folder, 'store'), undefined, undefined, writes)
 }
 const launch = () => createLinuxProvider(undefined, undefined, writes).launch(scene.spec('exec sh', { writable: [scene.project, flood] }))
@@ -145,6 +147,39 @@ describe.skipIf(missing !== null)(`whose a change is, by what the kernel says a 
     process.kill(recorder(), signal)
     writeFileSync(file('user'), 'user\n')
     expect(await changed()).toEqual({ user: 'session' })
-    expect(writes.isOn()).toBe(false)
+    expect(told).toEqual([expect.stringContaining('counts as the session\'s: a revert takes it back too, and an undo brings it back')])
+    expect(writes.problem()).toBe(told[0])
+  })
+
+  it('a record that has ended comes back, for a session that runs all the while, and takes nothing for the user\'s from before or of a file held open since', async () => {
+    await container.kill()
+    writes.close()
+    open(20)
+    container = await launch()
+    for (const name of ['held', 'closed', 'between']) writeFileSync(file(name), 'start\n')
+    const changed = await start()
+    await tell('exec 7>>held 8>>closed')
+    process.kill(recorder(), 'SIGKILL')
+    await expect.poll(() => told).toEqual([expect.stringContaining('has failed'), null])
+    writeFileSync(file('before'), 'user\n')
+    await tell('echo agent > between')
+    expect(await changed()).toEqual({ before: 'session', between: 'session' })
+    const at = Date.now()
+    await expect.poll(() => Date.now() - at, { interval: 20 }).toBeGreaterThan(30)
+    await tell('echo agent >&7; echo agent >&8; exec 8>&-; echo agent > new')
+    writeFileSync(file('after'), 'user\n')
+    expect(await changed()).toEqual({ before: 'session', between: 'session', held: 'session', closed: 'session', new: 'session', after: 'other' })
+    expect(writes.problem()).toBe(null)
+  })
+
+  it('a session that nothing records is told of when another is held, and not as long as none is', async () => {
+    const alone: (string | null)[] = []
+    const others = createContainerWrites((problem) => alone.push(problem))
+    others.miss()
+    expect(alone).toEqual([])
+    expect(others.problem()).toContain('Not all that sessions write can be recorded')
+    writes.miss()
+    expect(told).toEqual([others.problem()])
+    expect(await writes.cut()).toBe(null)
   })
 })

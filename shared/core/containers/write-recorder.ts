@@ -8,7 +8,7 @@
  * Files are named by handles, which stay the same under every name, and are compared as the kernel made them
  * (AT_HANDLE_FID, Linux 6.5). It answers each line with one line:
  * `add PID`: from now on what the mounts of that process's namespace can write is reported; 1, or 0 when some are not;
- * `cut`: a number for this moment, which grows with each event;
+ * `cut`: a number for this moment, which grows with each event, from the number on that it is given;
  * `ask SINCE COUNT`, and as many lines `DEV INO PATH-IN-HEX`: for each 1 when no container wrote the file after that
  * moment, or has it open to be written now; else, and where that is not known, 0.
  *
@@ -18,11 +18,11 @@
  * reasons that way-out.ts names.
  */
 export const RECORDER = `
-my ($init, $mark, $handle, $plain, $atOnce) = map { $_ + 0 } @ARGV;
+my ($init, $mark, $handle, $plain, $atOnce, $base) = map { $_ + 0 } @ARGV;
 $SIG{IO} = "IGNORE";
 my $group = syscall($init, 0x203, 0);
 $group >= 0 and open(my $events, "<&=", $group) or exit 1;
-my ($count, $lost, %wrote) = (1, 0);
+my ($count, $lost, %wrote) = ($base, $base);
 sub mounts {
   open(my $mounts, "<", "/proc/self/mountinfo") or exit 1;
   return map { my ($id, $target) = (split / /)[0, 4]; ("$id $target", $target =~ s/\\\\(\\d{3})/chr oct $1/ger) } <$mounts>;

@@ -100,13 +100,14 @@ export const examineHost = async (connect: () => Promise<Client | null>): Promis
   }
   if (client === null) return [ok('host', 'none runs; commands start one when they need it'), ok('ledger', 'not verified: that needs a host. "holdfast ledger verify" starts one')]
   try {
-    const { version, pid, sessions } = await client.call('host/info', {})
+    const { version, pid, sessions, writeProblem } = await client.call('host/info', {})
     const told = `${version}, process ${pid}, ${formatCount(sessions)} session${sessions === 1 ? '' : 's'} since it started`
     const host = version === VERSION ? ok('host', told) : warn('host', `${told}; this program is ${VERSION}`, 'Restart it when no session runs: holdfast down')
     const { ok: verified, entries } = await client.call('ledger/verify', {})
     const { exports } = await client.call('ledger/exports', {})
     return [
       host,
+      ...(typeof writeProblem === 'string' ? [warn('whose edits', 'not told while a session computes', writeProblem)] : []),
       ...exports.map(examineExport),
       verified ? ok('ledger', `verified: ${formatCount(entries)} entries`) : fail('ledger', 'NOT VERIFIED', 'See what happened to it: holdfast ledger verify'),
     ]

@@ -55,6 +55,8 @@ export interface HandlerDeps extends DashboardHandlerDeps {
   readonly viewers: DetachedViewers
   /** The host's own: what a session launched from a page may get of it is what its profile passes. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Why nobody can tell whose an edit is while a session computes; null where that can be told, or never could. */
+  readonly writeProblem: () => string | null
   /** Ends the host after this call has been answered. */
   readonly stop: () => void
 }
@@ -138,6 +140,7 @@ export const createHandlers = (deps: HandlerDeps): Handlers => {
       dataFolder: deps.paths.data,
       sessions: supervisor.list().length,
       approvalsPage: deps.dashboard.approvalsPage(),
+      writeProblem: deps.writeProblem(),
     }),
     'host/stop': () => {
       deps.stop()
