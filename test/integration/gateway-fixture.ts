@@ -81,6 +81,8 @@ export const startGateway = async (params: {
   environment?: GatewayDeps['environment']
   ledger?: Ledger
   onCapReached?: GatewayDeps['onCapReached']
+  /** Whose a request is, where there are several sessions; else all are of one. */
+  sessionOf?: (request: IncomingMessage, session: GatewaySession) => GatewaySession
 }) => {
   const notes = createMemoryLedger()
   const usages: Usage[] = []
@@ -122,7 +124,7 @@ export const startGateway = async (params: {
   }
   const handled = new Set<Promise<void>>()
   const server = await listen((request, response) => {
-    const one = gateway.handle(session, request, response, request.url ?? '/').finally(() => handled.delete(one))
+    const one = gateway.handle(params.sessionOf?.(request, session) ?? session, request, response, request.url ?? '/').finally(() => handled.delete(one))
     handled.add(one)
   })
   return {

@@ -1,4 +1,4 @@
-/** One event of a stream (WHATWG HTML, server-sent events). */
+/** One event of a stream (WHATWG HTML, server-sent events); those in a row that have no data, and so say nothing, are as one. */
 export interface StreamEvent {
   /** Its bytes as they came, its blank line included. */
   readonly raw: Buffer
@@ -6,6 +6,12 @@ export interface StreamEvent {
   readonly dataLines: number
   readonly data: Buffer
 }
+
+/** What an event takes in memory besides its bytes, about: many small ones fill it too. */
+const EVENT_OVERHEAD_BYTES = 256
+
+/** What it takes to keep an event, in bytes. */
+export const keptBytes = ({ raw }: StreamEvent): number => raw.length + EVENT_OVERHEAD_BYTES
 
 /** Cuts a stream into events. */
 export interface EventSplitter {
@@ -80,6 +86,12 @@ export const createEventSplitter = (maxBytes: number): EventSplitter => {
       const events: StreamEvent[] = []
       const bytes = joined(chunk)
       let begin = 0
+      let silentTo = 0
+      const addSilent = (): void => {
+        if (silentTo <= begin) return
+        events.push({ raw: bytes.subarray(begin, silentTo), dataLines: 0, data: NOTHING })
+        begin = silentTo
+      }
       if (afterCr && bytes[line] === LF) {
         line += 1
         searched = line
@@ -93,8 +105,12 @@ export const createEventSplitter = (maxBytes: number): EventSplitter => {
         afterCr = end === cr && next === bytes.length && next === end + 1
         if (end > line) endLine(bytes, end)
         else {
-          events.push({ raw: bytes.subarray(begin, next), dataLines, data: bytes.subarray(dataFrom, dataTo) })
-          begin = next
+          if (dataLines === 0) silentTo = next
+          else {
+            addSilent()
+            events.push({ raw: bytes.subarray(begin, next), dataLines, data: bytes.subarray(dataFrom, dataTo) })
+            begin = next
+          }
           dataLines = 0
           dataFrom = next
           dataTo = next
@@ -103,6 +119,7 @@ export const createEventSplitter = (maxBytes: number): EventSplitter => {
         if (lf !== -1 && lf < next) lf = bytes.indexOf(LF, next)
         if (cr !== -1 && cr < next) cr = bytes.indexOf(CR, next)
       }
+      addSilent()
       searched = bytes.length
       if (bytes.length - begin > maxBytes) throw new RangeError(`an event is above ${maxBytes} bytes`)
       if (begin > 0 || kept === 0) {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import { createEventSplitter } from './event-stream.ts'
+import { createEventSplitter, keptBytes } from './event-stream.ts'
 import { readEvent, type Passed, type ReadEvent, type StreamRules, type ToolUseFilter } from './tool-use-filter.ts'
 
 /** Agents give a silent stream up; while a call is held, something every so often keeps it. */
@@ -15,6 +15,9 @@ const SILENCE_MS = 600_000
 /** How much is read on while a person is being asked, so that the provider does not give up: in bytes. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 
+/** A stream with more than this ready lets the others have their turn in between: the system would give it 2 MB at once. In bytes. */
+const TURN_BYTES = 64 * 1024
+
 /** Neighbours in one stretch of memory become one piece again, so that what came in one piece goes out in one. */
 const joinNeighbours = (parts: Passed): Passed => {
   const joined: Buffer[] = []
@@ -26,6 +29,8 @@ const joinNeighbours = (parts: Passed): Passed => {
   }
   return joined
 }
+
+const sumBytes = (events: readonly ReadEvent[]): number => events.reduce((sum, { event }) => sum + keptBytes(event), 0)
 
 /** Whoever meters a stream: told of events as they come, and to look at them when nobody waits for it. */
 export interface LateSight {
@@ -53,6 +58,8 @@ export const passEvents = (params: {
     const splitter = createEventSplitter(MAX_EVENT_BYTES)
     let waiting: ReadEvent[] = []
     let waitingBytes = 0
+    let turnBytes = 0
+    let hadItsTurn = false
     let isJudging = false
     let isOver = false
     let hasEnded = false
@@ -82,8 +89,18 @@ export const passEvents = (params: {
 
     const flow = (): void => {
       const isFull = isJudging ? waitingBytes > MAX_WAITING_BYTES : response.writableNeedDrain
-      if (isFull) source.pause()
+      if (isFull || hadItsTurn) source.pause()
       else if (source.isPaused()) source.resume()
+    }
+
+    const endTurn = (): void => {
+      turnBytes = 0
+      hadItsTurn = true
+      flow()
+      setImmediate(() => {
+        hadItsTurn = false
+        if (!isOver) flow()
+      })
     }
 
     const write = (parts: Passed): void => {
@@ -120,7 +137,7 @@ export const passEvents = (params: {
         }
         isJudging = true
         waiting = events.slice(index + 1)
-        waitingBytes = waiting.reduce((sum, { event }) => sum + event.raw.length, 0)
+        waitingBytes = sumBytes(waiting)
         passed.then(goOn).catch(finish)
         break
       }
@@ -149,12 +166,14 @@ export const passEvents = (params: {
           if (!isJudging) takeAll(events)
           else {
             waiting.push(...events)
-            waitingBytes += chunk.length
+            waitingBytes += sumBytes(events)
             flow()
           }
         } finally {
           params.seen.catchUp()
         }
+        turnBytes += chunk.length
+        if (turnBytes >= TURN_BYTES) endTurn()
       } catch (error) {
         finish(error as Error)
       }

@@ -1,7 +1,7 @@
 import type { AgentWords } from '../../contract/schemas/tool-call.ts'
 import { addWords, NO_WORDS } from '../../domain/agent-words.ts'
 import { type Fields, isFields } from '../../domain/json-fields.ts'
-import { dataText, type StreamEvent } from './event-stream.ts'
+import { dataText, keptBytes, type StreamEvent } from './event-stream.ts'
 
 /** A tool call as the model asked for it, with what it said before. */
 export interface ToolUse {
@@ -64,10 +64,10 @@ export interface ToolUseFilter {
 
 export type Passed = readonly Buffer[]
 
-/** Largest part that is held, in bytes. */
+/** What may be held of one part, in bytes. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024
-/** Of what the model says, as much is kept to be read once a call comes. */
-const MAX_UNREAD_BYTES = 64 * 1024
+/** Of what the model says, half of this to all of it is kept to be read once a call comes. */
+const MAX_UNREAD_BYTES = 128 * 1024
 
 const NOTHING: Passed = []
 const NOT_JSON = 'Denied by Holdfast: the input of the call is not JSON.'
@@ -75,7 +75,8 @@ const NOT_JUDGED = 'Denied by Holdfast: the call could not be judged.'
 
 const parse = (event: StreamEvent): Fields | null => {
   const text = dataText(event)
-  if (text === null) return null
+  // An exception costs more than all the rest, and a stream may be full of them.
+  if (text === null || !/^\s*\{/.test(text)) return null
   try {
     const json: unknown = JSON.parse(text)
     return isFields(json) ? json : null
@@ -93,9 +94,13 @@ const createSpokenWords = (rules: StreamRules) => {
   let words = NO_WORDS
   return {
     add(event: StreamEvent): void {
+      if (event.dataLines === 0) return
       unread.push(event)
       bytes += event.raw.length
-      while (bytes > MAX_UNREAD_BYTES && unread.length > 1) bytes -= unread.shift()?.raw.length ?? 0
+      if (bytes <= MAX_UNREAD_BYTES || unread.length === 1) return
+      // Half of them at once: taking the oldest off a long list costs as much.
+      unread = unread.slice(unread.length >> 1)
+      bytes = unread.reduce((sum, { raw }) => sum + raw.length, 0)
     },
     read(): AgentWords {
       for (const event of unread) {
@@ -176,7 +181,7 @@ export const createToolUseFilter = (rules: StreamRules, judge: JudgeToolUse): To
   const take: ToolUseFilter['take'] = (read) => {
     const { event, json } = read
     if (held !== null) {
-      held.bytes += event.raw.length
+      held.bytes += keptBytes(event)
       if (held.bytes > MAX_HELD_BYTES) throw new Error('a tool call of the model is above 64 MB')
       const isOwn = json === null || rules.belongs(json, held.key)
       held[isOwn ? 'own' : 'others'].push(read)
@@ -188,7 +193,7 @@ export const createToolUseFilter = (rules: StreamRules, judge: JudgeToolUse): To
     }
     const key = rules.begins(json)
     if (key !== undefined) {
-      held = { key, own: [read], others: [], bytes: event.raw.length }
+      held = { key, own: [read], others: [], bytes: keptBytes(event) }
       return rules.ends(json, key) ? release(held) : NOTHING
     }
     const mended = rules.mend(json, (id) => released.has(id), denied)
