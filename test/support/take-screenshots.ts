@@ -1,4 +1,4 @@
-// Pictures of every page, into test/screenshots: node test/support/take-screenshots.ts [--readme] (the programs must be
+// Pictures of every page, light and dark, wide and narrow, into test/screenshots: node test/support/take-screenshots.ts [--readme] (the programs must be
 // built). With --readme the three that README.md shows are renewed as well.
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,6 +15,7 @@ const LOOKS = [
   { name: 'light', width: 1280, height: 800, colorScheme: 'light' },
   { name: 'dark', width: 1280, height: 800, colorScheme: 'dark' },
   { name: 'narrow', width: 420, height: 800, colorScheme: 'light' },
+  { name: 'narrow-dark', width: 420, height: 800, colorScheme: 'dark' },
 ] as const
 
 const settled = async (page: Page): Promise<void> => {
