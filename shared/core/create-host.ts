@@ -110,7 +110,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
   const startedAt = clock.now()
   ledger.append('host/started', null, { version: VERSION, pid: process.pid })
 
-  const registry = createSessionRegistry((session: Session) => hub.publish('session/changed', session))
+  const registry = createSessionRegistry((session: Session) => hub.publish('session/changed', session), clock)
   const alarms = createAlarms({
     ledger,
     publish: (alarm) => hub.publish('alarm/raised', alarm),

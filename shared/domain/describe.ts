@@ -1,5 +1,6 @@
+import type { LastMinute } from '../contract/schemas/session.ts'
 import type { Usage } from '../contract/schemas/usage.ts'
-import { formatUsd } from './format.ts'
+import { formatUsd, plural } from './format.ts'
 import { visibleText } from './visible-text.ts'
 
 /** What was spent, as honestly as it is known. */
@@ -9,6 +10,9 @@ export const costText = (usage: Usage): string => {
   const cost = usage.hasUnknownPrice ? (usage.costMicroUsd === 0 ? 'price unknown' : `${known} + unknown`) : known
   return usage.billing === 'subscription' ? `${cost} (API equivalent)` : cost
 }
+
+export const lastMinuteText = ({ requests, tokens, toolCalls }: LastMinute): string =>
+  requests + tokens + toolCalls === 0 ? '-' : `${plural(tokens, 'token')}, ${plural(requests, 'request')}, ${plural(toolCalls, 'call')}`
 
 /** Fields that say what a call does; they come first. */
 const TELLING_FIELDS = ['command', 'file_path', 'notebook_path', 'path', 'url', 'sql', 'query']

@@ -4,7 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import type { CDPSession, Page } from 'playwright-core'
 import type { LedgerEntry } from '../../shared/contract/schemas/ledger.ts'
-import type { Session } from '../../shared/contract/schemas/session.ts'
+import { QUIET_MINUTE, type Session } from '../../shared/contract/schemas/session.ts'
 import { NO_TOKENS } from '../../shared/contract/schemas/usage.ts'
 import { createDispatcher, type Handlers } from '../../shared/core/api/dispatcher.ts'
 import { createEventHub } from '../../shared/core/api/event-hub.ts'
@@ -39,6 +39,7 @@ const sessions = Array.from({ length: SESSIONS }, (_, index): Session => ({
   waitingApprovals: 0,
   toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
   usage: { billing: 'api-key', byModel: [], tokens: NO_TOKENS, requests: 1, costMicroUsd: 0, hasUnknownPrice: false, capMicroUsd: null },
+  lastMinute: QUIET_MINUTE,
 }))
 
 let sequence = 0

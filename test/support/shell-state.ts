@@ -1,6 +1,6 @@
 import { ApprovalId, SessionId, ToolCallId } from '../../shared/contract/ids.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
-import type { Session } from '../../shared/contract/schemas/session.ts'
+import { QUIET_MINUTE, type Session } from '../../shared/contract/schemas/session.ts'
 import { NO_TOKENS } from '../../shared/contract/schemas/usage.ts'
 import { decisionOf } from './fakes.ts'
 
@@ -24,6 +24,7 @@ export const aSession = (last: string, changes: Partial<Session> = {}): Session 
   waitingApprovals: 0,
   toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
   usage: { billing: 'api-key', byModel: [], tokens: NO_TOKENS, requests: 1, costMicroUsd: 1_240_000, hasUnknownPrice: false, capMicroUsd: null },
+  lastMinute: QUIET_MINUTE,
   ...changes,
 })
 

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { HoldfastError } from '../../shared/contract/errors.ts'
 import type { SessionId } from '../../shared/contract/ids.ts'
 import type { RestoreReport } from '../../shared/contract/schemas/checkpoint.ts'
-import type { Session } from '../../shared/contract/schemas/session.ts'
+import { QUIET_MINUTE, type Session } from '../../shared/contract/schemas/session.ts'
 import { NO_TOKENS } from '../../shared/contract/schemas/usage.ts'
 import { createApprovals } from '../../shared/core/approvals/approvals.ts'
 import type { AgentProfile, ProfileLimits } from '../../shared/core/policy/agent-profile.ts'
@@ -163,7 +163,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
   const states: { id: SessionId; state: Session['state'] }[] = []
   const checkpointed: string[] = []
   const sessions: { id: SessionId; fake: ReturnType<typeof createFakeContainer>; closed: string[] }[] = []
-  const registry = createSessionRegistry(({ id, state }) => void states.push({ id, state }))
+  const registry = createSessionRegistry(({ id, state }) => void states.push({ id, state }), clock)
   const approvals = createApprovals({ clock, ids, ledger, grantsFile: '/dev/null/none', publish: () => undefined })
   const alarmsSeen: string[] = []
   const alarms = createAlarms({ ledger, publish: ({ message }) => void alarmsSeen.push(message), pause: () => undefined, log: () => undefined })
@@ -284,6 +284,7 @@ export const createSupervision = (given: Partial<Behaviour> = {}) => {
         waitingApprovals: 0,
         toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
         usage: { billing: null, byModel: [], tokens: NO_TOKENS, requests: 0, costMicroUsd: 0, hasUnknownPrice: false, capMicroUsd: null },
+        lastMinute: QUIET_MINUTE,
       })
       const start = await checkpoints.create({ sessionId: id, root: '/project', reason: 'start' })
       registry.apply(id, { type: 'checkpointed', checkpoint: start.id })

@@ -1,9 +1,7 @@
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, Suspense } from 'react'
 import type { Session } from '../../../shared/contract/schemas/session.ts'
-import { costText } from '../../../shared/domain/describe.ts'
+import { costText, lastMinuteText } from '../../../shared/domain/describe.ts'
 import { formatUsd, plural } from '../../../shared/domain/format.ts'
-import { lastMinute, withMark, type Mark } from '../../../shared/domain/last-minute.ts'
-import { totalTokens } from '../../../shared/domain/price.ts'
 import { isOver } from '../../../shared/domain/session-state.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useLive } from '../../connection/hooks.ts'
@@ -12,7 +10,6 @@ import { Button, ButtonLink } from '../../ui/button.tsx'
 import { Empty } from '../../ui/note.tsx'
 import { Page, Tabs } from '../../ui/page.tsx'
 import { Lasting } from '../../ui/time.tsx'
-import { useNow } from '../../ui/use-now.ts'
 import { Meter } from '../../ui/meter.tsx'
 import { Disclosure } from '../../ui/disclosure.tsx'
 import { Tooltip } from '../../ui/tooltip.tsx'
@@ -23,18 +20,6 @@ import { TimelineView } from './timeline-view.tsx'
 
 /** The terminal brings its own library, which is only fetched when one is looked at. */
 const TerminalView = lazy(() => import('./terminal-view.tsx').then(({ TerminalView }) => ({ default: TerminalView })))
-
-/** What came in the last minute, as it comes; since the page looks, where that is less. */
-const Pace = ({ session: { startedAt, usage, toolCalls } }: { session: Session }) => {
-  const now = useNow()
-  const [marks, setMarks] = useState<readonly Mark[]>(() => (Date.now() - startedAt < 60_000 ? [{ at: startedAt, tokens: 0, requests: 0, calls: 0 }] : []))
-  const [tokens, { requests }, { total: calls }] = [totalTokens(usage.tokens), usage, toolCalls]
-  useEffect(() => setMarks((before) => withMark(before, { at: Date.now(), tokens, requests, calls })), [tokens, requests, calls])
-  const pace = lastMinute(marks, Math.max(now, marks.at(-1)?.at ?? 0))
-  if (pace === null) return null
-  const span = pace.overMs < 60_000 ? `${Math.ceil(pace.overMs / 1_000)} s` : 'minute'
-  return <span className="number" style={{ whiteSpace: 'nowrap' }}>{`last ${span}: ${plural(pace.tokens, 'token')}, ${plural(pace.requests, 'request')}, ${plural(pace.calls, 'call')}`}</span>
-}
 
 const Summary = ({ session }: { session: Session }) => {
   const { toolCalls, usage } = session
@@ -47,7 +32,7 @@ const Summary = ({ session }: { session: Session }) => {
     <p className="muted">
       <span title={session.cwd}>{visibleText(projectName(session.cwd))}</span> · {session.container === 'off' ? <Badge look="danger">no container</Badge> : `container ${session.container}`} ·{' '}
       {parts.join(' · ')} {usage.capMicroUsd !== null && <Meter spent={usage.costMicroUsd} cap={usage.capMicroUsd} />} · <Lasting from={session.startedAt} until={session.endedAt} />
-      {!isOver(session.state) && <> · <Pace session={session} /></>}
+      {!isOver(session.state) && <> · <span className="number" style={{ whiteSpace: 'nowrap' }}>last minute: {lastMinuteText(session.lastMinute)}</span></>}
       {session.reason === null ? null : ` · ${visibleText(session.reason)}`}
     </p>
   )

@@ -11,6 +11,16 @@ export type SessionState = z.infer<typeof SessionState>
 export const ContainerKind = z.enum(['linux', 'plain', 'macos', 'windows', 'off'])
 export type ContainerKind = z.infer<typeof ContainerKind>
 
+/** What came in the last minute. Told of with each change, and again as it falls. */
+export const LastMinute = z.object({
+  requests: z.number().int().nonnegative(),
+  tokens: z.number().int().nonnegative(),
+  toolCalls: z.number().int().nonnegative(),
+})
+export type LastMinute = z.infer<typeof LastMinute>
+
+export const QUIET_MINUTE: LastMinute = { requests: 0, tokens: 0, toolCalls: 0 }
+
 export const Session = z.object({
   id: SessionId,
   /** The agent's own identity, from its profile. */
@@ -38,6 +48,7 @@ export const Session = z.object({
     denied: z.number().int().nonnegative(),
   }),
   usage: Usage,
+  lastMinute: LastMinute,
 })
 export type Session = z.infer<typeof Session>
 

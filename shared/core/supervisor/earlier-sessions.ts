@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { SessionId } from '../../contract/ids.ts'
 import type { LedgerEntry, LedgerKind } from '../../contract/schemas/ledger.ts'
-import { ContainerKind, type Session } from '../../contract/schemas/session.ts'
+import { ContainerKind, QUIET_MINUTE, type Session } from '../../contract/schemas/session.ts'
 import { NO_TOKENS } from '../../contract/schemas/usage.ts'
 import { adoptContainer } from '../containers/adopted.ts'
 import { createGrip, killByFile } from '../containers/grip.ts'
@@ -111,6 +111,7 @@ export const takeOverSessions = async (deps: EarlierSessionsDeps): Promise<void>
       waitingApprovals: 0,
       toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
       usage: { billing: null, byModel: [], tokens: NO_TOKENS, requests: 0, costMicroUsd: 0, hasUnknownPrice: true, capMicroUsd: null },
+      lastMinute: QUIET_MINUTE,
     }
   }
 }

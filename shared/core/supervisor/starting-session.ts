@@ -1,5 +1,5 @@
 import type { SessionId } from '../../contract/ids.ts'
-import type { ContainerKind, Session } from '../../contract/schemas/session.ts'
+import { type ContainerKind, QUIET_MINUTE, type Session } from '../../contract/schemas/session.ts'
 import { NO_TOKENS, type Usage } from '../../contract/schemas/usage.ts'
 import { isSubscriptionKey } from '../gateway/forward-headers.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
@@ -42,5 +42,6 @@ export const startingSession = (start: {
     waitingApprovals: 0,
     toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
     usage: { ...NO_USAGE, capMicroUsd: microUsd(profile.limits.spendUsd) },
+    lastMinute: QUIET_MINUTE,
   }
 }

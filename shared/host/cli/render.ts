@@ -3,7 +3,7 @@ import type { RestoreReport } from '../../contract/schemas/checkpoint.ts'
 import type { Finding } from '../../contract/schemas/finding.ts'
 import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
 import type { KillReport, Session } from '../../contract/schemas/session.ts'
-import { costText, inputLines } from '../../domain/describe.ts'
+import { costText, inputLines, lastMinuteText } from '../../domain/describe.ts'
 import { foreseenFacts } from '../../domain/foresight/words.ts'
 import { formatCount, formatDuration, formatUsd, plural } from '../../domain/format.ts'
 import { hasRestored, restoreCounts } from '../../domain/restore-report.ts'
@@ -89,8 +89,8 @@ export const usageLines = (sessions: readonly Session[]): string[] => {
   const used = sessions.filter((session) => session.usage.requests > 0 || session.toolCalls.total > 0)
   if (used.length === 0) return ['Nothing was used yet since the host started.']
   return table([
-    ['SESSION', 'AGENT', 'REQUESTS', 'INPUT', 'OUTPUT', 'CACHE READ', 'CACHE WRITE', 'CALLS', 'DENIED', 'COST', 'CAP'],
-    ...used.map(({ id, agent, usage, toolCalls }) => [
+    ['SESSION', 'AGENT', 'REQUESTS', 'INPUT', 'OUTPUT', 'CACHE READ', 'CACHE WRITE', 'CALLS', 'DENIED', 'COST', 'CAP', 'LAST MINUTE'],
+    ...used.map(({ id, agent, usage, toolCalls, lastMinute }) => [
       id,
       agent,
       formatCount(usage.requests),
@@ -102,6 +102,7 @@ export const usageLines = (sessions: readonly Session[]): string[] => {
       formatCount(toolCalls.denied),
       costText(usage),
       usage.capMicroUsd === null ? '-' : formatUsd(usage.capMicroUsd),
+      lastMinuteText(lastMinute),
     ]),
   ])
 }

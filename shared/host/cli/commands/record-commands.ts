@@ -53,11 +53,11 @@ export const addRecordCommands = (program: Command): void => {
 
   program
     .command('usage')
-    .summary('what was spent, by session')
+    .summary('what was spent, and how fast, by session')
     .addHelpText('after', examples('holdfast usage', 'holdfast usage --json'))
     .action(async (_options: unknown, self: Command) => {
       const { sessions } = await withHost((client) => client.call('session/list', {}))
-      const usage = sessions.map(({ id, agent, toolCalls, usage: used }) => ({ sessionId: id, agent, toolCalls, usage: used }))
+      const usage = sessions.map(({ id, agent, toolCalls, usage: used, lastMinute }) => ({ sessionId: id, agent, toolCalls, usage: used, lastMinute }))
       outputOf(self).result({ usage }, usageLines(sessions))
     })
 }
