@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, expect, test } from 'vitest'
+import { createProjectReader } from '../../shared/core/policy/read-project-file.ts'
 import { readPlainFile } from '../../shared/core/plain-file.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-plain-'))
@@ -14,6 +15,20 @@ test('what is no plain file, or too long, has no text', () => {
   symlinkSync(file, join(folder, 'link'))
   expect([file, join(folder, 'link'), folder, join(folder, 'none')].map((one) => readPlainFile(one, 4))).toEqual(['text', null, null, null])
   expect(readPlainFile(file, 3)).toBeNull()
+})
+
+test('of a project a file is told from none, and from what is, or would be, elsewhere', () => {
+  const project = join(folder, 'project')
+  mkdirSync(join(project, 'sub'), { recursive: true })
+  writeFileSync(join(folder, 'outside'), 'text')
+  writeFileSync(join(project, 'sub/file'), 'text')
+  symlinkSync(join(folder, 'outside'), join(project, 'out'))
+  symlinkSync(join(folder, 'later'), join(project, 'dangling'))
+  symlinkSync('sub', join(project, 'in'))
+  const read = createProjectReader(project)
+  expect(['sub/file', 'in/file'].map((path) => read(join(project, path)))).toEqual(['text', 'text'])
+  expect(['none', 'none/file', 'in/none'].map((path) => read(join(project, path)))).toEqual([undefined, undefined, undefined])
+  expect(['sub', 'out', 'dangling', 'dangling/file', 'sub/file/x', '../outside', '../none'].map((path) => read(join(project, path)))).toEqual([null, null, null, null, null, null, null])
 })
 
 test('a file that is being written has the text it had at one moment or another: git writes its own in two steps', async () => {

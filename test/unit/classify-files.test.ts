@@ -12,8 +12,15 @@ const FILES: Readonly<Record<string, string>> = {
   'tool.py': '#!/usr/bin/env python3\nprint("rm -rf")\n',
   'odd.sh': 'frobnicate --all\n',
   'loop.sh': 'sh loop.sh\n',
+  'sub/Makefile': 'all:\n\trm -rf ../src\n',
+  'fine/Makefile': 'all:\n\ttsc -p .\ninclude ../common.mk\n',
+  'common.mk': 'V = 1\nshared:\n\tgit reset --hard\n',
+  'other.mk': 'all:\n\tgit clean -fdx\n',
+  'packages/web/package.json': JSON.stringify({ name: '@org/web', scripts: { wipe: 'rm -rf src', build: 'tsc -p .' } }),
+  'pnpm-workspace.yaml': "packages:\n  - 'packages/*'\n",
 }
-const readFile = (path: string): string | null => FILES[path.slice(cwd.length + 1)] ?? null
+/** What is outside the project, or `huge`, cannot be read. */
+const readFile = (path: string): string | null | undefined => (path.startsWith(`${cwd}/`) && !path.endsWith('huge') ? FILES[path.slice(cwd.length + 1)] : null)
 const classOf = (command: string): string => classifyShell(command, { cwd, readFile }).class
 
 describe('a file that the line itself makes is judged when it runs', () => {
@@ -89,7 +96,7 @@ describe('what a shell takes over from a program that prints its settings', () =
 })
 
 describe('a Makefile hides nothing', () => {
-  const judge = (text: string): string => classifyShell('make', { cwd, readFile: (path) => (path.endsWith('Makefile') ? text : null) }).class
+  const judge = (text: string): string => classifyShell('make', { cwd, readFile: (path) => (path.endsWith('Makefile') ? text : undefined) }).class
   const chain = (count: number, last: string): string =>
     `all: ${Array.from({ length: count }, (_, index) => `t${index}`).join(' ')}\n${Array.from({ length: count }, (_, index) => `t${index}:\n\t${index === count - 1 ? last : 'echo hi'}\n`).join('')}`
   test.each([
@@ -110,10 +117,75 @@ describe('a Makefile hides nothing', () => {
   })
 })
 
+describe('wherever make is told to read', () => {
+  test.each(['make -C sub', 'make -Csub', 'make --directory=sub', 'make --directory sub', 'make --dir=sub', 'make -sC sub', 'make -kj4 -C sub', 'make -C fine -C ../sub', 'cd sub && make', 'env -i make -C sub',
+    'make -f other.mk', 'make -fother.mk', 'make --file=other.mk', 'make --makefile other.mk', 'make -C sub -f ../other.mk', 'make -f Makefile -f other.mk -C .  all clean', 'make -C fine shared',
+    "make --eval='x: ; rm -rf src' x", "make --eval '$(shell rm -rf src)'", "make -E 'x:;rm -rf src' x",
+    "printf 'all:\\n\\trm -rf src\\n' > new.mk; make -f new.mk", 'cp other.mk GNUmakefile; make -f /tmp/x.mk',
+    'MAKEFILES=other.mk make', 'export MAKEFILES=other.mk; make', 'MAKEFLAGS=--eval=x make', "make MAKEFLAGS='-f other.mk'", 'GNUMAKEFLAGS=-Csub make', 'make SHELL=./tidy.sh', "make .SHELLFLAGS='-c \"rm -rf src\"'",
+    'make -C /elsewhere', 'make -C ..', 'make -C ../other all', 'make -f /elsewhere/x.mk', 'make -f huge', 'make -n -f huge', 'make -C "$X"', 'make -f "$(ls)"', 'make $X'])('%s is destructive', (command) => {
+    expect(classOf(command)).toBe('destructive')
+  })
+  test.each(['make -C fine', 'make --directory=fine all', 'make -C sub -C ../fine', 'make -C sub -n', 'make -j8', 'make -j "$(nproc)" all', 'MAKEFLAGS=-j$(nproc) make', 'make MAKEFLAGS=--no-print-directory', 'make -f Makefile build', 'make -f gone.mk',
+    'make -C gone', 'make ENV=prod build', 'make SHELL=/bin/bash', 'make -C fine V=1 --no-print-directory'])('%s is not', (command) => {
+    expect(classOf(command)).not.toBe('destructive')
+  })
+
+  const judge = (text: string, others: Readonly<Record<string, string | null>> = {}): string =>
+    classifyShell('make', { cwd, readFile: (path) => (path === `${cwd}/Makefile` ? text : others[path.slice(cwd.length + 1)]) }).class
+  const wipe = { 'x.mk': 'all:\n\trm -rf src\n' }
+  test.each([
+    ['include', 'include x.mk\nall:\n', wipe],
+    ['-include', '-include x.mk\nall:\n', wipe],
+    ['sinclude, behind a name that a variable holds', 'D = x\nsinclude $(D).mk # here\nall:\n', wipe],
+    ['include, behind another ending', 'S = x.c y.c\n-include $(S:.c=.mk)\nall:\n', wipe],
+    ['include of what a list was added to', 'S = y.mk\nS += x.mk\ninclude $(S)\nall:\n', wipe],
+    ['include within a condition', 'ifdef X\n  include x.mk\nendif\nall:\n', wipe],
+    ['an included file that includes', 'include y.mk\nall:\n', { ...wipe, 'y.mk': 'include x.mk\n' }],
+    ['a file that cannot be read', '-include x.mk\nall:\n', { 'x.mk': null }],
+    ['names that only make knows', '-include $(wildcard *.mk)\nall:\n', {}],
+    ['a glob', '-include *.mk\nall:\n', {}],
+    ['a rule that brings the included file up to date', 'include x.mk\nall:\n\techo\nx.mk:\n\trm -rf src\n', {}],
+    ['a rule that brings the Makefile up to date', 'all:\n\techo\nMakefile:\n\trm -rf src\n', {}],
+    ['code that make writes itself', 'X = all:;rm -rf src\n$(eval $(X))\nall:\n', {}],
+    ['a library that make loads', 'load x.so\nall:\n', {}],
+    ['options of the shell', 'SHELL = sh -c "rm -rf src"\nall:\n\techo\n', {}],
+    ['another shell', 'SHELL = ./x\nall:\n\techo\n', {}],
+    ['needs that a variable names', 'N = wipe\nall: $(N)\nwipe:\n\trm -rf src\n', {}],
+    ['targets that a variable names', 'N = wipe\nall: wipe\n$(N):\n\trm -rf src\n', {}],
+    ['a pattern', 'all: wipe-src\nwipe-%:\n\trm -rf $*\n', {}],
+    ['what is left for any target', 'all: x\n.DEFAULT:\n\trm -rf src\n', {}],
+    ['another make, in a folder named after its target', 'DIRS = sub\nall: $(DIRS)\n$(DIRS):\n\t$(MAKE) -C $@\n', { 'sub/Makefile': 'all:\n\trm -rf src\n' }],
+    ['a default goal of its own', '.DEFAULT_GOAL := wipe\nall:\n\techo\nwipe:\n\trm -rf src\n', {}],
+    ['a variable for all that it runs', 'export LD_PRELOAD := ./x.so\nall:\n\techo\n', {}],
+  ])('what it runs by way of %s is judged', (_what, text, others) => {
+    expect(judge(text, others)).toBe('destructive')
+  })
+  test.each([
+    ['included files that do no harm, or are not there yet', 'S = a.c b.c\n-include $(S:%.c=%.d) .env\n-include $(wildcard local.mk)\ninclude x.mk\nall: $(S:.c=.o)\n%.o: %.c\n\tcc -c $< -o $@\n', { 'x.mk': 'SHELL := /usr/bin/env bash\n.SHELLFLAGS := -eu -o pipefail -c\nexport PATH := node_modules/.bin:$(PATH)\n', 'a.d': 'a.o: a.h\n' }],
+    ['a pattern for other targets', 'all: build\nbuild:\n\ttsc -p .\nwipe-%:\n\trm -rf $*\n', {}],
+    ['targets that only make knows', 'E = $(foreach E, $(wildcard x/*.js), $(E))\nall: $(E)\n$(E): ; node $@\nSHELL = /bin/bash -eo pipefail\n', {}],
+    ['a file that includes itself', 'include Makefile\nall:\n\techo\n', {}],
+  ])('and nobody is asked about %s', (_what, text, others) => {
+    expect(judge(text, others)).toBe('write')
+  })
+})
+
+describe('wherever a package manager is told to read', () => {
+  test.each(['npm --prefix packages/web run wipe', 'npm run wipe --prefix=packages/web', 'npm -C packages/web run wipe', 'pnpm -C packages/web wipe', 'pnpm --dir packages/web run wipe', 'yarn --cwd packages/web wipe', 'bun run --cwd packages/web wipe',
+    'npm run wipe -w @org/web', 'npm run wipe --workspace=packages/web', 'pnpm --filter @org/web wipe', 'pnpm -F @org/web run wipe', 'yarn workspace @org/web wipe', 'npm --loglevel verbose run clean', 'npm --color always run clean',
+    'npm --prefix /elsewhere run build', 'npm --prefix "$X" run build', 'npm run build -w gone', 'npm run build --workspaces', 'pnpm -r build', 'yarn workspaces run build', 'npm --script-shell ./tidy.sh run build', 'npm_config_script_shell=./tidy.sh npm run build'])('%s is destructive', (command) => {
+    expect(classOf(command)).toBe('destructive')
+  })
+  test.each(['npm --prefix packages/web run build', 'npm run build -w @org/web', 'pnpm --filter @org/web build', 'yarn workspace @org/web build', 'pnpm -w build', 'yarn build -w', 'npm run build -- --prefix /elsewhere', 'npm --prefix gone run build'])('%s is not', (command) => {
+    expect(classOf(command)).toBe('write')
+  })
+})
+
 describe('files as large as are read, made to be slow to judge, hold nobody up', () => {
   const size = 128 * 1024
   const all = (unit: string): string => unit.repeat(Math.floor(size / unit.length))
-  const judge = (command: string, text: string): string => classifyShell(command, { cwd, readFile: (path) => (/Makefile$|package\.json$|\.sh$/.test(path) ? text : null) }).class
+  const judge = (command: string, text: string): string => classifyShell(command, { cwd, readFile: (path) => (/Makefile$|package\.json$|\.sh$/.test(path) ? text : undefined) }).class
 
   test.each([
     ['a line of spaces', `all:\n\techo\na${' '.repeat(size)}\n`, 'write'],

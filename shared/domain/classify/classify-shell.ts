@@ -6,6 +6,7 @@ import { programOf } from './call.ts'
 import { commandBehind, judgeCommand } from './commands.ts'
 import { destructive, shown, summarize, write } from './finding.ts'
 import { inputOf, inputOfRedirects, judgeRedirect } from './redirects.ts'
+import type { ReadText } from './project-targets.ts'
 import { isShell } from './run-code.ts'
 import { createScriptFiles, MAX_READ_FILES, MAX_READ_TEXT } from './script-files.ts'
 import { type Input, MAX_DEPTH, parseNested, parseScript, type ShellState, type SimpleCommand } from './shell-state.ts'
@@ -14,15 +15,18 @@ import { createVariables } from './variables.ts'
 import {
   elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, textOfPrint, valueOfAssignment, valueOfWord,
 } from './words.ts'
-import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS, PRINTS_VARIABLES } from './wrappers.ts'
+import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS, MAKE_OPTIONS, PLAIN_MAKE_OPTION, PRINTS_VARIABLES } from './wrappers.ts'
 
 export interface ShellContext {
   /** The project's folder, where the command starts; without it no path counts as outside the project. */
   readonly cwd?: string | undefined
   /** The agent's home folder, when known. */
   readonly home?: string | undefined
-  /** The text of a file of the project, when it can be read. What a file says can raise a class, never lower it: it may be another by the time it runs. */
-  readonly readFile?: ((path: string) => string | null) | undefined
+  /**
+   * The text of a file of the project: null for what cannot be read, undefined where nothing is. What a file says can
+   * raise a class, never lower it: it may be another by the time it runs.
+   */
+  readonly readFile?: ReadText | undefined
 }
 
 /** A command line, read but not run. */
@@ -72,6 +76,7 @@ const createReader = (state: ShellState, readFile: ShellContext['readFile']) => 
 
   const judgeVariable = (name: string, value: string): void => {
     if (LOADING_VARIABLES.test(name) || (LOADING_OPTIONS.test(name) && LOADS.test(value))) state.findings.push(destructive(`${name}: makes a program load other code`))
+    else if (MAKE_OPTIONS.test(name) && !value.split(/\s+/).every((word) => PLAIN_MAKE_OPTION.test(word))) state.findings.push(destructive(`${name}: makes make read other targets`))
     else if (name === 'PATH' && /(^|:)\/(tmp|var\/tmp|dev\/shm)(\/|:|$)/.test(value)) state.findings.push(destructive('PATH: takes programs from a folder that anyone may fill'))
     else if (COMMAND_VARIABLES.test(name) && value !== '') runScript(value, name)
   }
@@ -125,6 +130,7 @@ const createReader = (state: ShellState, readFile: ShellContext['readFile']) => 
     if (program === 'echo' || program === 'printf') return inputOf(textOfPrint([program, ...argv.slice(1)]))
     if (program === ':' || program === 'true') return { text: '' }
     if (program !== null && !state.functions.has(program) && PRINTS_VARIABLES.test([program, ...argv.slice(1)].join(' '))) return { text: '' }
+    if (program === 'nproc' && !state.functions.has(program)) return { text: '8' }
     if (program === 'cat' && argv.length === 2 && argv[1] === '/dev/null') return { text: '' }
     const input = inputOfRedirects(node.redirects, state) ?? piped
     if (program === 'cat' && argv.length === 1) return inputOfRedirects(node.redirects, state) === 'none' ? { text: '' } : input

@@ -149,7 +149,14 @@ export const judgeCommand = (argv: readonly string[], input: Input, state: Shell
     const script = /^(?:-o)?(?:Proxy|Local|KnownHosts)Command[= ](.+)/s.exec(argument)?.[1]
     if (script !== undefined) hooks.runScript(script, program)
   }
-  if (RUNS_TARGETS.test(program)) hooks.runTargets(program, args)
+  if (RUNS_TARGETS.test(program)) {
+    for (const argument of /^g?make$/.test(program) ? args : []) {
+      const [, variable, value = ''] = /^([A-Z_a-z]\w*)[:?+!]*=(.*)$/s.exec(argument) ?? []
+      // Recipes get it in their environment.
+      if (variable !== undefined && variable !== 'ENV') hooks.judgeVariable(variable, value)
+    }
+    hooks.runTargets(program, args)
+  }
   const onlyRuns = scan(call)
   if (judgeKnown(call)) return
   if (onlyRuns) return void state.findings.push(write(`${shown(program)}: runs another program`))

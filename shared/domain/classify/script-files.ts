@@ -2,7 +2,9 @@ import type { Redirection } from 'unbash'
 import type { ScriptHooks } from './call.ts'
 import { destructive, shown } from './finding.ts'
 import { isLossToEmpty, resolvePath } from './paths.ts'
-import { recipesOf, scriptsOf } from './project-targets.ts'
+import { readMakeArguments } from './make-arguments.ts'
+import { recipesOf } from './make-recipes.ts'
+import { type ReadText, scriptsOf, type Targets } from './project-targets.ts'
 import type { Input, ShellState } from './shell-state.ts'
 import { isKnown } from './unknown.ts'
 import { valueOfWord } from './words.ts'
@@ -20,7 +22,7 @@ type FileHooks = Pick<ScriptHooks, 'runFile' | 'fileContent' | 'noteFile' | 'run
  * can only raise a class: it may say something else by the time it runs.
  */
 export const createScriptFiles = (
-  state: ShellState, readFile: ((path: string) => string | null) | undefined, runScript: ScriptHooks['runScript'],
+  state: ShellState, readFile: ReadText | undefined, runScript: ScriptHooks['runScript'],
 ): FileHooks & { noteRedirects(redirects: readonly Redirection[], output: Input): void } => {
   const pathOf = (path: string): string => resolvePath(path, state.place)
   const fileContent = (path: string): Input | null => (isKnown(path) ? (state.files.get(pathOf(path)) ?? null) : null)
@@ -28,8 +30,8 @@ export const createScriptFiles = (
     if (isKnown(path) && state.files.size < MAX_FILES) state.files.set(pathOf(path), content)
   }
 
-  const read = (path: string): string | null => {
-    if (readFile === undefined || !isKnown(path)) return null
+  const read: ReadText = (path) => {
+    if (readFile === undefined || !isKnown(path)) return undefined
     state.filesLeft -= 1
     if (state.filesLeft < 0) {
       state.findings.push(destructive('runs more files than can be judged'))
@@ -40,6 +42,12 @@ export const createScriptFiles = (
     if (state.textLeft >= 0) return text
     state.findings.push(destructive('runs files that are longer than can be judged'))
     return null
+  }
+
+  /** The line itself may have made the file. */
+  const readMade: ReadText = (path) => {
+    const made = fileContent(path)
+    return made === null ? read(path) : typeof made === 'object' ? made.text : made === 'none' ? '' : null
   }
 
   /** The programs that a file of the project runs are the project's own choice: none of them is asked about as unknown. */
@@ -58,19 +66,29 @@ export const createScriptFiles = (
       return true
     }
     const text = read(path)
-    if (text !== null && (shell !== null ? !/^#!(?!.*sh\b)/.test(text) : /^#!.*sh\b/.test(text))) runOwn(text, `the file ${shown(path)}`)
+    if (typeof text === 'string' && (shell !== null ? !/^#!(?!.*sh\b)/.test(text) : /^#!.*sh\b/.test(text))) runOwn(text, `the file ${shown(path)}`)
     return false
+  }
+
+  const inFolder = (folder: string, program: string, { targets, unread }: Targets): void => {
+    for (const each of unread) state.findings.push(destructive(`${program}: would read what cannot be seen here: ${shown(each)}`))
+    const { place } = state
+    state.place = { ...place, folder: pathOf(folder) }
+    for (const { name, script } of targets) {
+      if (script === null) state.findings.push(destructive(`runs more than can be judged: ${program} ${shown(name)}`))
+      else runOwn(script, `${program} ${shown(name)}`)
+    }
+    state.place = place
   }
 
   const runTargets = (program: string, args: readonly string[]): void => {
     if (readFile === undefined) return
-    const scripts = /^(g?make)$/.test(program)
-      ? recipesOf((name) => read(name), args)
-      : scriptsOf(() => read('package.json'), program, args)
-    for (const { name, script } of scripts) {
-      if (script === null) state.findings.push(destructive(`runs more than can be judged: ${program} ${shown(name)}`))
-      else runOwn(script, `${program} ${shown(name)}`)
-    }
+    if (!/^g?make$/.test(program)) return scriptsOf(readMade, program, args).forEach(({ folder, ...found }) => inFolder(folder, program, found))
+    const given = readMakeArguments(args)
+    const unknown = [...given.folders, ...given.files, ...given.includeFolders, ...given.texts, ...given.targets].find((word) => !isKnown(word))
+    if (unknown !== undefined) return void state.findings.push(destructive(`${program}: which targets of which file it runs cannot be told`))
+    const folder = given.folders.reduce((from, to) => (/^[/~]/.test(to) ? to : `${from}/${to}`), '.')
+    inFolder(folder, program, recipesOf((path) => readMade(/^[/~]/.test(path) ? path : `${folder}/${path}`), given))
   }
 
   const noteRedirects = (redirects: readonly Redirection[], output: Input): void => {

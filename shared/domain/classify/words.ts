@@ -174,12 +174,14 @@ export const elementsOfAssignment = (assignment: Assignment, variables: Variable
   return append === true ? [...(variables.arrayOf(name) ?? []), ...elements] : elements
 }
 
+const PRINTED: Readonly<Record<string, string>> = { '\\n': '\n', '\\t': '\t' }
+
 /** What echo and printf print, as far as it can be told; hidden when they are given more than is followed here. */
 export const textOfPrint = (argv: readonly string[]): string => {
   const words = argv.slice(1)
   if (argv[0] === 'echo') {
     while (/^-[neE]+$/.test(words[0] ?? '')) words.shift()
-    const text = words.join(' ').replace(/\\[nrt]/g, (mark) => (mark === '\\n' ? '\n' : ' '))
+    const text = words.join(' ').replace(/\\[nrt]/g, (mark) => PRINTED[mark] ?? ' ')
     return isKnown(text) && /\\/.test(text) ? HIDDEN : text
   }
   const [format = '', ...values] = words
@@ -188,7 +190,7 @@ export const textOfPrint = (argv: readonly string[]): string => {
   let text = ''
   let next = 0
   do {
-    text += format.replace(/\\[nrt]/g, (mark) => (mark === '\\n' ? '\n' : ' ')).replace(/%[sd%]/g, (mark) => (mark === '%%' ? '%' : (values[next++] ?? '')))
+    text += format.replace(/\\[nrt]/g, (mark) => PRINTED[mark] ?? ' ').replace(/%[sd%]/g, (mark) => (mark === '%%' ? '%' : (values[next++] ?? '')))
   } while (wanted > 0 && next < values.length && text.length < MAX_PRINTED)
   return text
 }

@@ -152,10 +152,14 @@ export const RUNS_QUOTED: ReadonlySet<string> = new Set([
 export const COMMAND_VARIABLES =
   /^(GIT_(SSH(_COMMAND)?|EDITOR|SEQUENCE_EDITOR|PAGER|EXTERNAL_DIFF|ASKPASS|PROXY_COMMAND)|EDITOR|VISUAL|PAGER|MANPAGER|SSH_ASKPASS|BROWSER|LESSOPEN|LESSCLOSE|PROMPT_COMMAND|PS[0124]|RSYNC_RSH)$/
 export const LOADING_VARIABLES =
-  /^(LD_PRELOAD|LD_AUDIT|DYLD_INSERT_LIBRARIES|BASH_ENV|ENV|GIT_CONFIG(_COUNT|_KEY_.*|_VALUE_.*|_GLOBAL|_SYSTEM|_PARAMETERS)?|GIT_EXEC_PATH|GIT_TEMPLATE_DIR|PERL5OPT|RUBYOPT|PYTHONSTARTUP|BASH_FUNC_.*)$/
+  /^(LD_PRELOAD|LD_AUDIT|DYLD_INSERT_LIBRARIES|BASH_ENV|ENV|GIT_CONFIG(_COUNT|_KEY_.*|_VALUE_.*|_GLOBAL|_SYSTEM|_PARAMETERS)?|GIT_EXEC_PATH|GIT_TEMPLATE_DIR|PERL5OPT|RUBYOPT|PYTHONSTARTUP|BASH_FUNC_.*|MAKEFILES|(npm|NPM)_(config|CONFIG)_(script_shell|SCRIPT_SHELL))$/
 /** Variables of options, and the options that load code. */
 export const LOADING_OPTIONS = /^(NODE_OPTIONS|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS)$/
 export const LOADS = /(^|\s)(-r|--require|--import|--loader|--experimental-loader|-javaagent|-agentpath|-agentlib)/
+
+/** Options of make that a variable gives it, and those that make it read nothing else. */
+export const MAKE_OPTIONS = /^((GNU)?MAKEFLAGS|MFLAGS)$/
+export const PLAIN_MAKE_OPTION = /^(-?[BbdeikLmnpqrRsStvw]*([jl][\d.]*|O\w*)?|--(jobs|load-average|output-sync|debug)(=[\w.]+)?|--(no-)?(print-directory|silent|keep-going)|--(no-builtin-(rules|variables)|quiet|always-make|warn-undefined-variables|trace))$/
 
 /** Programs that print nothing but settings of a shell, for it to take over. */
 export const PRINTS_VARIABLES =
