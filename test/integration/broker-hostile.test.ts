@@ -25,7 +25,11 @@ const open = async (env: Record<string, string> = {}, deps: Partial<BrokerDeps> 
         tool.endsWith('sampling') ? { allowed: false, toolCallId: CALL_ID, reason: 'Not on my budget.' } : { allowed: true, toolCallId: CALL_ID },
     },
   )
-  const { client } = await harness.agent({ capabilities: { sampling: {} } }, (agent) => {
+  const { client } = await harness.agent({ capabilities: { sampling: {}, elicitation: {} } }, (agent) => {
+    agent.setRequestHandler('elicitation/create', () => {
+      elicited += 1
+      return new Promise(() => {})
+    })
     agent.setRequestHandler('sampling/createMessage', () => {
       sampled += 1
       return { model: 'm', role: 'assistant', content: { type: 'text', text: 'spent' } }
@@ -36,6 +40,7 @@ const open = async (env: Record<string, string> = {}, deps: Partial<BrokerDeps> 
   return client
 }
 let sampled = 0
+let elicited = 0
 const call = async (client: Client, name: string, options = {}): Promise<{ text: string; isError: boolean }> => {
   const { content, isError } = await client.callTool({ name }, options)
   return { text: content.map((block) => (block.type === 'text' ? block.text : '')).join(''), isError: isError === true }
@@ -118,6 +123,26 @@ test('sampling that nobody allowed does not reach the agent', async () => {
   expect(harness.asks.filter(({ tool }) => tool === 'mcp__hostile__sampling')).toHaveLength(50)
 })
 
+test('of a server’s questions a hundred wait for the agent at once, and no more', async () => {
+  const client = await open()
+  const gone = new AbortController()
+  const asking = client.callTool({ name: 'hostile__ask' }, { signal: gone.signal })
+  asking.catch(() => {})
+  await expect.poll(() => elicited, { timeout: 20_000 }).toBe(100)
+  await othersDoNotNotice(client)
+  expect(elicited).toBe(100)
+  gone.abort()
+  await expect(asking).rejects.toThrow(/abort/i)
+})
+
+test('a known secret is taken out of what a server lists', async () => {
+  const client = await open({ HOSTILE_LISTS: 'yes' })
+  const lists = await Promise.all([client.listTools(), client.listResources(), client.listResourceTemplates(), client.listPrompts()])
+  for (const list of lists) expect(JSON.stringify(list)).toContain('as [redacted]')
+  expect(lists[1].resources[0]?.uri).toBe('db://[redacted]@host/')
+  expect(JSON.stringify(lists)).not.toContain(SECRET)
+})
+
 test('a known secret is taken out in seven spellings', async () => {
   const client = await open()
   const { text } = await call(client, 'hostile__reveal')
@@ -129,7 +154,7 @@ test('of more tools than anybody needs, the first thousand are taken, and it say
   const client = await open({ HOSTILE_TOOLS: '20000' })
   const { tools } = await client.listTools()
   expect(tools.filter(({ name }) => name.startsWith('hostile__'))).toHaveLength(1_000)
-  expect(harness.session.servers()[0]?.message).toContain('19011 of its tools are left out')
+  expect(harness.session.servers()[0]?.message).toContain('19012 of its tools are left out')
   await othersDoNotNotice(client)
 })
 

@@ -115,7 +115,7 @@ export const openBrokerSession = async (
     else if (!socket.destroyed) await serve(socket)
   }
   const serve = async (socket: Socket): Promise<void> => {
-    const downstream = await serveDownstream(socket, { version: host.version, pipeline, offers, kept, onAgent: agentReady.resolve, startedCatalog })
+    const downstream = await serveDownstream(socket, { version: host.version, pipeline, offers, kept, redactor: host.redactor, onAgent: agentReady.resolve, startedCatalog })
     if (closed || socket.destroyed) return downstream.close()
     downstreams.add(downstream)
     socket.once('close', () => downstreams.delete(downstream))

@@ -9,6 +9,7 @@ import type { KeptResults } from './kept-results.ts'
 import { createLineTransport } from './line-transport.ts'
 import type { Offers } from './offers.ts'
 import { createPlainAnswers } from './plain-calls.ts'
+import type { Redactor } from './redactor.ts'
 import { createRounds, originOf } from './rounds.ts'
 import { BROKER_NAME } from './tool-catalog.ts'
 import type { ToolCatalog } from './tool-catalog.ts'
@@ -63,6 +64,7 @@ export interface DownstreamDeps {
   readonly pipeline: Pipeline
   readonly offers: Offers
   readonly kept: KeptResults
+  readonly redactor: Redactor
   /** Called once the agent has said what it is. */
   onAgent(agent: AgentKind): void
   /** The tools to show, once servers have had their time to start. */

@@ -5,12 +5,13 @@ import type { PlainAnswers } from './plain-calls.ts'
 import type { Rounds } from './rounds.ts'
 import type { UpstreamServer } from './upstream-server.ts'
 
-type HandlerDeps = Pick<DownstreamDeps, 'pipeline' | 'offers' | 'kept' | 'startedCatalog'>
+/** What servers say of what they have is theirs, as results are: it passes the redactor. */
+type HandlerDeps = Pick<DownstreamDeps, 'pipeline' | 'offers' | 'kept' | 'redactor' | 'startedCatalog'>
 
 export const addToolHandlers = (server: Server, deps: HandlerDeps, rounds: Rounds, plain: PlainAnswers): void => {
   server.setRequestHandler('tools/list', async () => {
     const catalog = await deps.startedCatalog()
-    return { tools: [...catalog.values()].map((entry) => entry.tool) }
+    return deps.redactor.json({ tools: [...catalog.values()].map((entry) => entry.tool) })
   })
   server.setRequestHandler('tools/call', ({ params }, context) => plain.outcomeOf(context.mcpReq.id) ?? rounds.serve(context, (request) => deps.pipeline.callTool(params, request)))
 }
@@ -22,9 +23,9 @@ const serverOf = ({ offers }: HandlerDeps, uri: string): UpstreamServer => {
 }
 
 export const addResourceHandlers = (server: Server, deps: HandlerDeps, rounds: Rounds): void => {
-  const { offers, pipeline } = deps
-  server.setRequestHandler('resources/list', () => ({ resources: [...offers.resources(), ...deps.kept.list()] }))
-  server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: offers.templates() }))
+  const { offers, pipeline, redactor } = deps
+  server.setRequestHandler('resources/list', () => redactor.json({ resources: [...offers.resources(), ...deps.kept.list()] }))
+  server.setRequestHandler('resources/templates/list', () => redactor.json({ resourceTemplates: offers.templates() }))
   // What is kept was judged and recorded as the result of its call.
   server.setRequestHandler('resources/read', ({ params }, context) =>
     deps.kept.read(params.uri) ?? rounds.serve(context, (request) => pipeline.read(serverOf(deps, params.uri), { method: 'resources/read', params }, request)),
@@ -44,7 +45,7 @@ const promptOf = ({ offers }: HandlerDeps, name: string) => {
 }
 
 export const addPromptHandlers = (server: Server, deps: HandlerDeps, rounds: Rounds): void => {
-  server.setRequestHandler('prompts/list', () => ({ prompts: deps.offers.prompts() }))
+  server.setRequestHandler('prompts/list', () => deps.redactor.json({ prompts: deps.offers.prompts() }))
   server.setRequestHandler('prompts/get', ({ params }, context) => {
     const prompt = promptOf(deps, params.name)
     return rounds.serve(context, (request) => deps.pipeline.read(prompt.server, { method: 'prompts/get', params: { ...params, name: prompt.name } }, request))

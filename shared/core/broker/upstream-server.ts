@@ -18,7 +18,7 @@ import type { Redactor } from './redactor.ts'
 import { createServerListing, NO_OFFER } from './server-listing.ts'
 import type { UpstreamOffer } from './server-listing.ts'
 import { createUpstreamClient, isRefusalOfTheOlder, requestInRounds, speakingFor } from './upstream-client.ts'
-import type { Answers, Questions, ServerQuestion, UpstreamClient } from './upstream-client.ts'
+import type { Answers, Questions, ServerQuestion, UpstreamClient, UpstreamEvents } from './upstream-client.ts'
 import type { UpstreamProcess, Urgency } from './upstream-process.ts'
 
 export interface UpstreamStatus {
@@ -118,6 +118,8 @@ const EXIT_GRACE_MS = 500
 /** How long calls may take to end before a server is started anew. */
 const FINISH_MS = 10_000
 const MAX_RESTART_DELAY_MS = 60_000
+/** Questions of one server that wait for an answer: one that asks more has a fault. */
+const MAX_QUESTIONS = 100
 /** After this long without a fault, a failure is a first one again. */
 const STEADY_MS = 60_000
 
@@ -136,6 +138,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
   /** The newest life, also when it is over: to stop it again does no harm. */
   let running: UpstreamProcess | null = null
   let starting: Promise<unknown> = Promise.resolve()
+  let questions = 0
   /** A server that refused the agent's older protocol is spoken to in the newer one. */
   let speaksNewer = false
   /** Aborted to have the next start come at once. */
@@ -146,6 +149,16 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
     state = next
     message = why === null ? null : deps.redactor.text(why)
     deps.onChanged()
+  }
+
+  const ask: UpstreamEvents['onQuestion'] = async (question, signal) => {
+    if (questions >= MAX_QUESTIONS) throw new Error('Too many questions wait for an answer already.')
+    questions += 1
+    try {
+      return await newestOrigin().ask(deps.redactor.json(question), signal)
+    } finally {
+      questions -= 1
+    }
   }
 
   /** One life of the server: resolves with why it ended. */
@@ -164,7 +177,7 @@ export const createUpstreamServer = (deps: UpstreamServerDeps): UpstreamServer =
         deps.onOfferChanged('prompts')
       },
       onNotification: (notification) => newestOrigin().notify(deps.redactor.json(notification)),
-      onQuestion: (question, signal) => newestOrigin().ask(deps.redactor.json(question), signal),
+      onQuestion: ask,
     })
     const { client } = life
     const closed = new Promise<void>((resolve) => (client.onclose = resolve))
