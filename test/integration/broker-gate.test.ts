@@ -81,6 +81,19 @@ test('progress flows, always growing, while the gate thinks, and the call runs o
   expect(progress.every((value) => value > 0 && value < 1)).toBe(true)
 })
 
+test('of calls at once a session has a thousand, and is told so when it asks for more', async () => {
+  const { decide, answer } = heldGate()
+  const { client } = await open(decide)
+  const held = Promise.all(Array.from({ length: 1_000 }, () => client.callTool({ name: 'fixture__mutable' })))
+  held.catch(() => {})
+  const more = await client.callTool({ name: 'fixture__mutable' })
+  expect(more).toEqual({ isError: true, content: [{ type: 'text', text: '1000 calls of this session are under way, and more are not taken. Wait for some to end.' }] })
+  expect(harness.asks).toHaveLength(1_000)
+  answer(ALLOWED)
+  expect(new Set((await held).map(textOf))).toEqual(new Set(['ran']))
+  expect(textOf(await client.callTool({ name: 'fixture__mutable' }))).toBe('ran')
+})
+
 test('an agent that cancels withdraws the question, and the call never runs', async () => {
   const gate = heldGate()
   const { client } = await open(gate.decide)

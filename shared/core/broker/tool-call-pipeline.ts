@@ -53,6 +53,9 @@ export interface Pipeline {
 /** Steps that may wait for an agent that does not read; more are left out. */
 const MAX_UNSENT_PROGRESS = 100
 
+/** Calls and readings of one session that may be under way at once. */
+const MAX_AT_ONCE = 1_000
+
 /** Policy's name for what an agent reads of a server beside calling its tools. */
 const READING = 'ReadMcpResourceTool'
 
@@ -97,9 +100,10 @@ const identityMeta = async ({ agent, sessionId, proof }: Pick<ToolCallPipelineDe
 
 export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
   const { gate, redactor } = deps
+  let underWay = 0
 
   /** Runs `work` once the gate has allowed it, and records how it ended. */
-  const govern = async <Value extends Result>(
+  const governOne = async <Value extends Result>(
     ask: Pick<ToolCallAsk, 'tool' | 'input' | 'outside' | 'definition' | 'mayChange'> & { readonly meta: Record<string, unknown> },
     request: AgentRequest,
     onTick: ((tick: number) => void) | null,
@@ -143,6 +147,16 @@ export const createPipeline = (deps: ToolCallPipelineDeps): Pipeline => {
       if (error instanceof NotRun) return { refused: problem }
       if (error instanceof UpstreamProtocolError) throw new ProtocolError(error.code, problem, redactor.json(error.data))
       throw error instanceof HoldfastError ? new HoldfastError(error.code, problem) : new Error(problem)
+    }
+  }
+
+  const govern: typeof governOne = async (ask, request, onTick, work) => {
+    if (underWay >= MAX_AT_ONCE) return { refused: `${MAX_AT_ONCE} calls of this session are under way, and more are not taken. Wait for some to end.` }
+    underWay += 1
+    try {
+      return await governOne(ask, request, onTick, work)
+    } finally {
+      underWay -= 1
     }
   }
 
