@@ -34,13 +34,26 @@ const result = object({
   isError: rarely('true', anything),
   structuredContent: rarely('{"a":{"__proto__":{"b":1}}}', anything),
 })
-const params = object({ name: rarely('"echo"', fc.constantFrom('"fails"', '"refuses"', '7', 'null')), arguments: fc.oneof(result.map((value) => text([['result', value]])), anything), _meta: meta })
+const params = object({ name: rarely('"echo"', fc.constantFrom('"slow"', '"fails"', '"refuses"', '7', 'null')), arguments: fc.oneof(result.map((value) => text([['result', value]])), anything), _meta: meta })
 const call = whole({ jsonrpc: rarely('"2.0"', anything), id: rarely('7', fc.constantFrom('"seven"', '1e400', '9007199254740993', 'null', '-1', '""', '7.5')), method: rarely('"tools/call"', fc.constantFrom('"tools/list"', '"ping"', '"notifications/cancelled"', 'null')), params })
+/** A call that takes a while, and what may or may not withdraw it: ids that look the same are others. */
+const slow = fc.constantFrom('8', '"8"', '8.0', '80e-1').map((id) => `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"slow"}}`)
+const cancel = fc
+  .tuple(fc.constantFrom('8', '"8"', '8.0', '"8.0"', 'null', '[8]'), fc.constantFrom('', '', '"id":3,'), fc.constantFrom('', ',"reason":"why"'))
+  .map(([id, own, reason]) => `{"jsonrpc":"2.0",${own}"method":"notifications\\u002fcancelled","params":{"requestId":${id}${reason}}}`)
 const line = fc.oneof({ weight: 8, arbitrary: call }, { weight: 1, arbitrary: fc.tuple(call, call).map((two) => two.join('')) }, { weight: 1, arbitrary: call.map((one) => `[${one}]`) }, { weight: 1, arbitrary: call.map((one) => `\ufeff ${one}`) })
 
 /** The same for the same parameters; never looks at anything else. */
-const toolOf = (seen: unknown[]) => async (given: CallToolRequestParams): Promise<CallToolResult> => {
+const toolOf = (seen: unknown[]) => async (given: CallToolRequestParams, signal: AbortSignal): Promise<CallToolResult> => {
   seen.push(structuredClone(given))
+  if (given.name === 'slow') {
+    const over = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => {
+      seen.push(['withdrawn', signal.reason])
+      over.reject(signal.reason as Error)
+    })
+    for (let i = 0; i < 5; i += 1) await Promise.race([turn(), over.promise])
+  }
   if (given.name === 'fails') throw new Error('it failed')
   if (given.name === 'refuses') throw new ProtocolError(-32_002, 'it refuses', { why: 'so' })
   return (given.arguments?.['result'] ?? { content: [] }) as CallToolResult
@@ -62,8 +75,8 @@ const exchange = async (lines: readonly string[], isPlain: boolean): Promise<Exc
   const seen: unknown[] = []
   const callTool = toolOf(seen)
   const server = new Server({ name: 'test', version: '1' }, { capabilities: { tools: {} } })
-  const plain = isPlain ? createPlainAnswers(createLineTransport(input, output, () => {}), callTool) : null
-  server.setRequestHandler('tools/call', ({ params: given }, { mcpReq }) => plain?.outcomeOf(mcpReq.id) ?? callTool(given))
+  const plain = isPlain ? createPlainAnswers(createLineTransport(input, output, () => {}), (given, { signal }) => callTool(given, signal)) : null
+  server.setRequestHandler('tools/call', ({ params: given }, { mcpReq }) => plain?.outcomeOf(mcpReq.id) ?? callTool(given, mcpReq.signal))
   const opened = new Promise<void>((resolve) => (server.oninitialized = resolve))
   await server.connect(plain?.transport ?? new StdioServerTransport(input, output))
   const said: string[] = []
@@ -74,7 +87,7 @@ const exchange = async (lines: readonly string[], isPlain: boolean): Promise<Exc
   const over = new Promise<void>((resolve) => output.on('data', (chunk: Buffer) => chunk.includes('"id":"last"') && resolve()))
   input.write(`${lines.map((one) => `${one}\n`).join('')}{"jsonrpc":"2.0","id":"last","method":"ping"}\n`)
   await over
-  for (let i = 0; i < 3; i += 1) await turn()
+  for (let i = 0; i < 8; i += 1) await turn()
   await server.close()
   return { seen, said: said.join('').trim().split('\n').map((one) => JSON.parse(one) as unknown) }
 }
@@ -115,7 +128,8 @@ test('what is taken for a plain result, the SDK lets pass unchanged', () => {
 
 test('an agent gets the same answers, and a tool the same parameters, as through the SDK alone', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(line, { minLength: 1, maxLength: 3 }), async (lines) => {
+    fc.asyncProperty(fc.array(line, { maxLength: 3 }), slow, fc.array(cancel, { maxLength: 2 }), async (given, waits, cancels) => {
+      const lines = [...given, waits, ...cancels]
       const [ours, theirs] = [await exchange(lines, true), await exchange(lines, false)]
       expect(inOneOrder(ours.said)).toEqual(inOneOrder(theirs.said))
       expect(inOneOrder(ours.seen)).toEqual(inOneOrder(theirs.seen))
@@ -225,4 +239,27 @@ test('a result nested too deep to be written is answered with an error: an agent
   input.write('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}\n')
   await expect.poll(() => said).toContain('{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"The result cannot be passed on: it is nested too deep."}}\n')
   await server.close()
+})
+
+test('however early the connection ends, a tool is called once', async () => {
+  for (let ticks = 0; ticks < 40; ticks += 1) {
+    const wire: Transport = { start: async () => {}, send: async () => {}, close: async () => {} }
+    const server = new Server({ name: 'test', version: '1' }, { capabilities: { tools: {} } })
+    let calls = 0
+    const callTool = async (): Promise<CallToolResult> => {
+      calls += 1
+      throw new Error('it failed')
+    }
+    const plain = createPlainAnswers(wire, callTool)
+    server.setRequestHandler('tools/call', (_request, { mcpReq }) => plain.outcomeOf(mcpReq.id) ?? callTool())
+    await server.connect(plain.transport)
+    plain.begin({ origin: { ask: () => Promise.reject(new Error('unasked')), askAll: () => Promise.reject(new Error('unasked')), notify: () => {} }, notify: async () => {} })
+    for (const line of OPENING) wire.onmessage?.(JSON.parse(line))
+    await turn()
+    wire.onmessage?.({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo' } })
+    for (let i = 0; i < ticks; i += 1) await Promise.resolve()
+    wire.onclose?.()
+    await turn()
+    expect(calls).toBe(1)
+  }
 })

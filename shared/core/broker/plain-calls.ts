@@ -26,7 +26,7 @@ export interface PlainAnswers {
 /** Answers by `callTool`. */
 export const createPlainAnswers = (wire: Transport, callTool: Pipeline['callTool']): PlainAnswers => {
   const open = new Map<RequestId, AbortController>()
-  /** By ids that no agent can know, calls that the SDK is to answer. */
+  /** By ids that no agent can know, calls that the SDK is to answer. What it has not answered when all ends stays: a call must not be made again. */
   const known = new Map<RequestId, { readonly id: RequestId; readonly outcome: Promise<CallToolResult> }>()
   let way: Parameters<PlainAnswers['begin']>[0] | null = null
 
@@ -61,7 +61,7 @@ export const createPlainAnswers = (wire: Transport, callTool: Pipeline['callTool
   }
   wire.onmessage = (message) => {
     if (way !== null && isPlainCall(message) && !open.has(message.id)) return void answer(message)
-    if ('method' in message && message.method === 'notifications/cancelled') {
+    if ('method' in message && message.method === 'notifications/cancelled' && !('id' in message)) {
       const { requestId, reason } = (message.params ?? {}) as { requestId?: RequestId; reason?: unknown }
       if (requestId !== undefined) open.get(requestId)?.abort(reason)
     }
@@ -70,7 +70,6 @@ export const createPlainAnswers = (wire: Transport, callTool: Pipeline['callTool
   wire.onerror = (error) => transport.onerror?.(error)
   wire.onclose = () => {
     for (const gone of open.values()) gone.abort(new SdkError(SdkErrorCode.ConnectionClosed, 'Connection closed'))
-    known.clear()
     transport.onclose?.()
   }
   return { transport, begin: (given) => void (way = given), outcomeOf: (id) => known.get(id)?.outcome }

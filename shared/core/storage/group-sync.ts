@@ -76,8 +76,8 @@ export const openGroupSync = (file: string, reserved: number): GroupSync | null 
     const run = new Promise<void>((resolve, reject) => {
       // After what is sent in this turn: the disk works, on this thread or another, while somebody else does too.
       setImmediate(() => {
-        // Then closing has made it durable.
-        if (isClosed) return resolve()
+        // Then closing has made it durable, or failed to.
+        if (isClosed) return failure === null ? resolve() : reject(failure)
         const before = performance.now()
         const onSynced = (error: Error | null): void => {
           tookMs = performance.now() - before
