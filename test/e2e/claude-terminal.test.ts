@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { DEAF_MS } from '../../shared/host/cli/approval-prompt.ts'
 import { bash, toolResults, use } from '../support/script.ts'
 import type { TerminalProgram } from '../support/terminal.ts'
 import { useTerminals } from '../support/terminals.ts'
@@ -87,12 +88,12 @@ describe.skipIf(missing !== null)(`the real Claude Code in a terminal${missing =
   })
 })
 
-/** The prompt is deaf at first, on purpose: presses the key until the answer has come. */
+/** The prompt is deaf until no key was pressed for a while, on purpose: presses the key until the answer has come. */
 const pressUntil = async (screen: TerminalProgram, key: string, answered: Promise<unknown>): Promise<void> => {
   let done = false
   void answered.then(() => (done = true))
   while (!done) {
     screen.press(key)
-    await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 250))])
+    await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, DEAF_MS + 100))])
   }
 }

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { DEAF_MS } from '../../shared/host/cli/approval-prompt.ts'
 import { bash } from '../support/script.ts'
 import type { TerminalProgram } from '../support/terminal.ts'
 import { useTerminals } from '../support/terminals.ts'
@@ -52,6 +53,18 @@ describe.skipIf(missing !== null)(`a terminal lent to an agent${missing === null
     expect(screen.state(STATE)).toBe('0 1 0 0')
   })
 
+  it('shows the whole question over a screen that the agent made a trap of: a region of five rows, letters drawn as lines, a string that never ends', async () => {
+    const left = String.raw`\033[36;40r\033[?6h\033(0\033P`
+    const world = await terminals.createWorld(() => [])
+    writeFileSync(join(world.holdfastHome, 'config/profiles/test.yaml'), `agent: tester\nmodel: { key: agent/test, baseUrl: "${world.model.baseUrl}" }\nnetwork: allowlist\n`)
+    // The question about a host is one that any command can bring about.
+    const screen = open('sh', '-c', `printf 'Press a to see more.${left}'; curl -s http://hosts.example/; sleep 1000`)
+    const shown = await screen.shows('Holdfast: the agent waits for your answer')
+    expect(shown).toContain('host: hosts.example')
+    expect(shown).toContain('[a] approve for one minute')
+    expect(shown).not.toContain('Press a to see more')
+  })
+
   it('shows a long question in pages, and approves only after the last', async () => {
     const world = await terminals.createWorld(() => [bash(`rm -rf build${'\n# a line to scroll the command away'.repeat(80)}`)])
     const screen = open('claude')
@@ -65,15 +78,15 @@ describe.skipIf(missing !== null)(`a terminal lent to an agent${missing === null
     const approved = nextEvent(client, 'approval/changed', ({ state }) => state === 'approved')
     let done = false
     void approved.then(() => (done = true))
-    // The prompt is deaf at first, on purpose: so keys are pressed until they count.
+    // The prompt is deaf until no key was pressed for a while, on purpose: so keys are pressed until they count.
     for (let key = 'a'; !screen.screen().includes('[a] approve once'); key = key === 'a' ? 'Space' : 'a') {
       screen.press(key)
-      await delay(250)
+      await delay(DEAF_MS + 100)
     }
     expect(existsSync(join(world.project, 'build')), 'nothing ran before the last page').toBe(true)
     while (!done) {
       screen.press('a')
-      await Promise.race([approved, delay(250)])
+      await Promise.race([approved, delay(DEAF_MS + 100)])
     }
     await screen.shows('Done.')
     expect(existsSync(join(world.project, 'build'))).toBe(false)

@@ -91,9 +91,19 @@ describe('the question of an approval', () => {
   it('takes no key at first, and none that came in company', () => {
     const prompt = promptFor({ command: 'rm -rf build' })
     prompt.draw(WIDE)
-    expect(press(prompt, 'a', AWAKE - 1)).toBeNull()
     expect(press(prompt, 'aa')).toBeNull()
     expect(press(prompt, '\x1b[?1;2a')).toBeNull()
+    const other = promptFor({ command: 'rm -rf build' })
+    other.draw(WIDE)
+    expect(press(other, 'a', AWAKE - 1)).toBeNull()
+  })
+
+  it('is answered by no key of a person who types on, nor by one that is held down', () => {
+    const prompt = promptFor({ command: 'rm -rf build' })
+    prompt.draw(WIDE)
+    let now = SHOWN_AT
+    for (const key of 'a man and his dog sat'.repeat(4)) expect(press(prompt, key, (now += DEAF_MS - 1))).toBeNull()
+    expect(press(prompt, 'a', now + DEAF_MS)).toBe('approve')
   })
 
   it('never scrolls: every row of every page fits the terminal', () => {

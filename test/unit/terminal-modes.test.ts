@@ -30,6 +30,14 @@ it('a question enters the alternate screen only where the program is not in it',
   expect(follow('\x1b[?1049h').leave()).not.toContain(LEAVE)
 })
 
+it('a question first ends whatever the program left open, and frees the screen of all that hides or moves what is written', () => {
+  const entered = follow('\x1bP').enter()
+  expect(entered).toMatch(/^\x18\x1b\\/)
+  for (const sequence of ['\x1b[?2026l', '\x1b[?6l', '\x1b[?69l', '\x1b[r', '\x1b[4l', '\x1b[?7h', '\x1b(B', '\x0f']) expect(entered).toContain(sequence)
+  expect(entered.indexOf('\x1b[r')).toBeGreaterThan(entered.indexOf('\x1b[?1049h'))
+  expect(follow('\x1bP').reset()).toMatch(/^\x18\x1b\\/)
+})
+
 it('the reset takes back mouse, paste, keyboard, colour and cursor', () => {
   for (const sequence of ['\x1b[?1000l', '\x1b[?1003l', '\x1b[?1006l', '\x1b[?2004l', '\x1b[=0u', '\x1b[0m', '\x1b[?25h']) {
     expect(follow('').reset()).toContain(sequence)

@@ -14,7 +14,10 @@ const APPROVALS: Readonly<Record<string, PromptAnswer>> = { a: 'approve', s: 'ap
 const NEXT_PAGE = [' ', '\x1b[6~']
 const PREVIOUS_PAGE = ['b', '\x1b[5~']
 
-/** How long after it appears the prompt takes no key, in ms: what a person was typing must not answer it. */
+/**
+ * How long no key must have been pressed before the prompt takes one, in ms: what a person was typing when it appeared must
+ * not answer it, however long they type on, nor a key that is held down.
+ */
 export const DEAF_MS = 600
 
 const TITLE = 'Holdfast: the agent waits for your answer'
@@ -57,6 +60,8 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
   let page = 0
   let pageCount = 1
   let pageShownAt = shownAt
+  /** Since when no key was pressed; null once a key counts. */
+  let quietSince: number | null = shownAt
   let allSeen = false
   let others: readonly ApprovalId[] = []
   let drawn: readonly ApprovalId[] = []
@@ -119,7 +124,11 @@ export const createApprovalPrompt = (request: ApprovalRequest, shownAt: number):
       return `\x1b[0m\x1b[2J\x1b[H${rows.map((row) => `${MARGIN}${row}`).join('\r\n')}`
     },
     press: (chunk, now) => {
-      if (now - shownAt < DEAF_MS) return null
+      if (quietSince !== null && now - quietSince < DEAF_MS) {
+        quietSince = now
+        return null
+      }
+      quietSince = null
       if (reason !== null) return typeReason(chunk)
       const key = chunk.toString('latin1').toLowerCase()
       const turned = NEXT_PAGE.includes(key) ? page + 1 : PREVIOUS_PAGE.includes(key) ? page - 1 : page

@@ -20,6 +20,8 @@ export interface Attachment {
 }
 
 const CTRL_C = 0x03
+/** What the agent prints while a question is shown waits for the answer, of too much of it the newest, in bytes: a person may be away for hours. */
+const MAX_HELD_BYTES = 8 * 1024 * 1024
 /** After a person asked for an end, a host that says nothing for this long is taken for hung, in ms. */
 const HOST_ANSWERS_WITHIN_MS = 5_000
 
@@ -41,6 +43,7 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
   let prompt: ApprovalPrompt | null = null
   const modes = createTerminalModes()
   const heldOutput: Buffer[] = []
+  let heldBytes = 0
   const queue: ApprovalRequest[] = []
   const early: Session[] = []
   let told = 0
@@ -76,6 +79,7 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
     if (prompt === null || sessionId === null) return
     prompt = null
     process.stdout.write(modes.leave())
+    heldBytes = 0
     for (const chunk of heldOutput.splice(0)) write('terminal', chunk)
     if (queue.length > 0) {
       showNext()
@@ -128,8 +132,10 @@ export const attach = (client: Client, notice: (line: string) => void, stdout: N
 
   client.on('session/output', ({ stream, data }) => {
     const chunk = Buffer.from(data, 'base64')
-    if (prompt !== null && stream === 'terminal') heldOutput.push(chunk)
-    else write(stream, chunk)
+    if (prompt === null || stream !== 'terminal') return write(stream, chunk)
+    heldOutput.push(chunk)
+    heldBytes += chunk.length
+    while (heldBytes > MAX_HELD_BYTES) heldBytes -= heldOutput.shift()?.length ?? heldBytes
   })
 
   client.on('approval/changed', (request) => {

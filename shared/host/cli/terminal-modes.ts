@@ -9,6 +9,19 @@ const RESET = [
   ...['\x1b(B', '\x0f', '\x1b[0m', '\x1b[?25h'], // characters, colours, cursor
 ].join('')
 
+/** Ends a sequence or a string that the program began and left open, which would swallow what comes next (CAN, ST), and VT52 mode. */
+const BROKEN_OFF = '\x18\x1b\\\x1b<'
+
+/**
+ * Makes the next words show as they are, whatever the program left: a person would else answer what it drew itself, with
+ * the question swallowed, or scrolled away in a region of a few rows.
+ */
+const FREE = [
+  ...['\x1b[?2026l', '\x1b[?6l', '\x1b[?69l', '\x1b[r'], // held drawing, lines counted from a region, side margins, region
+  ...['\x1b[4l', '\x1b[20l', '\x1b[?7h', '\x1b[0"q'], // insert mode, new line mode, line wrap, text that no clearing erases
+  ...['\x1b(B', '\x1b)B', '\x0f'], // characters
+].join('')
+
 const ENTER_ALTERNATE = '\x1b[?1049h'
 const LEAVE_ALTERNATE = '\x1b[?1049l'
 /** Of the kitty keyboard protocol: every key as itself meanwhile. */
@@ -43,12 +56,13 @@ export const createTerminalModes = (): TerminalModes => {
       const begun = text.lastIndexOf('\x1b')
       tail = begun === -1 || text.length - begun > LONGEST_SEQUENCE ? '' : text.slice(begun)
     },
-    enter: () => `${inAlternate ? '' : ENTER_ALTERNATE}${PLAIN_KEYS}`,
+    // What frees the screen moves the cursor: entering keeps it first.
+    enter: () => `${BROKEN_OFF}${inAlternate ? '' : ENTER_ALTERNATE}${FREE}${PLAIN_KEYS}`,
     leave: () => `${KEYS_AS_BEFORE}${inAlternate ? '\x1b[2J\x1b[H' : LEAVE_ALTERNATE}`,
     reset: () => {
       const left = inAlternate ? LEAVE_ALTERNATE : ''
       inAlternate = false
-      return `${left}${RESET}`
+      return `${BROKEN_OFF}${left}${RESET}`
     },
   }
 }
