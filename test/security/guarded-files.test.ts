@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { guardFiles as guard } from '../../shared/core/containers/guarded-files.ts'
@@ -107,7 +107,20 @@ describe.skipIf(missing !== null)('what a session may not change in its project'
     expect(existsSync(path.join(nested, '.git/commondir'))).toBe(false)
   })
 
+  test('the packs of its history stay as they are, under every name that they have', async () => {
+    git(scene.project, 'gc', '-q')
+    const clone = path.join(scene.folder, 'clone')
+    execFileSync('git', ['clone', '-q', '--no-checkout', scene.project, clone])
+    const packs = path.join(scene.project, '.git/objects/pack')
+    const attacks = ['chmod u+w .git/objects/pack/*.pack', ': > "$(ls .git/objects/pack/*.pack)"', 'ln .git/objects/pack/*.pack other && : > other', 'rm -f .git/objects/pack/*.pack', 'mv .git/objects/pack/*.idx x']
+    const { stdout } = await session(`${through(attacks)}\n${through(['mv .git/objects/pack x'])}\necho tried`)
+    expect(stdout).toBe('tried\n')
+    expect(readdirSync(packs).filter((name) => /\.(pack|idx)$/.test(name))).toHaveLength(2)
+    for (const folder of [scene.project, clone]) expect(git(folder, 'fsck', '--full')).toBe('')
+  })
+
   test('git works as ever: commit, branch, stash, rebase, worktree', async () => {
+    git(scene.project, 'gc', '-q')
     const { stdout, stderr } = await session(
       [
         ...['set -e', 'echo 1 > a', 'git add a', 'git commit -qm 1', 'git switch -qc topic', 'echo 2 > a', 'git stash -q', 'git stash pop -q', 'git commit -qam 2'],

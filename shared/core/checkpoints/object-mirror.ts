@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, constants, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, type Stats } from 'node:fs'
 import { join, posix } from 'node:path'
 import { toNative } from './byte-path.ts'
 import type { HeldFolders } from './held-folders.ts'
@@ -12,6 +12,9 @@ export type ObjectLists = Readonly<Record<string, readonly string[]>>
 const OBJECT_FILE = /^(objects\/([0-9a-f]{2}\/[0-9a-f]{38,62}|pack\/pack-[0-9a-f]{40,64}\.(pack|idx|rev|keep|promisor|mtimes))|lfs\/objects\/[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{64})$/
 const OBJECT_FOLDER = /^(objects(\/([0-9a-f]{2}|pack))?|lfs(\/objects(\/[0-9a-f]{2}){0,2})?)$/
 
+/** What would take too long, and too much of the disk, to be copied. */
+const LARGE_FILE = /^(objects\/pack|lfs)\//
+
 /** Stands for the stored path of object folders that a repository only reads from. */
 const BORROWED = ''
 
@@ -19,8 +22,9 @@ const BORROWED = ''
 const SETTLED_MS = 2_000
 
 /**
- * Keeps hard links to the object files of git folders, so that whatever happens to those folders the objects stay.
- * Where no link is possible (another file system) it copies.
+ * Keeps the object files of git folders, so that whatever happens to those folders the objects stay: copies, as what is
+ * written into a file by one of its names is in all of them, and of packs and LFS files hard links, where one is possible. A
+ * container shows an agent the packs read-only.
  */
 export const createObjectMirror = (folder: string) => {
   const seen = new Map<string, { signature: string; files: string[]; folders: string[] }>()
@@ -40,7 +44,7 @@ export const createObjectMirror = (folder: string) => {
       entry = { signature, files: names.filter((name) => OBJECT_FILE.test(name)), folders: names.filter((name) => OBJECT_FOLDER.test(name)) }
       if (entry.files.length > 0) mkdirSync(join(home, inside), { recursive: true, mode: 0o700 })
       const before = new Set(known?.files)
-      entry.files = entry.files.filter((file) => before.has(file) || linkOrCopy(`${real}/${file}`, join(home, file)))
+      entry.files = entry.files.filter((file) => before.has(file) || keepFile(`${real}/${file}`, join(home, file), LARGE_FILE.test(file)))
       if (stat.ctimeMs + SETTLED_MS < Date.now()) seen.set(key, entry)
     }
     for (const file of entry.files) list.push(file)
@@ -68,15 +72,16 @@ export const createObjectMirror = (folder: string) => {
       return readdirSync(folder).map((home) => join(folder, home, 'objects')).filter((objects) => existsSync(objects))
     },
 
-    /** Puts back the listed files that are missing in a git folder; without its `objects`, empty or not, git sees no repository. */
+    /** Puts back the listed files that are missing in a git folder, or are not what they were; without its `objects`, empty or not, git sees no repository. */
     giveBack(held: HeldFolders, stored: string, real: string, files: readonly string[]): void {
       for (const folder of new Set([`${real}/objects`, ...files.map((file) => posix.dirname(`${real}/${file}`))])) makeFolders(held, real, folder)
       for (const file of files) {
         const at = held.at(`${real}/${file}`)
         const there = lstatSync(toNative(at), { throwIfNoEntry: false })
-        if (there?.isFile() === true) continue
+        const kept = join(homeOf(stored, real), file)
+        if (there?.isFile() === true && isAsKept(at, there, kept, LARGE_FILE.test(file))) continue
         if (there !== undefined) held.clear(`${real}/${file}`)
-        linkOrCopy(join(homeOf(stored, real), file), at)
+        keepFile(kept, at, LARGE_FILE.test(file))
       }
     },
 
@@ -119,6 +124,30 @@ const makeFolders = (held: HeldFolders, real: string, folder: string): void => {
   const stat = lstatSync(toNative(held.at(folder)), { throwIfNoEntry: false })
   if (stat !== undefined && !stat.isDirectory()) held.clear(folder)
   held.make(folder)
+}
+
+/** Whether an object file of a repository still holds what was kept of it; of a large one whether it is as long. */
+const isAsKept = (at: string, there: Stats, kept: string, isLarge: boolean): boolean => {
+  const stat = lstatSync(toNative(kept))
+  if (there.ino === stat.ino && there.dev === stat.dev) return true
+  if (there.size !== stat.size) return false
+  return isLarge || there.ctimeMs + SETTLED_MS < stat.ctimeMs || readPlainBytes(at)?.equals(readFileSync(toNative(kept))) === true
+}
+
+/** The bytes of a plain file; null for a pipe, a link, or what is gone. */
+const readPlainBytes = (file: string): Buffer | null => {
+  const handle = openPlain(file)
+  if (handle === null) return null
+  try {
+    return readFileSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+const keepFile = (from: string, to: string, isLarge: boolean): boolean => {
+  if (isLarge) return linkOrCopy(from, to)
+  return lstatSync(toNative(to), { throwIfNoEntry: false })?.isFile() === true || copy(from, to)
 }
 
 /**

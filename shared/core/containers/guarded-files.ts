@@ -25,6 +25,7 @@ const START_UP_FILES = [
 /** More could not be shown read-only one by one: bubblewrap takes 9,000 arguments. */
 const MAX_GUARDED = 1_500
 const MODULE_DEPTH = 8
+const PACK = /^pack-[0-9a-f]{40,64}\.(pack|idx|rev)$/
 /** Longest file of git's that is read. */
 const LARGEST_BYTES = 1024 * 1024
 
@@ -109,8 +110,15 @@ const releaseStandIn = (file: string): void => {
 }
 
 /**
+ * The history itself: git never changes a pack, but an agent could empty one, and with it its other names, in a checkpoint
+ * or in a clone that was made with hard links.
+ */
+const packsIn = (folder: string): string[] =>
+  namesIn(path.join(folder, 'objects/pack')).filter((name) => PACK.test(name)).map((name) => path.join(folder, 'objects/pack', name))
+
+/**
  * Guards what lies in the folders an agent may write: Holdfast's own files, shell start-up files, and of every git
- * repository found there the settings, hooks and pointers through which git runs commands. A missing `hooks` is made,
+ * repository found there the settings, hooks and pointers through which git runs commands, and the packs. A missing `hooks` is made,
  * as git does by default; a missing `commondir` or `config` has a stand-in until `release`. A repository that the agent
  * makes itself is not covered: see `watchRepositories`. Throws HoldfastError `container-unavailable` when there are too many.
  */
@@ -174,7 +182,9 @@ export const guardFiles = (roots: readonly string[], repositories: readonly stri
     writable.add(linked.common)
     guardFolder(linked.common, 0)
   }
-  if (readable.size > MAX_GUARDED) {
+  const settings = readable.size
+  for (const pack of [...guarded].flatMap(packsIn)) if (readable.size < MAX_GUARDED) readable.add(pack)
+  if (settings > MAX_GUARDED) {
     held.splice(0).forEach(releaseStandIn)
     throw new HoldfastError('container-unavailable', `There are too many git repositories in ${roots.join(', ')}: their settings cannot all be kept from the agent. Start it in one of them.`)
   }
