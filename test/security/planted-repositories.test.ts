@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { guardFiles } from '../../shared/core/containers/guarded-files.ts'
 import { createLinuxProvider } from '../../shared/core/containers/linux.ts'
 import { findRepositories, holdRepository } from '../../shared/core/containers/repositories.ts'
-import { watchRepositories, type Planted, type RepositoryWatch } from '../../shared/core/containers/repository-watch.ts'
+import { watchRepositories, type Planted, type PlantedLink, type RepositoryWatch } from '../../shared/core/containers/repository-watch.ts'
 import type { Container } from '../../shared/core/ports.ts'
 import { initRepository, makeScene, printed } from '../fixtures/containers.ts'
 
@@ -18,7 +18,7 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
   let scene: ReturnType<typeof makeScene>
   let watch: RepositoryWatch
   let container: Container | null = null
-  let planted: Planted[] = []
+  let planted: (Planted | PlantedLink)[] = []
   let limited: string[] = []
   let tell = (): void => undefined
   const canary = () => path.join(scene.folder, 'ran')
@@ -37,6 +37,7 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
     watch = await watchRepositories({
       program,
       roots: [scene.project],
+      unwatched: [scene.home],
       onPlanted: (found) => {
         planted.push(...found)
         tell()
@@ -77,7 +78,7 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
     userRunsGit(project('sub'))
     expect(existsSync(canary())).toBe(false)
     expect(planted).toMatchObject([{ repository: project('sub', '.git'), runs: ['core.fsmonitor'] }])
-    expect(held('sub')).toEqual([path.basename(planted[0]?.aside ?? '')])
+    expect(held('sub')).toEqual([expect.stringMatching(/^\.git\.held-/)])
   })
 
   test('is put aside however deep it lies, in node_modules too', async () => {
@@ -116,6 +117,34 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
     expect(existsSync(project('sub/.git'))).toBe(false)
   })
 
+  test.each([
+    ['among git’s objects', '.git/objects', ':', () => '.git/objects'],
+    ['in the agent’s home, as the host has it', '$HOME', ':', () => scene.home],
+    ['among git’s objects, in the place of a folder that was harmless', '.git/objects', 'mkdir -p hop/evil', () => '.git/objects'],
+  ])('is put aside when its .git file leads, by a link that comes later, to what lies %s', async (_, place, before, target) => {
+    await inside(`${before}; ${gitlink('sub')} && mv sub/.git ${place}/evil && ${evil('sub').replace('-C sub', `--git-dir=${place}/evil`)}; printf 'gitdir: ../hop/evil\n' > sub/.git`)
+    expect(await watch.sweep()).toEqual([])
+    rmSync(project('hop'), { recursive: true, force: true })
+    symlinkSync(target(), project('hop'))
+    await untilPlanted()
+    await watch.sweep()
+    userRunsGit()
+    userRunsGit(project('sub'))
+    expect(existsSync(canary())).toBe(false)
+  })
+
+  test.each([
+    ['among git’s objects', '.git/objects/evil'],
+    ['in the agent’s home, as the host has it', '$HOST_HOME/evil'],
+    ['through /proc, which leads everyone elsewhere', '/proc/self/cwd/.git/objects/evil'],
+  ])('is not reached by a link to what the agent keeps %s', async (_, place) => {
+    await inside(`HOST_HOME=${scene.home}; ${gitlink('.git/objects/evil')}; ${evil('.git/objects/evil')}; cp -r .git/objects/evil ~/evil; ln -s ${place} docs`)
+    await untilPlanted()
+    spawnSync('sh', ['-c', 'cd docs && git status'], { cwd: scene.project, env: { PATH: process.env['PATH'] } })
+    expect(existsSync(canary())).toBe(false)
+    expect(planted).toMatchObject([{ link: project('docs'), isRemoved: true }])
+  })
+
   test('is put aside as a repository under another name, too', async () => {
     await inside(`git init -q --bare odd && git -C odd config core.bare false && git -C odd config core.worktree "$PWD" && ${evil('odd')}`)
     await untilPlanted()
@@ -128,10 +157,11 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
   })
 
   test('is told of once where two sessions watch the same project', async () => {
-    const others: Planted[] = []
+    const others: (Planted | PlantedLink)[] = []
     const second = await watchRepositories({
       program,
       roots: [scene.project],
+      unwatched: [scene.home],
       onPlanted: (found) => {
         others.push(...found)
         tell()
@@ -143,7 +173,7 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
     await told
     others.push(...(await second.sweep()))
     planted.push(...(await watch.sweep()))
-    expect([...planted, ...others].map(({ aside }) => aside === null)).toEqual([false])
+    expect([...planted, ...others]).toMatchObject([{ aside: expect.any(String) as string }])
     await second.close()
   })
 
@@ -159,6 +189,7 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
       [
         ...['set -e', 'git init -q fine', 'git -C fine commit -q --allow-empty -m x', 'git clone -q fine copy', 'git worktree add -q tree'],
         ...['git -C tree commit -q --allow-empty -m y', 'git -c protocol.file.allow=always submodule --quiet add ./fine part', 'git -C copy config user.name A'],
+        ...['ln -s fine/x link', 'ln -s /dev/null nothing', 'ln -s .git/HEAD head', 'mkdir -p .git/annex/objects/1/2/k', 'ln -s .git/annex/objects/1/2/k/k large'],
       ].join('\n'),
     )
     expect(await watch.sweep()).toEqual([])
@@ -181,7 +212,7 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
     initRepository(own)
     execFileSync('git', ['-C', own, 'config', 'core.hooksPath', '.husky'])
     const before = readFileSync(path.join(own, '.git/config'), 'utf8')
-    watch = await watchRepositories({ program, roots: [scene.project], onPlanted: (found) => planted.push(...found), onLimited: () => undefined })
+    watch = await watchRepositories({ program, roots: [scene.project], unwatched: [scene.home], onPlanted: (found) => planted.push(...found), onLimited: () => undefined })
     await inside('git -C mine commit -q --allow-empty -m x; git -C mine config core.fsmonitor x || echo refused')
     expect(await watch.sweep()).toEqual([])
     expect([planted, readFileSync(path.join(own, '.git/config'), 'utf8')]).toEqual([[], before])

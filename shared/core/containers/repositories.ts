@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, existsSync, fchmodSync, lstatSync, openSync, readdirSync, realpathSync, renameSync, type Dirent } from 'node:fs'
+import { closeSync, constants, existsSync, fchmodSync, lstatSync, openSync, readdirSync, realpathSync, renameSync, unlinkSync, type Dirent } from 'node:fs'
 import path from 'node:path'
 import { settingsThatRun } from '../../domain/git-settings.ts'
 import { readPlainFile } from '../plain-file.ts'
 import { isWithin } from './mount-plan.ts'
+import { leadsOutOfSight, leadsTo } from './planted-links.ts'
 
 /** Folders of a project that are searched, and watched. */
 export const MAX_FOLDERS = 20_000
@@ -40,39 +41,48 @@ const entriesOf = (folder: string): Dirent[] => {
 
 const isInGit = (folder: string): boolean => folder.split('/').includes('.git')
 
-/** Whether a folder lies in what git keeps its objects in, where nothing is searched. */
+/** Whether a folder lies in what git keeps its objects in, where nothing is searched; git-annex's is searched, as links lead there. */
 const isInStore = (folder: string): boolean => {
   const parts = folder.split('/')
   const git = parts.indexOf('.git')
-  return git !== -1 && parts.slice(git + 1).some((part) => GIT_STORES.has(part))
+  return git !== -1 && parts[git + 1] !== 'annex' && parts.slice(git + 1).some((part) => GIT_STORES.has(part))
 }
 
-/** What one folder holds: folders to search, and repositories. Links are not followed. */
-export const lookInto = (folder: string): { readonly below: readonly string[]; readonly repositories: readonly string[] } => {
+interface Look {
+  readonly below: readonly string[]
+  readonly repositories: readonly string[]
+  readonly links: readonly string[]
+}
+
+/** What one folder holds: folders to search, repositories, and links, which are not followed. */
+export const lookInto = (folder: string): Look => {
   const entries = entriesOf(folder)
   const names = new Set(entries.map(({ name }) => name))
-  const skipsStores = isInGit(folder)
+  const skipsStores = isInGit(folder) && !folder.includes('/.git/annex')
   const isBare = path.basename(folder) !== '.git' && names.has('HEAD') && (names.has('objects') || names.has('commondir'))
   return {
     below: entries.filter((entry) => entry.isDirectory() && !(skipsStores && GIT_STORES.has(entry.name))).map(({ name }) => path.join(folder, name)),
     repositories: [...(names.has('.git') ? [path.join(folder, '.git')] : []), ...(isBare ? [folder] : [])],
+    links: entries.filter((entry) => entry.isSymbolicLink()).map(({ name }) => path.join(folder, name)),
   }
 }
 
 /** Searches level by level, so that a limit leaves out what lies deepest. */
-export const findRepositories = (roots: readonly string[], limit = MAX_FOLDERS): Found => {
+export const findRepositories = (roots: readonly string[], limit = MAX_FOLDERS): Found & { readonly links: readonly string[] } => {
   const folders = [...roots]
   const repositories: string[] = []
+  const links: string[] = []
   let isWhole = true
   for (let at = 0; at < folders.length; at += 1) {
     const look = lookInto(folders[at] ?? '')
     repositories.push(...look.repositories)
+    links.push(...look.links)
     for (const folder of look.below) {
       if (folders.length < limit) folders.push(folder)
       else isWhole = false
     }
   }
-  return { folders, repositories, isWhole }
+  return { folders, repositories, links, isWhole }
 }
 
 const resolved = (file: string): string | null => {
@@ -96,6 +106,8 @@ export const gitFileTarget = (file: string, text: string): string | null => {
 export interface KnownGround {
   /** Folders that are searched and watched, resolved. */
   readonly roots: readonly string[]
+  /** Folders that the agent may write and nobody watches, resolved: its home. */
+  readonly unwatched: readonly string[]
   /** Folders of git whose settings and hooks are kept as they are. */
   readonly guarded: ReadonlySet<string>
 }
@@ -139,12 +151,16 @@ export const whatRuns = (repository: string, ground: KnownGround): string[] => {
   if (text === null) return ['a .git that is a link, or no file']
   const target = gitFileTarget(repository, text)
   if (target === null) return []
-  const real = resolved(target)
+  const real = leadsTo(target)
   const isWatched = (folder: string): boolean => ground.roots.some((root) => isWithin(folder, root)) && !isInStore(folder)
-  if (real === null) return isWatched(target) ? [] : [`a .git that leads to ${target}`]
-  if (!isWatched(real) && guardedCommon(real, ground) === null) return [`a .git that leads to ${target}`]
+  if (real === null || (!isWatched(real) && guardedCommon(real, ground) === null)) return [`a .git that leads to ${target}`]
+  if (kindOf(real) === null) return []
   return ground.guarded.has(real) ? [] : runsInFolder(real, ground)
 }
+
+/** Where a link leads that takes a person to what the agent keeps where nobody watches; null for any other. */
+export const leadsAway = (link: string, { unwatched }: KnownGround): string | null =>
+  isInGit(path.dirname(link)) && GIT_STORES.has(path.basename(link)) ? null : leadsOutOfSight(link, unwatched, isInStore)
 
 /** Whether git would still take it for a repository: what was put aside is none. */
 export const isRepository = (repository: string): boolean =>
@@ -199,5 +215,23 @@ export const holdRepository = (repository: string, roots: readonly string[]): st
     return aside
   } catch {
     return null
+  }
+}
+
+/** Takes a link away, following none, and says whether it is gone; what it led to stays. */
+export const removeLink = (link: string, roots: readonly string[]): boolean => {
+  const root = roots.find((one) => isWithin(link, one))
+  if (root === undefined || process.platform !== 'linux') return false
+  try {
+    const folder = openFolder(root, path.dirname(link))
+    try {
+      const at = `/proc/self/fd/${folder}/${path.basename(link)}`
+      if (lstatSync(at).isSymbolicLink()) unlinkSync(at)
+      return true
+    } finally {
+      closeSync(folder)
+    }
+  } catch {
+    return false
   }
 }

@@ -10,10 +10,17 @@ export interface Planted {
   readonly aside: string | null
 }
 
+/** A link that came during a session, and leads a person to where the agent can keep such a repository. */
+export interface PlantedLink {
+  readonly link: string
+  readonly target: string
+  readonly isRemoved: boolean
+}
+
 export type ToWatcher = { readonly type: 'guarded'; readonly guarded: readonly string[] } | { readonly type: 'sweep' }
 export type FromWatcher =
   | { readonly type: 'found'; readonly found: Found }
-  | { readonly type: 'planted' | 'swept'; readonly planted: readonly Planted[] }
+  | { readonly type: 'planted' | 'swept'; readonly planted: readonly (Planted | PlantedLink)[] }
   | { readonly type: 'limited'; readonly reason: string }
 
 export interface RepositoryWatch {
@@ -22,7 +29,7 @@ export interface RepositoryWatch {
   /** Folders of git that are kept as they are: what shares their settings is no danger. */
   guard(folders: readonly string[]): void
   /** Searches everything now, and puts aside what it finds. */
-  sweep(): Promise<readonly Planted[]>
+  sweep(): Promise<readonly (Planted | PlantedLink)[]>
   close(): Promise<void>
 }
 
@@ -30,8 +37,10 @@ export interface RepositoryWatchDeps {
   /** The program that watches. */
   readonly program: string
   readonly roots: readonly string[]
-  /** Each has been put aside already, where it could be. */
-  readonly onPlanted: (planted: readonly Planted[]) => void
+  /** Folders besides that an agent may write, and that links of its own could lead to. */
+  readonly unwatched: readonly string[]
+  /** Each has been put aside or taken away already, where it could be. */
+  readonly onPlanted: (planted: readonly (Planted | PlantedLink)[]) => void
   /** Not all can be watched, and why. */
   readonly onLimited: (reason: string) => void
 }
@@ -40,11 +49,11 @@ export interface RepositoryWatchDeps {
  * Watches the folders an agent may write for repositories that it makes, in a thread of its own: a flood of changes
  * holds nothing else up. Resolves once everything there is, is watched. Rejects when the thread cannot work.
  */
-export const watchRepositories = async ({ program, roots, onPlanted, onLimited }: RepositoryWatchDeps): Promise<RepositoryWatch> => {
-  const worker = new Worker(program, { workerData: { roots }, env: {}, stdin: false })
+export const watchRepositories = async ({ program, roots, unwatched, onPlanted, onLimited }: RepositoryWatchDeps): Promise<RepositoryWatch> => {
+  const worker = new Worker(program, { workerData: { roots, unwatched }, env: {}, stdin: false })
   worker.unref()
   let isClosed = false
-  const swept: ((planted: readonly Planted[]) => void)[] = []
+  const swept: ((planted: readonly (Planted | PlantedLink)[]) => void)[] = []
   const begun = Promise.withResolvers<Found>()
   worker.on('message', (message: FromWatcher) => {
     if (isClosed) return
@@ -68,7 +77,7 @@ export const watchRepositories = async ({ program, roots, onPlanted, onLimited }
     guard: (folders) => send({ type: 'guarded', guarded: folders }),
     sweep: () => {
       if (isClosed) return Promise.resolve([])
-      const { promise, resolve } = Promise.withResolvers<readonly Planted[]>()
+      const { promise, resolve } = Promise.withResolvers<readonly (Planted | PlantedLink)[]>()
       swept.push(resolve)
       send({ type: 'sweep' })
       return promise

@@ -1,8 +1,9 @@
 import { watch, type FSWatcher } from 'node:fs'
 import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { findRepositories, holdRepository, isRepository, kindOf, lookInto, MAX_FOLDERS, whatRuns, type KnownGround } from './repositories.ts'
-import type { FromWatcher, Planted, ToWatcher } from './repository-watch.ts'
+import { keyOf, leadsTo } from './planted-links.ts'
+import { findRepositories, holdRepository, isRepository, kindOf, leadsAway, lookInto, MAX_FOLDERS, removeLink, whatRuns, type KnownGround } from './repositories.ts'
+import type { FromWatcher, Planted, PlantedLink, ToWatcher } from './repository-watch.ts'
 
 /** Folders that come during a session, and are watched as well. */
 const MAX_NEW_FOLDERS = 5_000
@@ -18,16 +19,19 @@ const AFTER_FLOOD_MS = 250
 const TELLING = new Set(['.git', 'HEAD', 'objects', 'commondir', 'gitdir', 'config', 'config.worktree', 'hooks'])
 
 const port = parentPort
-const { roots } = workerData as { roots: readonly string[] }
+const { roots, unwatched: listed } = workerData as Pick<KnownGround, 'roots' | 'unwatched'>
+const unwatched = listed.map((folder) => leadsTo(folder) ?? folder)
 if (port === null) throw new Error('this runs as a thread of the host')
 const tell = (message: FromWatcher): void => port.postMessage(message)
 
-let ground: KnownGround = { roots, guarded: new Set() }
+let ground: KnownGround = { roots, unwatched, guarded: new Set() }
 let known: ReadonlySet<string> = new Set()
+let knownLinks: ReadonlySet<string> = new Set()
 let limit = MAX_FOLDERS
 let isLimitTold = false
 const watchers = new Map<string, FSWatcher>()
 const came = new Set<string>()
+const cameLinks = new Set<string>()
 /** What changed since the last look, and whether it came, went or was replaced. */
 const touched = new Map<string, boolean>()
 let changes = 0
@@ -61,20 +65,30 @@ const watchFolder = (folder: string): void => {
   }
 }
 
+const notice = ({ repositories, links }: Pick<ReturnType<typeof lookInto>, 'repositories' | 'links'>): void => {
+  for (const repository of repositories) if (!known.has(repository)) came.add(repository)
+  for (const link of links) if (!knownLinks.has(keyOf(link))) cameLinks.add(link)
+}
+
 /** Watched first and read then, so that nothing comes in between. */
 const enter = (folder: string): void => {
   const next = [folder]
   for (let one = next.pop(); one !== undefined; one = next.pop()) {
     if (watchers.size >= limit) return tellLimit(`there are more than ${limit} folders`)
     watchFolder(one)
-    const { below, repositories } = lookInto(one)
+    const { below, ...look } = lookInto(one)
     next.push(...below)
-    for (const repository of repositories) if (!known.has(repository)) came.add(repository)
+    notice(look)
   }
 }
 
-const judge = (): Planted[] => {
-  const planted: Planted[] = []
+const judge = (): (Planted | PlantedLink)[] => {
+  const planted: (Planted | PlantedLink)[] = []
+  for (const link of cameLinks) {
+    const target = leadsAway(link, ground)
+    if (target !== null) planted.push({ link, target, isRemoved: removeLink(link, roots) })
+  }
+  cameLinks.clear()
   for (const repository of came) {
     if (!isRepository(repository)) {
       came.delete(repository)
@@ -103,15 +117,18 @@ const settle = (): void => {
   if (gone.size > 0) forget(gone)
   let isTelling = false
   for (const file of replaced) {
-    if (kindOf(file) !== 'folder') continue
+    const kind = kindOf(file)
+    if (kind === 'folder') enter(file)
+    // A link may also be what a .git file leads through.
+    else if (kind === 'other') cameLinks.add(file)
+    else continue
     isTelling = true
-    enter(file)
   }
   for (const file of touched.keys()) {
     const folder = path.dirname(file)
     if (!TELLING.has(path.basename(file)) && path.basename(folder) !== 'hooks') continue
     isTelling = true
-    for (const repository of lookInto(folder).repositories) if (!known.has(repository)) came.add(repository)
+    notice({ ...lookInto(folder), links: [] })
   }
   touched.clear()
   if (isTelling) tellPlanted()
@@ -137,15 +154,16 @@ const beginAnew = (): void => {
 
 port.on('message', (message: ToWatcher) => {
   if (message.type === 'sweep') {
-    for (const repository of findRepositories(roots, limit).repositories) if (!known.has(repository)) came.add(repository)
+    notice(findRepositories(roots, limit))
     tell({ type: 'swept', planted: judge() })
     return
   }
-  ground = { roots, guarded: new Set(message.guarded) }
+  ground = { roots, unwatched, guarded: new Set(message.guarded) }
 })
 
-const found = findRepositories(roots)
+const { links, ...found } = findRepositories(roots)
 known = new Set(found.repositories)
+knownLinks = new Set(links.map(keyOf))
 for (const folder of found.folders) watchFolder(folder)
 limit = watchers.size + MAX_NEW_FOLDERS
 tell({ type: 'found', found })

@@ -169,6 +169,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       repositories = watchSessionRepositories({
         program: deps.repositoryWatcherFile,
         roots: writable,
+        unwatched: [deps.paths.data],
         onTampering: (message) => deps.onTampering(id, message),
         raiseAlarm: (message) => deps.raiseAlarm(id, message),
         notice: (notice) => deps.registry.apply(id, { type: 'noticed', notice }),

@@ -1,5 +1,5 @@
 import { MAX_FOLDERS } from '../containers/repositories.ts'
-import { watchRepositories, type Planted, type RepositoryWatch } from '../containers/repository-watch.ts'
+import { watchRepositories, type Planted, type PlantedLink, type RepositoryWatch } from '../containers/repository-watch.ts'
 import { within } from './within.ts'
 
 /** How long the end of a session waits for the last search of its folders, in ms. */
@@ -18,6 +18,7 @@ export interface SessionRepositories {
 export interface SessionRepositoriesDeps {
   readonly program: string
   readonly roots: readonly string[]
+  readonly unwatched: readonly string[]
   /** Tells of it, and resolves when the session is paused, or cannot be. */
   readonly onTampering: (message: string) => Promise<void>
   readonly raiseAlarm: (message: string) => void
@@ -25,7 +26,12 @@ export interface SessionRepositoriesDeps {
   readonly hasStarted: () => boolean
 }
 
-const messageOf = ({ repository, runs, aside }: Planted): string => {
+const messageOf = (one: Planted | PlantedLink): string => {
+  if ('link' in one) {
+    const led = `The session made a link, ${one.link}, to ${one.target}, where it can keep a git repository that makes git run commands, and nobody watches.`
+    return one.isRemoved ? `${led} It was taken away.` : `${led} It could not be taken away: do not enter it before you have reverted the session.`
+  }
+  const { repository, runs, aside } = one
   const made = `The session made a git repository, ${repository}, that makes git run commands (${runs.slice(0, 5).join(', ')}).`
   return aside === null
     ? `${made} It could not be put aside: let no git look at the project before you have looked at that repository, or reverted the session.`
@@ -38,9 +44,9 @@ const messageOf = ({ repository, runs, aside }: Planted): string => {
  * that could hide another, all is searched again.
  */
 export const watchSessionRepositories = (deps: SessionRepositoriesDeps): SessionRepositories => {
-  const { program, roots, onTampering, raiseAlarm, notice, hasStarted } = deps
-  const tellOf = (planted: readonly Planted[]): void => planted.forEach((one) => raiseAlarm(messageOf(one)))
-  const onPlanted = async (planted: readonly Planted[]): Promise<void> => {
+  const { program, roots, unwatched, onTampering, raiseAlarm, notice, hasStarted } = deps
+  const tellOf = (planted: readonly (Planted | PlantedLink)[]): void => planted.forEach((one) => raiseAlarm(messageOf(one)))
+  const onPlanted = async (planted: readonly (Planted | PlantedLink)[]): Promise<void> => {
     await Promise.all(planted.map((one) => onTampering(messageOf(one))))
     const watch = await watching
     tellOf((await watch?.sweep()) ?? [])
@@ -50,7 +56,7 @@ export const watchSessionRepositories = (deps: SessionRepositoriesDeps): Session
     if (hasStarted()) void onTampering(message)
     else notice(message)
   }
-  const started = watchRepositories({ program, roots, onPlanted: (planted) => void onPlanted(planted), onLimited })
+  const started = watchRepositories({ program, roots, unwatched, onPlanted: (planted) => void onPlanted(planted), onLimited })
   const watching: Promise<RepositoryWatch | null> = started.catch(() => null)
   let closing: Promise<void> | null = null
 
