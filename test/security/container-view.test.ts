@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -203,6 +204,18 @@ describe.skipIf(missing !== null)('a linux container', () => {
     const { stdout, stderr } = await inside(lines.join(' && '), { readable })
     expect(stderr).toBe('')
     expect(stdout).toBe(`Agent:By the agent\n${hasPython ? '/tmp\n' : ''}true\n`)
+  })
+
+  test.each(['open', 'none'] as const)('what the profile passes on to steer programs reaches the agent alone, none of ours that runs before it (network %s)', async (network) => {
+    const own = makeScene()
+    writeFileSync(path.join(own.project, 'Steer.pm'), 'open F, ">", "steered"; 1')
+    const env = { PATH: '/usr/bin:/bin', PERL5OPT: '-MSteer', PERL5LIB: own.project, LD_DEBUG: 'files', LD_DEBUG_OUTPUT: path.join(own.project, 'loaded') }
+    const { stdout } = await runToEnd(provider, own.spec('', { file: '/usr/bin/env', args: ['sh', '-c', 'unset LD_DEBUG; echo "$PERL5OPT"'], env, network }))
+    const loaded = readdirSync(own.project).filter((name) => name.startsWith('loaded')).map((name) => readFileSync(path.join(own.project, name), 'utf8')).join('')
+    expect([stdout, existsSync(path.join(own.project, 'steered'))]).toEqual(['-MSteer\n', false])
+    expect(loaded).toContain('initialize program: /usr/bin/env')
+    expect(loaded).not.toMatch(/initialize program: .*(prlimit|perl)/)
+    rmSync(own.folder, { recursive: true })
   })
 
   test('resolves names by the file that the host uses', async () => {

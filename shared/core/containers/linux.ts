@@ -15,7 +15,7 @@ import { identify, readBootId, readProcesses, sendSignal, type ProcessIdentity }
 import { seccompFilter } from './seccomp.ts'
 import { openPty } from './terminal.ts'
 import { findTool, tryTool } from './tools.ts'
-import { descriptorSaid, openerArguments, OPENER_VARIABLES, serveWayOut } from './way-out.ts'
+import { descriptorSaid, letGo, openerArguments, serveWayOut } from './way-out.ts'
 import type { ContainerWrites } from './write-record.ts'
 
 /**
@@ -39,7 +39,7 @@ const FILTER = seccompFilter()
 /** What bubblewrap writes to `--info-fd`. */
 const BubblewrapInfo = z.object({ 'child-pid': z.number().int().positive() })
 
-const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: Tools, limits: Limits, hasOpener: boolean): string[] => [
+const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: Tools, limits: Limits): string[] => [
   ...NAMESPACES,
   ...(spec.network === 'open' ? [] : ['--unshare-net']),
   // No namespaces within: they hand out capabilities over mounts and put processes out of sight.
@@ -47,8 +47,6 @@ const bubblewrapOptions = (spec: ContainerSpec, { canDisableUserNamespaces }: To
   ...['--die-with-parent', '--cap-drop', 'ALL'],
   ...viewArguments(spec, canDisableUserNamespaces ? limits.memoryBytes : null),
   '--clearenv',
-  ...Object.entries(spec.env).flatMap(([name, value]) => ['--setenv', name, value]),
-  ...(hasOpener ? OPENER_VARIABLES : []),
   ...['--chdir', spec.cwd, '--info-fd', '5', '--block-fd', '7'],
   ...(FILTER === null ? [] : ['--seccomp', '8']),
 ]
@@ -106,12 +104,11 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
     // A namespace made inside could hold a mount that is not recorded.
     if (!ready.canDisableUserNamespaces) writes.miss()
     const record = spec.writable.length > 0 && writes.isOn() ? writes.add : null
-    const hasOpener = record !== null || typeof spec.network !== 'string'
     const cgroup = makeCgroup(spec.sessionId, limits)
     const pty = spec.terminal === null ? null : openPty(spec.terminal)
     // Inside the user namespace, so that the processes in it are counted alone.
     const limited = [ready.prlimit, `--nproc=${limits.processes}`, '--']
-    const command = [...limited, ...(hasOpener ? openerArguments(spec.network, ready.perl) : []), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
+    const command = [...limited, ...openerArguments(spec.network, ready.perl), ...(pty === null ? [] : [ready.setsid, '--ctty']), spec.file, ...spec.args]
     const gated = [ready.bwrap, '--args', '3', '--', ...command]
     const end = pty?.agentEnd ?? 'pipe'
     sealDescriptors()
@@ -119,7 +116,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
       cwd: '/',
       env: {},
       detached: true,
-      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', hasOpener ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      stdio: [end, end, end, 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     })
     pty?.closeAgentEnd()
     const exited = new Promise<ContainerExit>((resolve) => {
@@ -128,7 +125,7 @@ export const createLinuxProvider = (makeCgroup = createCgroup, limits = DEFAULT_
     })
     try {
       // While the gate joins the cgroup, for which the kernel may wait some 10 ms.
-      const options = bubblewrapOptions(spec, ready, limits, hasOpener)
+      const options = bubblewrapOptions(spec, ready, limits)
       const limit = (init: number) => limitProcessIds(ready.nsenter, init, limits)
       const handle = await openGate(spec, child, { cgroup, options, limit, record })
       const { init } = handle
@@ -163,8 +160,8 @@ const openGate = async (
   child: ChildProcess,
   { cgroup, options, limit, record }: { cgroup: string | null; options: readonly string[]; limit: (init: number) => Promise<void>; record: LaunchRecord['add'] | null },
 ): Promise<KillFile> => {
-  const [argumentsEnd, gate, info, opener, block, filter] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex | null, Duplex, Duplex]
-  for (const stream of [argumentsEnd, gate, info, opener, block, filter]) stream?.on('error', () => undefined)
+  const [argumentsEnd, gate, info, opener, block, filter] = child.stdio.slice(3) as [Duplex, Duplex, Duplex, Duplex, Duplex, Duplex]
+  for (const stream of [argumentsEnd, gate, info, opener, block, filter]) stream.on('error', () => undefined)
   const reported = text(info)
   await new Promise((resolve) => gate.once('data', resolve).once('close', resolve))
   const root = child.pid === undefined ? null : identify(child.pid)
@@ -182,17 +179,14 @@ const openGate = async (
   const handle = { ...early, init }
   if (init !== null) writeKillFile(spec.killFile, handle)
   const limited = init === null ? Promise.resolve() : limit(init.pid)
-  // Nothing of the agent's runs before it is limited: where the opener comes first, that holds until its own word.
-  if (opener === null) await limited
   block.end('go\n')
-  if (opener !== null) {
-    const descriptor = await descriptorSaid(opener)
-    if (descriptor === null || init === null) throw await startFailure(child)
-    const recorded = record?.(init.pid)
-    if (typeof spec.network === 'object') await serveWayOut(spec.network, init.pid, descriptor)
-    await Promise.all([limited, recorded])
-    opener.end('go\n')
-  }
+  const descriptor = await descriptorSaid(opener)
+  if (descriptor === null || init === null) throw await startFailure(child)
+  const recorded = record?.(init.pid)
+  if (typeof spec.network === 'object') await serveWayOut(spec.network, init.pid, descriptor)
+  await Promise.all([limited, recorded])
+  // Until now nothing of the agent's ran.
+  letGo(opener, spec.env)
   return handle
 }
 

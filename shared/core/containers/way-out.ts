@@ -8,14 +8,14 @@ import { takeDescriptor } from './libc.ts'
 const OPEN_TIMEOUT_MS = 20_000
 
 /**
- * Runs first inside: where the network is closed, listens on the one port; tells the host by which descriptor on file 6, 0
- * for none; and becomes the command at the host's word. A socket stays in the network it was made in, whoever holds it. Perl, as it
- * starts in 2 ms and git brings it; AF_INET and SOCK_STREAM are 2 and 1 (packed as in ip(7)). PERL_BADLANG keeps it from
- * telling about a locale that is missing, and is gone for the command.
+ * Runs first inside, with an environment of its own: what the command's says (LD_PRELOAD, PERL5OPT) steers nothing that
+ * comes before it. Where the network is closed, it listens on the one port; tells the host by which descriptor on file 6, 0
+ * for none; and becomes the command at the host's word, which brings the command's variables and is whole or nothing. A
+ * socket stays in the network it was made in, whoever holds it. Perl, as it starts in 2 ms and git brings it; AF_INET and
+ * SOCK_STREAM are 2 and 1 (packed as in ip(7)).
  */
 const OPENER = `
 my $port = shift;
-delete $ENV{PERL_BADLANG};
 open(my $host, "+<&=", 6) or exit 125;
 my $way;
 if ($port) {
@@ -23,16 +23,19 @@ if ($port) {
   bind($way, pack("SnC4x8", 2, $port, 127, 0, 0, 1)) and listen($way, 256) or exit 125;
 }
 syswrite($host, ($port ? fileno($way) : 0) . "\\n");
-sysread($host, my $word, 3) or exit 125;
-$word eq "go\\n" or exit 125;
+my $word = "";
+while (sysread($host, $word, 65536, length $word)) {}
+$word =~ s/\\0go\\n\\z// or exit 125;
+%ENV = map { split /=/, $_, 2 } split /\\0/, $word;
 exec { $ARGV[0] } @ARGV or print STDERR "$ARGV[0]: $!\\n";
 exit 127`
 
 /** What to put before a command so that it waits for the host, with its way out open where it has one. */
 export const openerArguments = (network: ClosedNetwork | string, perl: string): string[] => [perl, '-e', OPENER, typeof network === 'string' ? '0' : String(network.port)]
 
-/** For bubblewrap, after the command's own variables. */
-export const OPENER_VARIABLES = ['--setenv', 'PERL_BADLANG', '0']
+/** Has the command begin, with these variables and no others. */
+export const letGo = (opener: Duplex, env: Readonly<Record<string, string>>): void =>
+  void opener.end(`${Object.entries(env).map(([name, value]) => `${name}=${value}`).join('\0')}\0go\n`)
 
 /** The number that the opener says; null when it ended, or took too long. */
 export const descriptorSaid = (opener: Duplex): Promise<number | null> =>

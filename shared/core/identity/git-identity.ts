@@ -95,7 +95,7 @@ export const prepareGitSigning = async (params: {
   const signersFile = join(folder, 'allowed-signers')
   await mkdir(hooks, { mode: 0o700 })
   await Promise.all([
-    writeFile(program, `#!/bin/sh\nexec ${quoted(signer.file)} ${quoted(signer.program)} "$@"\n`, { mode: 0o700 }),
+    writeFile(program, `#!/bin/sh\nunset NODE_OPTIONS LD_PRELOAD\nexec ${quoted(signer.file)} ${quoted(signer.program)} "$@"\n`, { mode: 0o700 }),
     writeFile(signersFile, allowedSigners([identity]), { mode: 0o600 }),
     ...HOOKS.map((name) => writeFile(join(hooks, name), hookScript(sessionId), { mode: 0o700 })),
   ])

@@ -109,7 +109,8 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const baseUrl = deps.agentServer.baseUrlFor(token)
       const way = planNetwork(deps.agentServer.port, profile.network, kind)
       const identity = await openSessionIdentity(deps, { sessionId: id, agentName: agentNameIn(profile, cwd), profile, folder, baseUrl })
-      const shimEnv = { HOLDFAST_BROKER_SOCKET: brokerSocket, HOLDFAST_SESSION_TOKEN: token }
+      // What is passed on to the agent is not for our own program.
+      const shimEnv = { HOLDFAST_BROKER_SOCKET: brokerSocket, HOLDFAST_SESSION_TOKEN: token, NODE_OPTIONS: '', LD_PRELOAD: '' }
       const prepared: AgentLaunch = await adapter.prepare({
         sessionId: id,
         agent: profile.agent,
