@@ -26,10 +26,18 @@ const CLIENT_TOOLS = new Set(['function', 'custom', 'local_shell', 'shell', 'app
 
 const toolsOf = (request: Fields): Fields[] => (Array.isArray(request['tools']) ? (request['tools'] as unknown[]).filter(isFields) : [])
 
-export const outputLimit = (request: OpenAiRequest): number | null => request.max_output_tokens ?? request.max_completion_tokens ?? request.max_tokens ?? null
+export const CHAT_LIMITS = ['max_completion_tokens', 'max_tokens'] as const
+export const RESPONSES_LIMITS = ['max_output_tokens'] as const
+type LimitNames = typeof CHAT_LIMITS | typeof RESPONSES_LIMITS
 
-const unbounded = (request: OpenAiRequest): string | null => {
-  if (outputLimit(request) === null) return 'it sets no limit to its output'
+/** The largest of the limits that this API has a name for: which of two a provider keeps to is not known, and one of the other API's it passes over. */
+export const outputLimit = (request: OpenAiRequest, names: LimitNames): number | null => {
+  const limits = names.flatMap((name) => request[name] ?? [])
+  return limits.length === 0 ? null : Math.max(...limits)
+}
+
+const unbounded = (request: OpenAiRequest, limit: number | null): string | null => {
+  if (limit === null) return 'it sets no limit to its output'
   const remote = toolsOf(request).find(({ type }) => typeof type === 'string' && !CLIENT_TOOLS.has(type))
   if (remote !== undefined) return `the provider runs its tool ${String(remote['type']).slice(0, 64)} by itself`
   if (request['background'] === true) return 'it runs on when nobody listens'
@@ -54,14 +62,15 @@ const survey = (value: unknown): { images: number; hasReference: boolean } => {
 }
 
 /** The most that a request can use, or why there is no such figure: see boundRequest, which does the same for the Messages API. */
-export const boundOpenAiRequest = (request: OpenAiRequest, bodyBytes: number, table: PriceTable): RequestBound | Unbounded => {
-  const reason = unbounded(request)
+export const boundOpenAiRequest = (request: OpenAiRequest, names: LimitNames, bodyBytes: number, table: PriceTable): RequestBound | Unbounded => {
+  const limit = outputLimit(request, names)
+  const reason = unbounded(request, limit)
   if (reason !== null) return { unbounded: reason }
   const found = survey(request)
   // What the provider keeps is part of the prompt, and not of the request.
   const isContinued = request['previous_response_id'] != null || request['conversation'] != null || request['prompt'] != null
   const input = found.hasReference || isContinued ? MAX_PROMPT_TOKENS : Math.min(MAX_PROMPT_TOKENS, bodyBytes + ADDED_TOKENS + found.images * IMAGE_TOKENS)
-  const output = (outputLimit(request) ?? 0) * (request.n ?? 1)
+  const output = (limit ?? 0) * (request.n ?? 1)
   const bound = { model: request.model, tokens: { input, output } }
   const base = findPrice(table, request.model)
   const tier = request['service_tier'] ?? 'default'

@@ -124,6 +124,13 @@ test.each(APIS)('$name: past the cap a request is refused with 402, and a model 
   expect(model.requests).toEqual([])
 })
 
+test.each(APIS)('$name: what a request may use is not made small by a limit that this provider passes over', async ({ path, body }) => {
+  const { model, gateway } = await start({ caps: { microUsd: 500_000, tokens: null } })
+  const [own, others] = path === CHAT.path ? ['max_completion_tokens', 'max_output_tokens'] : ['max_output_tokens', 'max_completion_tokens']
+  expect(await post(gateway.baseUrl, path, { ...body, max_tokens: 1, [others ?? '']: 1, [own ?? '']: 100_000 })).toMatchObject({ status: 402 })
+  expect(model.requests).toEqual([])
+})
+
 test.each(APIS)('$name: what would make the provider reach out is refused where the network is closed', async ({ path, body }) => {
   const { gateway } = await start({ isNetworkOpen: false })
   for (const more of [

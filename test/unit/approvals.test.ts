@@ -84,6 +84,18 @@ describe('approvals', () => {
     expect(approvals.waiting()).toHaveLength(5)
   })
 
+  it.each(['session', 'always'] as const)('asks again about a call granted for %s of which more is said now, as of a script that it runs and that was changed', async (scope) => {
+    const { ask, decide, approvals } = setUp()
+    const before = decisionOf('ask', 'destructive')
+    const granted = ask({ decision: before })
+    decide('approve', scope)
+    expect(await granted).toMatchObject({ approved: true })
+    expect(await ask({ decision: before })).toMatchObject({ approved: true, by: `${scope}-grant` })
+    const now: typeof before = { ...before, classification: { ...before.classification, reasons: [...before.classification.reasons, 'make clean: removes files'] } }
+    void ask({ decision: now })
+    expect(approvals.waiting()).toMatchObject([{ decision: now }])
+  })
+
   it('refuses an answer to something else than what was shown', () => {
     const { ask, first, approvals } = setUp()
     void ask()

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { CheckpointId } from '../../shared/contract/ids.ts'
 import type { PolicyDecision, PolicyEffect, ToolCall } from '../../shared/contract/schemas/tool-call.ts'
 import type { AgentProfile } from '../../shared/core/policy/agent-profile.ts'
@@ -69,6 +69,19 @@ describe('the tool call gate', () => {
     gate.finish(verdict.toolCallId, { ok: true, summary: 'completed' })
     expect(ledger.entries.at(-1)).toMatchObject({ kind: 'tool-call/outcome', body: { ok: true } })
     expect(states.at(-1)).toBe('completed')
+  })
+
+  it('lets a call not run that has become another while a person was asked, as by a change of the script that it runs', async () => {
+    let reasons = ['make clean: removes files below build']
+    const { request, answer, approvals, ledger } = setUp('ask', null, undefined, {
+      evaluate: () => ({ ...decisionOf('ask', 'destructive'), classification: { class: 'destructive', reasons } }),
+    })
+    const asked = request()
+    await vi.waitFor(() => expect(approvals.waiting()).toHaveLength(1))
+    reasons = ['make clean: pushes by force']
+    answer('approve')
+    expect(await asked).toMatchObject({ allowed: false, reason: expect.stringContaining('has changed since the user was asked') as string })
+    expect(ledger.entries.map(({ kind }) => kind)).not.toContain('tool-call/intent')
   })
 
   it('records of a result the hash and size, and of inputs and results what the profile wants', async () => {

@@ -68,6 +68,8 @@ export const Grant = z.object({
   rule: z.string().max(1_000).nullable().default(null),
   /** How bad a call it may cover; null for that call alone. */
   class: ActionClass.nullable().default(null),
+  /** Hash of what was said of that call: where more is said of it now, as of a script that it runs, the call is another. null with a rule. */
+  judgedHash: z.string().nullable().default(null),
   cwd: z.string(),
   grantedAt: Timestamp,
   /** null: with the session. */

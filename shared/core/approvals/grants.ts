@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { GrantId, SessionId } from '../../contract/ids.ts'
@@ -9,7 +10,7 @@ import { asFileFault } from '../file-fault.ts'
 import type { Clock, IdSource, Ledger } from '../ports.ts'
 import { readIfThere, writeWhole } from '../whole-file.ts'
 
-/** What a grant is looked for by: all that was shown, but for the class and the reasons. */
+/** What a grant is looked for by: all that was shown. */
 export type GrantedCall = Pick<ApprovalRequest, 'sessionId' | 'agent' | 'tool' | 'input' | 'cwd' | 'decision'> & {
   /** Hash of the tool's definition; null for a tool that is always the same. */
   readonly definition: string | null
@@ -58,6 +59,9 @@ type Keyed = Pick<GrantedCall, 'agent' | 'tool' | 'input' | 'cwd'>
 /** A rule is kept apart from the call it was made for. */
 const keyOf = ({ agent, tool, input, cwd }: Keyed, sessionId: SessionId | null, definition: string | null, rule: string | null): string =>
   canonicalJson({ agent, tool, input: rule === null ? input : null, cwd, sessionId, definition, rule })
+
+const judgedHashOf = ({ decision: { classification } }: GrantedCall): string =>
+  createHash('sha256').update(canonicalJson({ class: classification.class, reasons: classification.reasons })).digest('hex')
 
 const problemOf = (text: string, { tool, input, cwd }: Keyed): string | null => {
   const parsed = parseRule(text)
@@ -110,7 +114,7 @@ export const createGrants = ({ file, clock, ids, ledger }: GrantsDeps): Grants =
   const find = (call: GrantedCall): readonly [string, Grant] | null => {
     for (const key of [keyOf(call, call.sessionId, call.definition, null), keyOf(call, null, call.definition, null)]) {
       const grant = grants.get(key)
-      if (grant !== undefined && isGood(grant)) return [key, grant]
+      if (grant !== undefined && isGood(grant) && grant.judgedHash === judgedHashOf(call)) return [key, grant]
     }
     return [...grants].find(([, grant]) => isGood(grant) && covers(grant, call)) ?? null
   }
@@ -141,6 +145,7 @@ export const createGrants = ({ file, clock, ids, ledger }: GrantsDeps): Grants =
         input,
         rule,
         class: rule === null ? null : decision.classification.class,
+        judgedHash: rule === null ? judgedHashOf(request) : null,
         cwd,
         grantedAt: now,
         expiresAt: scope === 'always' ? now + ALWAYS_MS : null,

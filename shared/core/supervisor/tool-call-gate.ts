@@ -81,6 +81,8 @@ type Permission =
 
 const FREE: Extract<Permission, { approvedBy: unknown }> = { approvedBy: null, checkpointId: null }
 
+const CHANGED = { type: 'denied', reason: 'Denied by Holdfast: what this call does has changed since the user was asked about it. Ask again.' } as const
+
 /** Whether this rule of the built-in ones is all that makes the call a question. */
 const asksAlone = ({ rules }: PolicyDecision, name: string): boolean => rules.every(({ rule, effect, source }) => effect !== 'ask' || (source === 'built-in' && rule === name))
 
@@ -177,6 +179,8 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       const type = answer.outcome === 'withdrawn' ? 'cancelled' : answer.outcome
       return { type, reason: type === 'denied' ? `Denied by the user through Holdfast: ${answer.reason}` : `Not approved: ${answer.reason}` }
     }
+    // A file that the call runs may say something else by now: the answer was for what was shown.
+    if (answer.changedInput === undefined && canonicalJson(session.evaluate(tool, input).classification) !== canonicalJson(decision.classification)) return CHANGED
     if (unknown.length > 0 && answer.changedInput === undefined) metPrograms.set(sessionId, new Set([...(met ?? []), ...unknown].slice(-MAX_MET)))
     return { ...FREE, approvedBy: answer.by, ...(answer.changedInput === undefined ? {} : { changedInput: answer.changedInput, decision: changed.decision }) }
   }

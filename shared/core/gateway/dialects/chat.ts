@@ -2,7 +2,7 @@ import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
 import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
 import { type ChangedInput, type DeniedInput, toldChange } from '../../../domain/denied-tool-use.ts'
 import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
-import { boundOpenAiRequest, openAiAgentField, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
+import { boundOpenAiRequest, CHAT_LIMITS, openAiAgentField, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createChatUsageReader } from '../../../domain/openai-usage.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 import { deniedFrom, parsedInput, shownFunction } from './denied-call.ts'
@@ -81,7 +81,7 @@ export const chat: Dialect = {
     const request = OpenAiRequest.parse(json)
     // An older form of calls, which no agent that is kept uses: answers with it would pass unjudged.
     if (request['functions'] != null) throw new Error('functions are not passed on')
-    return { model: request.model, stream: request.stream ?? false, maxOutputTokens: outputLimit(request), bound: boundOpenAiRequest(request, bodyBytes, table) }
+    return { model: request.model, stream: request.stream ?? false, maxOutputTokens: outputLimit(request, CHAT_LIMITS), bound: boundOpenAiRequest(request, CHAT_LIMITS, bodyBytes, table) }
   },
   bearer: true,
   limitOutput: (json, tokens) => ({ ...json, max_completion_tokens: tokens }),

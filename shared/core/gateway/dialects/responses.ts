@@ -2,7 +2,7 @@ import type { AgentWords } from '../../../contract/schemas/tool-call.ts'
 import { addWords, NO_WORDS } from '../../../domain/agent-words.ts'
 import { type ChangedInput, DENIED_TOOL, type DeniedInput, toldChange } from '../../../domain/denied-tool-use.ts'
 import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
-import { boundOpenAiRequest, openAiAgentField, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
+import { boundOpenAiRequest, RESPONSES_LIMITS, openAiAgentField, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createResponseUsageReader } from '../../../domain/openai-usage.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 import { deniedArguments, deniedFrom, parsedInput, shownFunction } from './denied-call.ts'
@@ -89,7 +89,7 @@ export const responses: Dialect = {
   ping: Buffer.from(': held by Holdfast\n\n'),
   readRequest: (json, bodyBytes, table) => {
     const request = OpenAiRequest.parse(json)
-    return { model: request.model, stream: request.stream ?? false, maxOutputTokens: outputLimit(request), bound: boundOpenAiRequest(request, bodyBytes, table) }
+    return { model: request.model, stream: request.stream ?? false, maxOutputTokens: outputLimit(request, RESPONSES_LIMITS), bound: boundOpenAiRequest(request, RESPONSES_LIMITS, bodyBytes, table) }
   },
   bearer: true,
   limitOutput: (json, tokens) => ({ ...json, max_output_tokens: tokens }),
