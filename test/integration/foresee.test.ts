@@ -1,7 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { PolicyDecision } from '../../shared/contract/schemas/tool-call.ts'
 import { createForesee } from '../../shared/core/foresight/foresee.ts'
 import { decisionOf } from '../support/fakes.ts'
@@ -51,6 +51,17 @@ describe('what a call would do', () => {
 
   it('rm inside what another command runs, each removal once', async () => {
     expect(await preview('sudo sh -c "cd src && rm a.ts"; timeout 5 rm src/b.ts')).toMatchObject([{ lines: ['src/a.ts  4 B'] }, { lines: ['src/b.ts  4 B'] }])
+  })
+
+  it('git: asked by the system’s own, and not by one of the project that PATH names first, as direnv has it', async () => {
+    const ran = join(scratch.folder, 'ran')
+    chmodSync(put('node_modules/.bin/git', `#!/bin/sh\ntouch ${ran}\nexec /usr/bin/git "$@"\n`), 0o755)
+    vi.stubEnv('PATH', `${join(project, 'node_modules/.bin')}:${process.env['PATH']}`)
+    gitIn(project, 'commit', '--quiet', '--allow-empty', '-m', 'the second')
+    rmSync(ran, { force: true })
+    expect(await preview('git reset --hard HEAD~1')).toMatchObject([{}, { lines: [expect.stringContaining('the second') as string] }])
+    expect(existsSync(ran)).toBe(false)
+    vi.unstubAllEnvs()
   })
 
   it('SQL given to sqlite3: how many rows, counted in a file that is only read', async () => {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isWithin } from '../../domain/foresight/operands.ts'
+import { findGit } from '../program-trust.ts'
 
 /** Longest that one look at a repository takes, in ms, and most that is read of it, in bytes. */
 const TIMEOUT_MS = 2_000
@@ -15,7 +16,7 @@ const MAX_OUTPUT = 8 * 1024 * 1024
 const SAFE = ['--no-pager', '--no-optional-locks', '-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.untrackedCache=false']
 
 const environment = (): Record<string, string> => ({
-  PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+  PATH: '/usr/bin:/bin',
   HOME: '/nonexistent',
   LC_ALL: 'C',
   GIT_CONFIG_NOSYSTEM: '1',
@@ -31,7 +32,9 @@ const environment = (): Record<string, string> => ({
 export const lookAtGit = (folder: string, args: readonly string[], signal: AbortSignal): Promise<string | null> =>
   new Promise((resolve) => {
     const options = { cwd: folder, env: environment(), timeout: TIMEOUT_MS, killSignal: 'SIGKILL' as const, maxBuffer: MAX_OUTPUT, signal }
-    execFile('git', [...SAFE, ...args], options, (error, stdout) => resolve(error === null ? stdout : null))
+    const git = findGit(process.env['PATH'] ?? '')
+    if (git === null) return resolve(null)
+    execFile(git, [...SAFE, ...args], options, (error, stdout) => resolve(error === null ? stdout : null))
   })
 
 const INDEXED = /([^\0]+)\0 {2}ctime: [^\n]*\n {2}mtime: (\d+):(\d+)\n[^\n]*\n[^\n]*\n {2}size: (\d+)[^\n]*\n/g
