@@ -110,6 +110,32 @@ test('a collector that is down and comes back has missed nothing and gets nothin
   expect(await senderTo(collector.port)()).toBe(0)
 })
 
+test('two senders to one collector, as the host and a command line, lose and repeat nothing of each other', async () => {
+  const collector = await startCollector()
+  const [host, command] = [senderTo(collector.port, { tries: Infinity }), senderTo(collector.port, { tries: Infinity })]
+  fill(600)
+  const sent: number[] = await Promise.all([host(), command()])
+  fill(300)
+  await command()
+  fill(300)
+  sent.push(await host())
+  expect([sequences(collector), sent.slice(0, 2).sort(), sent[2]]).toEqual([Array.from({ length: 1_200 }, (_, n) => n + 1), [0, 600], 300])
+})
+
+test('a sender that finds another at work on a collector that is down gives up after as many tries as it may', async () => {
+  const collector = await startCollector()
+  collector.state.status = 503
+  fill(1)
+  const { promise: isDown, resolve } = Promise.withResolvers<void>()
+  const { promise: isBack, resolve: back } = Promise.withResolvers<void>()
+  const first = senderTo(collector.port, { tries: Infinity, wait: () => (resolve(), isBack) })()
+  await isDown
+  await expect(senderTo(collector.port, { tries: 2 })()).rejects.toThrow('Another process of Holdfast is sending')
+  collector.state.status = 200
+  back()
+  expect(await first).toBe(1)
+})
+
 test('a collector that refuses for good is not asked again', async () => {
   fill(1)
   const collector = await startCollector()
@@ -161,7 +187,7 @@ test('a collector that is down for an hour gets all that was written meanwhile, 
   expect([await send(), await send(), await send()]).toEqual([1, 65, 0])
   expect(written).toBe(65)
   expect(sequences(back as unknown as Collector)).toEqual(Array.from({ length: 66 }, (_, n) => n + 1))
-  expect(readdirSync(folder()).filter((name) => !name.startsWith('ledger.db'))).toEqual(['cursor.json'])
+  expect(readdirSync(folder()).filter((name) => !name.startsWith('ledger.db'))).toEqual(['cursor.json', 'cursor.json.lock', 'cursor.json.lock.holder'])
   expect(statSync(join(folder(), 'cursor.json')).size).toBeLessThan(200)
 })
 

@@ -3,9 +3,12 @@ import { rename, writeFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { LedgerEntry } from '../../contract/schemas/ledger.ts'
+import { createProcessLock } from '../storage/process-lock.ts'
 
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 60_000
+/** How long to look whether another sender is done, before a wait. */
+const TURN_MS = 100
 
 /** `hash` is of the last entry that was sent; `sending` ends the batch that was under way. Older files have neither. */
 const Cursor = z.object({ url: z.string(), sequence: z.number().int().nonnegative(), hash: z.string().optional(), sending: z.number().int().positive().optional() })
@@ -51,7 +54,8 @@ export interface OutboxDeps {
  * Delivers what has not been delivered yet, oldest first, and resolves with how many entries that was. The place is kept
  * on disk around each batch, so that a receiver that is down, or an end of this process, loses nothing: what waits is in the
  * ledger, which its own retention bounds, and it is told when that emptied something first. A batch that was cut off is
- * delivered again as it was, and nothing else twice. Another ledger in the place of this one is sent from its first entry.
+ * delivered again as it was, and nothing else twice. Senders that share a place, as the host's and a command line's to one
+ * receiver, take turns: each goes on where the other got to. Another ledger in the place of this one is sent from its first entry.
  * Throws HoldfastError `internal` when it gives up.
  */
 export const createOutbox = ({ to, cursorFile, read, deliver, wait, tries, say, onProgress }: OutboxDeps): (() => Promise<number>) => {
@@ -97,7 +101,22 @@ export const createOutbox = ({ to, cursorFile, read, deliver, wait, tries, say, 
     }
   }
 
-  return async () => {
+  const turn = createProcessLock(`${cursorFile}.lock`, TURN_MS)
+  const takeTurn = async (): Promise<void> => {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        if (await turn.acquire()) place = null
+        return
+      } catch (error) {
+        if (!(error instanceof HoldfastError && error.code === 'host-busy')) throw error
+        if (tried >= tries) throw new HoldfastError('internal', `Another process of Holdfast is sending to ${to}, and has not got through yet. Nothing is lost: it sends what is left.`)
+        tell(`Another process of Holdfast is sending to ${to}`)
+        await wait(FIRST_WAIT_MS)
+      }
+    }
+  }
+
+  const sendAll = async (): Promise<number> => {
     let sent = 0
     place ??= await resume()
     tell(null)
@@ -120,5 +139,14 @@ export const createOutbox = ({ to, cursorFile, read, deliver, wait, tries, say, 
       }
     }
     return sent
+  }
+
+  return async () => {
+    await takeTurn()
+    try {
+      return await sendAll()
+    } finally {
+      turn.release()
+    }
   }
 }
