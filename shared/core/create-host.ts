@@ -26,6 +26,7 @@ import { createEgress } from './egress/egress.ts'
 import { createDecisionTrail } from './gateway/decision-trail.ts'
 import { createForesee } from './foresight/foresee.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { createRequestLogs } from './gateway/request-log.ts'
 import { randomIds } from './identifiers.ts'
 import { createAgentIdentities } from './identity/agent-identities.ts'
 import { identityAttempt } from '../domain/identity-attempt.ts'
@@ -200,6 +201,9 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     pause: (sessionId, reason) => void supervisor.pause(sessionId, reason).catch((error: unknown) => log(`session ${sessionId} could not be paused at its cap: ${String(error)}`)),
     end: (sessionId) => void supervisor.kill([sessionId], true).catch((error: unknown) => log(`session ${sessionId} could not be ended at its cap: ${String(error)}`)),
   })
+  const redactor = createRedactor()
+  const requestLogs = createRequestLogs({ folder: paths.modelRequests, redactor, clock, log })
+  opened.push(() => requestLogs.close())
   const gateway = createGateway({
     clock,
     ledger,
@@ -223,7 +227,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     secrets,
     ledger,
     clock,
-    redactor: createRedactor(),
+    redactor,
     raiseAlarm: alarms.raise,
     version: VERSION,
     environment: options.environment,
@@ -275,6 +279,7 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     gate,
     broker,
     agentServer,
+    requestLogs,
     egress: createEgress({ clock, gate, ledger, judge }),
     judge,
     adapters,

@@ -30,6 +30,8 @@ export interface Paths {
   readonly grants: string
   /** Files as they were before `audit --fix`. */
   readonly auditBackups: string
+  /** What models were asked and answered, where a profile has that logged. */
+  readonly modelRequests: string
   /** How the files of profiles and policies were when last seen. */
   readonly configurationSeen: string
   /** The host's own code as Node compiled it before: made anew where it is missing. */
@@ -90,6 +92,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     toolPins: join(data, 'tool-pins.json'),
     grants: join(data, 'grants.json'),
     auditBackups: join(data, 'audit-backups'),
+    modelRequests: join(data, 'model-requests'),
     configurationSeen: join(data, 'configuration-seen.json'),
     compiled: join(data, 'compiled'),
     log: join(data, 'host.log'),

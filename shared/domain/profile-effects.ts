@@ -1,5 +1,5 @@
 import type { ProfileFile } from '../contract/schemas/profile.ts'
-import { NetworkMode, RecordMode } from '../contract/schemas/profile.ts'
+import { NetworkMode, RecordMode, RequestLogMode } from '../contract/schemas/profile.ts'
 import { formatCount, formatUsd, plural } from './format.ts'
 
 /** What a change of a profile lets its agent do that it could not before, and what it takes from it. */
@@ -51,6 +51,7 @@ export const profileEffects = (before: ProfileFile | null, after: ProfileFile): 
   ordered('container', ['auto', 'off'], was.sandbox ?? 'auto', after.sandbox ?? 'auto')
   ordered('the audit log keeps inputs', RecordMode.options, was.record?.inputs ?? 'full', after.record?.inputs ?? 'full')
   ordered('the audit log keeps results', RecordMode.options, was.record?.results ?? 'hashed', after.record?.results ?? 'hashed')
+  ordered('model requests are logged', RequestLogMode.options, was.record?.requests ?? 'off', after.record?.requests ?? 'off')
 
   for (const rule of without(was.alarms?.pause, after.alarms?.pause)) say(true, `the alarm ${rule} no longer pauses`)
   for (const rule of without(after.alarms?.pause, was.alarms?.pause)) say(false, `the alarm ${rule} pauses`)

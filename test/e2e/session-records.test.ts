@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bash, createScriptedWorld, use } from '../support/script.ts'
 import { startCollector } from '../support/otlp-collector.ts'
-import { missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
+import { KEY, missingForEndToEnd, nextEvent, type World } from '../support/world.ts'
 
 const missing = missingForEndToEnd()
 
@@ -36,9 +36,11 @@ describe.skipIf(missing !== null)(`what is kept of a session${missing === null ?
     })
   })
 
-  it('the story of a session tells what its calls changed in files and in git, with the diff where it is asked for', async () => {
+  it('the story of a session tells what its calls changed in files and in git, with the diff where it is asked for; its model requests stand in a file where its profile has them logged', async () => {
     const here = (world = await createScriptedWorld((project) => [use('Write', { file_path: join(project, 'made.txt'), content: 'made here\n' }), bash('git commit -qm more --allow-empty')]))
-    expect((await here.holdfast(['run', '--profile', 'test', '--', 'claude', '-p', 'Do it.'])).code).toBe(0)
+    writeProfile(here, 'logged', '{ allow: [] }\nrecord: { requests: full }')
+    const run = await here.holdfast(['run', '--profile', 'logged', '--', 'claude', '-p', 'Do it.'])
+    expect(run.code).toBe(0)
     const { sessions } = parsed((await here.holdfast(['sessions', '--json'])).stdout) as { sessions: { id: string }[] }
     const story = (await here.holdfast(['ledger', 'show', '--session', sessions[0]?.id ?? '', '--diffs'])).stdout
     expect(story).toMatch(/ {2}files: 1 added, 0 modified, 0 deleted \(\+1 -0 lines\): made\.txt\n[^]*\+made here\n/)
@@ -46,6 +48,12 @@ describe.skipIf(missing !== null)(`what is kept of a session${missing === null ?
     expect(story).toMatch(/in all: 1 added, 0 modified, 0 deleted \(\+1 -0 lines\): made\.txt\n/)
     expect(story).toMatch(/in all, git: main from \w{8} to \w{8}\n/)
     expect(parsed((await here.holdfast(['ledger', 'verify', '--json'])).stdout)).toMatchObject({ ok: true })
+    const file = join(here.holdfastHome, 'data', 'model-requests', `${sessions[0]?.id}.jsonl`)
+    expect(run.stderr).toContain(`What its model is asked and answers is logged in ${file}`)
+    await here.holdfast(['down'])
+    const requests = readFileSync(file, 'utf8')
+    expect(requests).toContain('made.txt')
+    expect(requests).not.toContain(KEY)
   })
 
   it('a waiting approval can be shown alone, and answered', async () => {

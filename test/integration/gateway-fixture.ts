@@ -78,6 +78,7 @@ export const startGateway = async (params: {
   admit?: GatewayDeps['admit']
   guard?: GatewaySession['guard']
   isNetworkOpen?: boolean
+  requestLog?: GatewaySession['requestLog']
   environment?: GatewayDeps['environment']
   ledger?: Ledger
   onCapReached?: GatewayDeps['onCapReached']
@@ -111,6 +112,7 @@ export const startGateway = async (params: {
     guard: params.guard ?? trustingGuard,
     isNetworkOpen: params.isNetworkOpen ?? true,
     figures: { passed: () => undefined },
+    requestLog: params.requestLog ?? null,
     sessionId: SESSION,
     agent: 'claude-test',
     project: '/project',

@@ -58,6 +58,7 @@ const profileWith = (limits: ProfileLimits): AgentProfile => ({
   checkpoints: { maxAgeMs: 1, maxBytes: 1 },
   sandbox: 'auto',
   record: { inputs: 'full', results: 'hashed' },
+  requestLog: 'off',
   pauseOn: [],
   network: 'allowlist',
   notices: [],

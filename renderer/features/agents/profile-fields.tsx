@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { AlarmRule } from '../../../shared/contract/schemas/ledger.ts'
-import { NetworkMode, RecordMode } from '../../../shared/contract/schemas/profile.ts'
+import { NetworkMode, RecordMode, RequestLogMode } from '../../../shared/contract/schemas/profile.ts'
 import { fieldOf, withField, type FieldPath } from '../../../shared/domain/profile-edit.ts'
 import { TextArea, TextField } from '../../ui/field.tsx'
 import { Select } from '../../ui/select.tsx'
@@ -116,6 +116,7 @@ export const ProfileFields = (form: { text: string; onChange(text: string): void
           <ChoiceField {...form} path={['record', 'inputs']} label="Inputs" of={RecordMode.options} unset="full (default)" />
           <ChoiceField {...form} path={['record', 'results']} label="Results" of={RecordMode.options} unset="hashed (default)" />
         </div>
+        <ChoiceField {...form} path={['record', 'requests']} label="Model requests, in a file beside it" of={RequestLogMode.options} unset="off (default)" />
         <LinesField {...form} path={['alarms', 'pause']} label="Alarms that pause it" hint={AlarmRule.options.join(', ')} />
       </fieldset>
     </div>

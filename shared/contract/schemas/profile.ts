@@ -29,6 +29,10 @@ export type NetworkMode = z.infer<typeof NetworkMode>
 export const RecordMode = z.enum(['full', 'hashed', 'off'])
 export type RecordMode = z.infer<typeof RecordMode>
 
+/** What of model requests and their answers goes to a file of the user's, beside the audit log. */
+export const RequestLogMode = z.enum(['full', 'headers', 'off'])
+export type RequestLogMode = z.infer<typeof RequestLogMode>
+
 /** From the mildest to the strictest. */
 export const OverLimit = z.enum(['wait', 'ask', 'pause'])
 export type OverLimit = z.infer<typeof OverLimit>
@@ -128,8 +132,8 @@ export const ProfileFile = z.strictObject({
   checkpoints: z.strictObject({ keepDays: z.number().positive().max(36_500).optional(), maxMiB: count.max(100_000_000).optional() }).optional(),
   sandbox: z.enum(['auto', 'off']).optional(),
   network: NetworkMode.optional(),
-  /** What the audit log keeps of tools' inputs and results: whole, their hash and size, or nothing. */
-  record: z.strictObject({ inputs: RecordMode.optional(), results: RecordMode.optional() }).optional(),
+  /** What the audit log keeps of tools' inputs and results: whole, their hash and size, or nothing; and what a file beside it keeps of model requests. */
+  record: z.strictObject({ inputs: RecordMode.optional(), results: RecordMode.optional(), requests: RequestLogMode.optional() }).optional(),
   /** Which alarms pause the session. */
   alarms: z.strictObject({ pause: z.array(AlarmRule).max(20).optional() }).optional(),
 })

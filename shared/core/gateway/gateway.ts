@@ -19,6 +19,7 @@ import { isSubscriptionKey } from './forward-headers.ts'
 import { createLiveUsage } from './live-usage.ts'
 import { readBody } from './request-body.ts'
 import { nameAgent, putBack, readRequest, type ReadRequest } from './request-history.ts'
+import type { RequestLog } from './request-log.ts'
 import type { ToolUseGuard } from './tool-use-guard.ts'
 import { createUpstream } from './upstream.ts'
 
@@ -47,6 +48,8 @@ export interface GatewaySession {
   readonly guard: ToolUseGuard
   /** Hears what each request came to, to be held against what the agent itself says. */
   readonly figures: Pick<UsageCheck, 'passed'>
+  /** Where its requests are written down; null where they are not. */
+  readonly requestLog: RequestLog | null
   /** Whether its own processes reach any host: else the model's provider may not be sent to one for it either. */
   readonly isNetworkOpen: boolean
 }
@@ -195,7 +198,7 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
     session.meter.setBilling(billing)
     const metered = does === 'meter' ? await meter(session, dialect, sent, gone) : null
     try {
-      await runExchange({ ...deps, live }, upstream, {
+      await runExchange({ ...deps, live }, session.requestLog?.through(upstream) ?? upstream, {
         session,
         request,
         response,

@@ -1,6 +1,6 @@
 import type { AlarmRule } from '../../contract/schemas/ledger.ts'
 import type { RateLimits } from '../../domain/rates.ts'
-import type { AtCap, NetworkMode, OverLimit, OwnPrice, Policy, ProfileFile, RecordMode, SharedCap } from '../../contract/schemas/profile.ts'
+import type { AtCap, NetworkMode, OverLimit, OwnPrice, Policy, ProfileFile, RecordMode, RequestLogMode, SharedCap } from '../../contract/schemas/profile.ts'
 import type { CheckpointLimits } from '../ports.ts'
 
 export interface ProfileLimits extends RateLimits {
@@ -49,6 +49,7 @@ export interface AgentProfile {
   readonly sandbox: 'auto' | 'off'
   /** The user's word alone: a project could hide what its agent does. */
   readonly record: { readonly inputs: RecordMode; readonly results: RecordMode }
+  readonly requestLog: RequestLogMode
   /** The alarms that pause the session. */
   readonly pauseOn: readonly AlarmRule[]
   readonly network: NetworkMode

@@ -191,6 +191,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command, draft, pro
     checkpoints: checkpointLimits(mine.checkpoints),
     sandbox: mine.sandbox ?? 'auto',
     record: { inputs: mine.record?.inputs ?? 'full', results: mine.record?.results ?? 'hashed' },
+    requestLog: mine.record?.requests ?? 'off',
     pauseOn: [...new Set([mine, ...tighter].flatMap((file) => file.alarms?.pause ?? []))],
     network: tighter.reduce((mode, file) => tighterNetwork(mode, file.network ?? mode), mine.network ?? DEFAULT_NETWORK),
     notices: project === null ? [] : noticesOf(project, allowed, modelKey, modelBaseUrl),

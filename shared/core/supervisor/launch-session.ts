@@ -147,6 +147,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         startedAt: deps.clock.now(),
         modelKey,
         firstKey,
+        requestLog: profile.requestLog === 'off' ? null : deps.requestLogs.fileOf(id),
         doubts,
         unsigned: identity.problem,
       })

@@ -21,7 +21,7 @@ export interface ServedAgent {
 
 /** From now on, until the signal, the session's token opens its model, its hooks and its signer. */
 export const serveAgent = (
-  deps: Pick<SessionLauncherDeps, 'agentServer' | 'gate' | 'gateway' | 'judge' | 'ledger' | 'onTampering' | 'raiseAlarm' | 'registry' | 'takeMessage'>,
+  deps: Pick<SessionLauncherDeps, 'agentServer' | 'gate' | 'gateway' | 'judge' | 'ledger' | 'onTampering' | 'raiseAlarm' | 'registry' | 'requestLogs' | 'takeMessage'>,
   session: {
     readonly sessionId: SessionId
     readonly token: string
@@ -60,7 +60,7 @@ export const serveAgent = (
     raiseAlarm: (message) => deps.raiseAlarm(sessionId, message, 'usage'),
   })
   const { agentId, proof, signer } = identity
-  const gatewaySession: GatewaySession = { sessionId, agent: profile.agent, agentId, namesAgent: profile.namesAgent, proof, project: cwd, upstreamBaseUrl, meter, priceTable, resolveKey, guard, figures, isNetworkOpen: way.mode === 'open' }
+  const gatewaySession: GatewaySession = { sessionId, agent: profile.agent, agentId, namesAgent: profile.namesAgent, proof, project: cwd, upstreamBaseUrl, meter, priceTable, resolveKey, guard, figures, requestLog: deps.requestLogs.of(sessionId, profile.requestLog), isNetworkOpen: way.mode === 'open' }
   const hooks = adapter.createHookHandler()
   const routes: AgentRoutes = {
     hook: (path, body, gone) => {

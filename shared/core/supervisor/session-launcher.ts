@@ -9,6 +9,7 @@ import type { Broker } from '../broker/create-broker.ts'
 import type { Urgency } from '../broker/upstream-process.ts'
 import type { ContainerChoice } from '../containers/choose.ts'
 import type { Gateway } from '../gateway/gateway.ts'
+import type { RequestLogs } from '../gateway/request-log.ts'
 import type { SharedTotals } from '../budgets/shared-totals.ts'
 import type { SessionIdentityDeps } from '../identity/session-identity.ts'
 import type { Paths } from '../paths.ts'
@@ -59,6 +60,7 @@ export interface SessionLauncherDeps extends SessionIdentityDeps {
   readonly secrets: SecretStore
   readonly priceTable: PriceTable
   readonly gateway: Gateway
+  readonly requestLogs: RequestLogs
   readonly totals: SharedTotals
   readonly gate: ToolCallGate
   readonly broker: Broker

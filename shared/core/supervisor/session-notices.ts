@@ -10,6 +10,8 @@ export interface SessionStart {
   readonly isSubscription: boolean
   /** Who else can change the programs that are run. */
   readonly doubts: readonly string[]
+  /** Where its model requests are logged; null where they are not. */
+  readonly requestLog: string | null
   /** Why its commits are not signed; null when they are, or were not to be. */
   readonly unsigned: string | null
 }
@@ -23,6 +25,7 @@ const billingNotice = ({ modelKey, hasModelKey, isSubscription }: SessionStart):
 export const startNotices = (start: SessionStart): string[] => [
   ...(start.container === 'off' ? [] : [`Held in a ${start.container} container.`]),
   ...(start.isSeen ? [billingNotice(start)] : []),
+  ...(start.isSeen && start.requestLog !== null ? [`What its model is asked and answers is logged in ${start.requestLog}, as its profile says (record.requests).`] : []),
   ...start.doubts,
   ...(start.unsigned === null ? [] : [`Its commits are not signed: ${start.unsigned}`]),
 ]

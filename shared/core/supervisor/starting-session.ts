@@ -21,10 +21,12 @@ export const startingSession = (start: {
   readonly modelKey: string
   /** The value of that key; null where there is none. */
   readonly firstKey: string | null
+  /** Where its model requests are logged; null where they are not. */
+  readonly requestLog: string | null
   readonly doubts: readonly string[]
   readonly unsigned: string | null
 }): Session => {
-  const { id, profile, adapter, cwd, container, startedAt, modelKey, firstKey, doubts, unsigned } = start
+  const { id, profile, adapter, cwd, container, startedAt, modelKey, firstKey, requestLog, doubts, unsigned } = start
   return {
     id,
     agent: profile.agent,
@@ -38,7 +40,7 @@ export const startingSession = (start: {
     exitCode: null,
     reason: null,
     startCheckpoint: null,
-    notices: startNotices({ container, isSeen: adapter !== 'none', modelKey, hasModelKey: firstKey !== null, isSubscription: isSubscriptionKey(firstKey), doubts, unsigned }),
+    notices: startNotices({ container, isSeen: adapter !== 'none', modelKey, hasModelKey: firstKey !== null, isSubscription: isSubscriptionKey(firstKey), requestLog, doubts, unsigned }),
     waitingApprovals: 0,
     toolCalls: { total: 0, read: 0, write: 0, destructive: 0, denied: 0 },
     usage: { ...NO_USAGE, capMicroUsd: microUsd(profile.limits.spendUsd) },
