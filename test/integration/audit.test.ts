@@ -60,7 +60,7 @@ const deps = (): MendDeps => ({
 })
 const planned = async (own: Partial<PlanDeps> = {}) =>
   planMends((await look()).findings, {
-    home, scan: scanSecrets, accepted: readAccepted(acceptedFile()), taken: [...keychain.keys()], version: (...asked) => exactVersion({ home, environment: registry.environment }, ...asked), ...own,
+    home, scan: scanSecrets, accepted: readAccepted(acceptedFile()), taken: [...keychain.keys()], version: (...asked) => exactVersion({ home, here: project, environment: registry.environment }, ...asked), ...own,
   })
 
 /** All that lies below a folder: kind, permissions and bytes. */

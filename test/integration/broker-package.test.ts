@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -24,7 +24,7 @@ const registryHas = (version: string | null, integrity = 'sha512-abc') =>
 const open = async (): Promise<string> => {
   harness = await openHarness(
     { s: { command: 'npx', args: ['-y', 'a-server', '--read-only'] } },
-    { deps: { toolPins: pins, environment: { PATH: `${join(folder, 'bin')}:/usr/bin:/bin`, HOME: folder } } },
+    { cwd: join(folder, 'project'), deps: { toolPins: pins, environment: { PATH: `${join(folder, 'project/bin')}:${join(folder, 'bin')}:/usr/bin:/bin`, HOME: folder } } },
   )
   await (await harness.agent()).client.listTools()
   const { state, message } = harness.session.servers()[0] ?? {}
@@ -35,7 +35,7 @@ const ran = () => readFileSync(join(folder, 'ran'), 'utf8').trim()
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-package-'))
-  mkdirSync(join(folder, 'bin'))
+  for (const name of ['bin', 'project']) mkdirSync(join(folder, name))
   script('npx', `echo "$* $npm_config_registry" > ${join(folder, 'ran')}\nexec ${process.execPath} ${FIXTURE_SERVER}`)
   pins = createToolPins({ file: join(folder, 'pins.json'), clock: { now: () => 0 }, ledger, raiseAlarm: () => undefined })
 })
@@ -50,6 +50,18 @@ test('an unpinned package runs in the exact version of its first use, from the u
   registryHas('2.0.0', 'sha512-abc')
   expect(await open()).toBe('ready')
   expect(ran()).toContain('a-server@1.2.3')
+})
+
+test('is asked about by no npm, and by no program that npm starts, which the agent could have put there', async () => {
+  registryHas('1.2.3')
+  script('npm', `#!/bin/sh\nhelper\n${readFileSync(join(folder, 'bin/npm'), 'utf8')}`)
+  mkdirSync(join(folder, 'project/bin'))
+  for (const name of ['npm', 'helper']) {
+    writeFileSync(join(folder, 'project/bin', name), `#!/bin/sh\ntouch ${join(folder, 'planted-ran')}\nexec ${join(folder, 'bin/npm')} "$@"\n`)
+    chmodSync(join(folder, 'project/bin', name), 0o755)
+  }
+  expect(await open()).toBe('ready')
+  expect(existsSync(join(folder, 'planted-ran'))).toBe(false)
 })
 
 test('other content under the same version does not run', async () => {

@@ -28,6 +28,9 @@ export const foldersToSearch = async (path: string, agentFolders: readonly strin
   return folders.flat()
 }
 
+/** The same as a PATH: for what runs outside every container, as it may start others by their names (`#!/usr/bin/env node`). */
+export const pathOutOfReach = async (path: string, agentFolders: readonly string[]): Promise<string> => (await foldersToSearch(path, agentFolders)).join(delimiter)
+
 /**
  * The absolute path of the program `name`, or null: looked for in `folders`, or, when it has a slash, taken from `cwd`.
  * The path is not resolved through links, since some programs look at the name they were called by.

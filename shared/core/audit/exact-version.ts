@@ -3,9 +3,12 @@ import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { Registry } from '../../domain/audit/finding.ts'
 import { visibleText } from '../../domain/visible-text.ts'
+import { pathOutOfReach } from '../agents/find-executable.ts'
 
 export interface VersionDeps {
   readonly home: string
+  /** The project, where an agent may have put a program. */
+  readonly here: string
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -18,14 +21,16 @@ const NAME = /^(@[\w.~-]+\/)?[A-Za-z0-9][\w.~-]*$/
 const IMAGE = /^[A-Za-z0-9][\w./:-]*$/
 
 /** What a program prints. It runs at home: a project's own settings do not say which registry is asked. */
-const run = ({ home, environment }: VersionDeps, program: string, args: readonly string[]): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const env = Object.fromEntries(Object.entries(environment).filter(([name, value]) => value !== undefined && PASSED.test(name)))
+const run = async ({ home, here, environment }: VersionDeps, program: string, args: readonly string[]): Promise<string> => {
+  const passed = Object.fromEntries(Object.entries(environment).filter(([name, value]) => value !== undefined && PASSED.test(name)))
+  const env = { ...passed, PATH: await pathOutOfReach(passed['PATH'] ?? '', [here]) }
+  return new Promise((resolve, reject) => {
     execFile(program, args, { cwd: home, env, timeout: ANSWERS_WITHIN_MS, maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout) => {
       if (error === null) resolve(stdout)
       else reject(new HoldfastError('unsupported', error.code === 'ENOENT' ? `${program} is not here to tell the version` : `${program} cannot tell the version now: are you online, and does the package exist?`))
     })
   })
+}
 
 const Versions = z.union([z.string(), z.array(z.string()).min(1)])
 

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, delimiter } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
 import type { PinnedPackage } from '../../contract/schemas/server.ts'
-import { findExecutable, foldersToSearch } from '../agents/find-executable.ts'
+import { findExecutable, pathOutOfReach } from '../agents/find-executable.ts'
 import type { StdioLaunch } from './server-launch.ts'
 import type { ServerIdentity, ToolPins } from './tool-pins.ts'
 
@@ -42,12 +42,25 @@ const Answer = z.object({ name: z.string(), version: z.string().regex(/^\d[\w.+-
 
 type Npm = (...args: string[]) => Promise<string>
 
+export interface PackagePinDeps {
+  readonly pins: Pick<ToolPins, 'packageOf' | 'pinPackage'>
+  /** A folder of Holdfast's own. */
+  readonly folder: string
+  /** Where an agent may write, so that no npm is taken from there. */
+  readonly agentFolders: readonly string[]
+  /** The user's own home, for npm's settings. */
+  readonly home: string | undefined
+  /** Keys of the servers whose package was compared with the registry since the host started. */
+  readonly compared: Set<string>
+}
+
 /** The user's own npm, with the user's settings. Not from the project's folder: its .npmrc could name another registry. */
-const npmOf = async (env: { readonly PATH: string; readonly HOME?: string }, folder: string): Promise<Npm> => {
-  const npm = await findExecutable('npm', await foldersToSearch(env.PATH, []), folder)
+const npmOf = async ({ agentFolders, folder, home }: PackagePinDeps, path: string): Promise<Npm> => {
+  const env = { PATH: await pathOutOfReach(path, agentFolders), ...(home === undefined ? {} : { HOME: home }) }
+  const npm = await findExecutable('npm', env.PATH.split(delimiter), folder)
   if (npm === null) throw new HoldfastError('agent-not-found', 'npm is not installed. Install it, or name the server by its own program.')
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  return async (...args) => (await promisify(execFile)(npm, args, { cwd: folder, env: { ...env }, timeout: NPM_TIMEOUT_MS })).stdout
+  return async (...args) => (await promisify(execFile)(npm, args, { cwd: folder, env, timeout: NPM_TIMEOUT_MS })).stdout
 }
 
 /** What the registry has for a spec now: the newest version that fits. Rejects when it does not answer. */
@@ -55,16 +68,6 @@ const askRegistry = async (npm: Npm, spec: string): Promise<PinnedPackage> => {
   const parsed: unknown = JSON.parse(await npm('view', '--json', spec, 'name', 'version', 'dist.integrity'))
   const { name, version, 'dist.integrity': integrity } = Answer.parse(Array.isArray(parsed) ? parsed.at(-1) : parsed)
   return { name, version, integrity }
-}
-
-export interface PackagePinDeps {
-  readonly pins: Pick<ToolPins, 'packageOf' | 'pinPackage'>
-  /** A folder of Holdfast's own. */
-  readonly folder: string
-  /** The user's own home, for npm's settings. */
-  readonly home: string | undefined
-  /** Keys of the servers whose package was compared with the registry since the host started. */
-  readonly compared: Set<string>
 }
 
 /**
@@ -75,7 +78,7 @@ export interface PackagePinDeps {
 export const pinLaunch = async (deps: PackagePinDeps, sessionId: SessionId, server: ServerIdentity, launch: StdioLaunch): Promise<StdioLaunch> => {
   const found = packageArgument(launch.command, launch.args)
   if (found === null) return launch
-  const npm = await npmOf({ PATH: launch.env['PATH'] ?? '', ...(deps.home === undefined ? {} : { HOME: deps.home }) }, deps.folder)
+  const npm = await npmOf(deps, launch.env['PATH'] ?? '')
   let pinned = deps.pins.packageOf(server)
   if (pinned === null) {
     pinned = await askRegistry(npm, found.spec).catch((cause: unknown) => {

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
+import { delimiter } from 'node:path'
 import { promisify } from 'node:util'
 import { HoldfastError } from '../../contract/errors.ts'
-import { findExecutable, foldersToSearch, requireOutOfReach } from '../agents/find-executable.ts'
+import { findExecutable, pathOutOfReach, requireOutOfReach } from '../agents/find-executable.ts'
 import type { Clock } from '../ports.ts'
 
 /** A secret that somebody else issues, and how long it is good. */
@@ -71,8 +72,10 @@ export const readIssued = (output: string, field: string | null, now: number): I
 /** What the user's own program prints, run without a shell. */
 const outputOf = async (deps: SecretCommandDeps, line: string): Promise<string> => {
   const [program = '', ...args] = [...line.matchAll(WORDS)].map(([, double, single, plain]) => double ?? single ?? plain ?? '')
-  const env = Object.fromEntries(Object.entries(deps.environment).flatMap(([name, value]) => (value !== undefined && PASSED.test(name) ? [[name, value]] : [])))
-  const file = await findExecutable(program, await foldersToSearch(env['PATH'] ?? '', [deps.agentFolder]), '/')
+  const passed = Object.entries(deps.environment).flatMap(([name, value]) => (value !== undefined && PASSED.test(name) ? [[name, value]] : []))
+  const PATH = await pathOutOfReach(deps.environment['PATH'] ?? '', [deps.agentFolder])
+  const env = { ...Object.fromEntries(passed), PATH }
+  const file = await findExecutable(program, PATH.split(delimiter), '/')
   if (file === null) throw new HoldfastError('secret-unavailable', `There is no program ${program} to issue a secret.`)
   await requireOutOfReach(file, [deps.agentFolder])
   const { stdout } = await promisify(execFile)(file, args, { env, cwd: '/', timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES }).catch((error: { code?: unknown; killed?: boolean }) => {

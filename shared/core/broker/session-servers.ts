@@ -81,7 +81,7 @@ export const createSessionServers = (deps: SessionServersDeps): SessionServers =
 
   const launchProcess = async (name: string, config: McpServerConfig, launch: StdioLaunch): Promise<UpstreamProcess> => {
     const identity = serverIdentity(name, config)
-    const packages = { pins: host.toolPins, folder: host.containers.homes, home: host.environment['HOME'], compared: host.compared }
+    const packages = { pins: host.toolPins, folder: host.containers.homes, agentFolders: [cwd, host.containers.homes], home: host.environment['HOME'], compared: host.compared }
     const exact = await pinLaunch(packages, sessionId, identity, launch)
     const granted = config.type === 'stdio' ? config.network : undefined
     const { spec, wholeOf, start } = await planServerContainer(host.containers, exact, { sessionId, name, key: identity.key, cwd, hold, granted })

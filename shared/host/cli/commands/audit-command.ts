@@ -104,7 +104,7 @@ const fix = async ({ self, report, accepted, deps, agreed }: FixParams): Promise
   if (!agreed && report.findings.some(({ mend }) => mend !== null) && (output.json || !process.stdin.isTTY)) {
     throw new HoldfastError('bad-params', 'There is no terminal to ask on. Look at the findings with "holdfast audit", then add --yes.')
   }
-  const version = (...asked: Parameters<typeof exactVersion> extends [unknown, ...infer Rest] ? Rest : never) => exactVersion({ home: homedir(), environment: process.env }, ...asked)
+  const version = (...asked: Parameters<typeof exactVersion> extends [unknown, ...infer Rest] ? Rest : never) => exactVersion({ home: homedir(), here: process.cwd(), environment: process.env }, ...asked)
   const { plans, left } = await planMends(report.findings, { home: homedir(), scan: scanSecrets, accepted, taken: await namesKept(report.findings), version })
   const chosen: PlannedMend[] = []
   for (const plan of plans) {

@@ -129,7 +129,7 @@ export const addSecretRecipes = (secret: Command): void => {
         value: () => readValue(`The password of ${visibleText(options.role)} (not shown): `),
         place: `${visibleText(options.host)}:${port}`,
         attempt: async (password) => {
-          const psql = await findExecutable('psql', await foldersToSearch(process.env['PATH'] ?? '', []), process.cwd())
+          const psql = await findExecutable('psql', await foldersToSearch(process.env['PATH'] ?? '', [process.cwd()]), process.cwd())
           if (psql === null) throw new HoldfastError('unsupported', 'It cannot be tried here: psql is not installed (apt-get install postgresql-client). Nothing was kept.')
           return tryPostgresRole(psql, role, password)
         },
@@ -158,7 +158,7 @@ export const addSecretRecipes = (secret: Command): void => {
         value: () => Promise.resolve(role.policy),
         place: 'AWS STS',
         attempt: async () => {
-          const aws = await findExecutable('aws', await foldersToSearch(process.env['PATH'] ?? '', []), process.cwd())
+          const aws = await findExecutable('aws', await foldersToSearch(process.env['PATH'] ?? '', [process.cwd()]), process.cwd())
           if (aws === null) throw new HoldfastError('unsupported', 'It cannot be tried here: aws, the command line of AWS, is not installed. Nothing was kept.')
           return tryAwsRole(aws, role, createIssuer({ clock: systemClock, environment: process.env, agentFolder: process.cwd() }))
         },
