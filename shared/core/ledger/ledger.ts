@@ -76,6 +76,7 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
   /** As far as all is known to be on disk; what came after it waits, in order, to be told of. */
   let durable = head
   const untold: LedgerEntry[] = []
+  let later: NodeJS.Timeout | undefined
   let isOpen = true
   // With its log at hand, entries are made durable by us, one at a time or together; without, by the database.
   const groupSync = openGroupSync(`${file}-wal`, LOG_BYTES)
@@ -126,6 +127,10 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
       const told = untold.shift()
       if (told !== undefined) onAppended?.(told)
     }
+    // Nothing waits any more: where calls follow each other, the sync of one's intent was that of the last one's outcome.
+    if (untold.length > 0) return
+    clearTimeout(later)
+    later = undefined
   }
 
   const append: Ledger['append'] = (kind, sessionId, body) => {
@@ -143,7 +148,6 @@ const createLedger = (database: Database, { file, clock, openSearch, onAppended 
     return entry
   }
   const appendSoon: Ledger['appendSoon'] = (kind, sessionId, body) => syncSoon(write(kind, sessionId, body))
-  let later: NodeJS.Timeout | undefined
   /** A failure to sync is met again by whoever appends next. */
   const appendLater: Ledger['appendLater'] = (kind, sessionId, body) => {
     const entry = write(kind, sessionId, body)
