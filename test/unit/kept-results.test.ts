@@ -1,6 +1,7 @@
 import type { ContentBlock } from '@modelcontextprotocol/server'
 import { describe, expect, test } from 'vitest'
 import { createKeptResults, MAX_SHOWN_CHARACTERS } from '../../shared/core/broker/kept-results.ts'
+import { heldBytes } from '../support/memory.ts'
 
 const text = (value: string): ContentBlock => ({ type: 'text', text: value })
 
@@ -41,6 +42,14 @@ describe('results that are too long for one answer', () => {
     const kept = createKeptResults(() => {})
     for (let i = 0; i < 5; i += 1) kept.shorten(`t${i}`, [text('x'.repeat(10_000_000))])
     expect(kept.list().map(({ name }) => name)).toEqual(['rest of t2', 'rest of t3', 'rest of t4'])
+  })
+
+  test('of many results that are a little too long, a thousand are kept, and of each no more than its rest', () => {
+    const kept = createKeptResults(() => {})
+    const before = heldBytes()
+    for (let i = 0; i < 1_100; i += 1) kept.shorten(`t${i}`, [text('x'.repeat(MAX_SHOWN_CHARACTERS + 20))])
+    expect(kept.list()).toHaveLength(1_000)
+    expect(heldBytes() - before).toBeLessThan(5_000_000)
   })
 
   test.each(['holdfast://result/', 'holdfast://result/aaaaaaaaaaaa', 'file:///etc/passwd', ''])('%j is not one of them', (uri) => {

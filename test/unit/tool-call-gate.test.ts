@@ -8,6 +8,7 @@ import type { Foreseen } from '../../shared/core/foresight/foresee.ts'
 import type { Held } from '../../shared/core/supervisor/pace.ts'
 import type { ToolCallAsk } from '../../shared/core/ports.ts'
 import { createClock, createMemoryLedger, decisionOf, ids, SESSION } from '../support/fakes.ts'
+import { heldBytes } from '../support/memory.ts'
 
 const setUp = (effect: PolicyEffect | 'throws', overRate: Promise<Held> | null = null, record: AgentProfile['record'] = { inputs: 'full', results: 'hashed' },
   { recoverable = 'ask', foreseen = null, evaluate, ...extra }: {
@@ -224,6 +225,21 @@ describe('the tool call gate', () => {
     expect(JSON.stringify(gate.list(SESSION)).length).toBeGreaterThan(100_000)
     gate.finish(toolCallId, { ok: true, summary: 'completed' })
     expect(JSON.stringify(gate.list(SESSION)).length).toBeLessThan(10_000)
+  })
+
+  it('holds no long input in memory once its call is done, by no part of it', async () => {
+    const judge = (input: unknown): PolicyDecision => {
+      const { command } = input as { command: string }
+      return { ...decisionOf('allow'), classification: { class: 'write', reasons: [command.slice(0, 100)], unknown: [command.slice(10, 90)] } }
+    }
+    const { gate, request } = setUp('allow', null, { inputs: 'full', results: 'full' }, { evaluate: judge })
+    const before = heldBytes()
+    for (let i = 0; i < 50; i += 1) {
+      const { toolCallId } = await request({ command: `${'x'.repeat(500_000)}${i}` })
+      gate.finish(toolCallId, { ok: i % 2 === 0, summary: `${'z'.repeat(500_000)}${i}`.slice(0, 500), result: { text: `${'y'.repeat(500_000)}${i}` } })
+    }
+    expect(gate.list(SESSION)).toHaveLength(50)
+    expect(heldBytes() - before).toBeLessThan(5_000_000)
   })
 
   it('keeps the calls of the newest sessions that are over, and forgets those before', async () => {

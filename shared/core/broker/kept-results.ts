@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ContentBlock, ReadResourceResult, Resource } from '@modelcontextprotocol/server'
+import { ownText } from '../own-text.ts'
 
 /** What of a session's results was too long for one answer, for the agent to read on. */
 export interface KeptResults {
@@ -14,6 +15,7 @@ export interface KeptResults {
 export const MAX_SHOWN_CHARACTERS = 200_000
 /** Kept for one session; the oldest go first. */
 const MAX_KEPT_CHARACTERS = 32_000_000
+const MAX_KEPT = 1_000
 const SCHEME = 'holdfast://result/'
 
 const textOf = (block: ContentBlock): string | null =>
@@ -31,7 +33,7 @@ export const createKeptResults = (onListed: () => void): KeptResults => {
     kept.set(id, { tool, text })
     characters += text.length
     for (const [oldest, { text: gone }] of kept) {
-      if (characters <= MAX_KEPT_CHARACTERS || oldest === id) break
+      if ((characters <= MAX_KEPT_CHARACTERS && kept.size <= MAX_KEPT) || oldest === id) break
       kept.delete(oldest)
       characters -= gone.length
     }
@@ -60,7 +62,7 @@ export const createKeptResults = (onListed: () => void): KeptResults => {
         return [block.type === 'resource' ? { ...block, resource: { ...block.resource, text: part } } : { type: 'text', text: part }]
       })
       if (rest.length === 0) return content
-      const left = rest.join('\n')
+      const left = ownText(rest.join('\n'))
       const id = keep(tool, left)
       const note = `[Holdfast: this result is longer than ${MAX_SHOWN_CHARACTERS} characters. The other ${left.length} are in the resource ${SCHEME}${id}]`
       return [...shown, { type: 'text', text: note }, { type: 'resource_link', ...resource(id, tool, left.length) }]

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { RecordMode } from '../../contract/schemas/profile.ts'
 import type { PolicyDecision } from '../../contract/schemas/tool-call.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
+import { ownText } from '../own-text.ts'
 
 /** Longest input, in UTF-16 units of canonical JSON, that an entry holds whole; of a longer one the hash and the beginning. */
 const MAX_INPUT = 65_536
@@ -32,7 +33,7 @@ export const recordedInput = (mode: RecordMode, input: unknown, canonical = cano
   if (mode === 'off' || canonical === null) return null
   const { text, sha256 } = canonical
   if (mode === 'full' && text.length <= MAX_INPUT) return input
-  return { sha256, characters: text.length, beginning: mode === 'full' ? text.slice(0, BEGINNING).toWellFormed() : '' }
+  return { sha256, characters: text.length, beginning: mode === 'full' ? ownText(text.slice(0, BEGINNING)) : '' }
 }
 
 /** What an entry keeps of a decision: its reasons quote the input, and stay where that does. */
@@ -58,7 +59,7 @@ export const recordedResult = (mode: RecordMode, result: unknown): { sha256: str
   try {
     const text = canonicalJson(result)
     const digest = { sha256: sha256(text), bytes: Buffer.byteLength(text) }
-    return mode === 'full' ? { ...digest, text: text.slice(0, MAX_RESULT).toWellFormed() } : digest
+    return mode === 'full' ? { ...digest, text: ownText(text.slice(0, MAX_RESULT)) } : digest
   } catch {
     return null
   }

@@ -8,6 +8,7 @@ import type { Approvals } from '../approvals/approvals.ts'
 import { type CanonicalInput, canonicalInput, recordedDecision, recordedInput, recordedReason, recordedResult } from '../ledger/recording.ts'
 import type { Foresee, ForeseenCall } from '../foresight/foresee.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
+import { ownText } from '../own-text.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
 import { beginningOf, listedInput } from './listed-input.ts'
 import type { Held } from './pace.ts'
@@ -18,6 +19,8 @@ const MAX_SHOWN_CHARACTERS = 1_000_000
 /** Calls kept per session for listing, and sessions that are over; the ledger has them all. */
 const MAX_LISTED = 1_000
 const MAX_ENDED_SESSIONS = 20
+/** Longest input whose decision may go on quoting from it. */
+const MAX_QUOTED_CHARACTERS = 4_096
 const MAX_MET = 1_000
 
 /** What the gate must know of a session to judge its calls. */
@@ -170,7 +173,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     const changed: { decision?: PolicyDecision } = {}
     const refuseChanged = (other: unknown): string | null => {
       if (typeof other !== 'object' || other === null || Array.isArray(other)) return 'The arguments are an object of fields: give one.'
-      changed.decision = session.evaluate(tool, other)
+      changed.decision = structuredClone(session.evaluate(tool, other))
       return denialOf(ask, changed.decision, other, canonicalJson(other))
     }
     const words = toolUseId === null ? null : deps.trail.wordsOf(sessionId, toolUseId)
@@ -189,13 +192,14 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
     const call = running.get(toolCallId)
     if (call === undefined) return
     const at = deps.clock.now()
-    const next = reduceToolCall(call, outcome.ok ? { type: 'completed', at } : { type: 'failed', at, reason: outcome.summary })
+    const summary = ownText(outcome.summary)
+    const next = reduceToolCall(call, outcome.ok ? { type: 'completed', at } : { type: 'failed', at, reason: summary })
     if (next === null) return
     deps.ledger.appendLater('tool-call/outcome', call.sessionId, {
       toolCallId,
       tool: call.tool,
       ok: outcome.ok,
-      summary: outcome.summary,
+      summary,
       result: recordedResult(recordOf(call.sessionId).results, outcome.result),
       redacted: outcome.redacted ?? 0,
       ...(outcome.marks === undefined || outcome.marks.length === 0 ? {} : { marks: [...outcome.marks] }),
@@ -211,7 +215,9 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       if (canonical === null) throw new TypeError('an input that is no JSON')
       const session = deps.sessionOf(ask.sessionId)
       if (session === null) return refuse(call, 'denied', 'Denied by Holdfast: the session is not running.')
-      const judged = session.evaluate(ask.tool, ask.input)
+      const evaluated = session.evaluate(ask.tool, ask.input)
+      // It quotes the input, and a part of a long text holds all of it in memory.
+      const judged = canonical.text.length > MAX_QUOTED_CHARACTERS ? structuredClone(evaluated) : evaluated
       const late = session.pace.admit({ kind: 'tool-call', tool: ask.tool, class: judged.classification.class, hash: `${ask.tool} ${canonical.sha256}` }, ask.signal)
       const held = late === null ? null : await late
       const decision = held !== null && 'ask' in held ? withRule(judged, held.ask) : judged
