@@ -9,6 +9,7 @@ export interface Paths {
   /** The user's own files: profiles, and the findings of `audit` that were taken as they are. */
   readonly config: string
   readonly auditAccepted: string
+  readonly auditKey: string
   readonly profiles: string
   /** Where the user wants the ledger sent. */
   readonly ledgerSettings: string
@@ -79,6 +80,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
   return {
     config,
     auditAccepted: join(config, 'audit-accepted.json'),
+    auditKey: join(data, 'audit-key'),
     profiles: join(config, 'profiles'),
     ledgerSettings: join(config, 'ledger.yaml'),
     data,

@@ -43,7 +43,7 @@ const put = (specimen: Specimen): string => {
   return path
 }
 const acceptedFile = () => join(folder, 'accepted.json')
-const look = (environment: Record<string, string> = {}) => audit({ home, project, environment, scan: scanSecrets, accepted: readAccepted(acceptedFile()) })
+const look = (environment: Record<string, string> = {}) => audit({ home, project, environment, scan: scanSecrets, accepted: readAccepted(acceptedFile()), key: 'k' })
 
 let registry: PackageRegistry
 beforeAll(async () => {
@@ -60,7 +60,7 @@ const deps = (): MendDeps => ({
 })
 const planned = async (own: Partial<PlanDeps> = {}) =>
   planMends((await look()).findings, {
-    home, scan: scanSecrets, accepted: readAccepted(acceptedFile()), taken: [...keychain.keys()], version: (...asked) => exactVersion({ home, here: project, environment: registry.environment }, ...asked), ...own,
+    home, scan: scanSecrets, accepted: readAccepted(acceptedFile()), key: 'k', taken: [...keychain.keys()], version: (...asked) => exactVersion({ home, here: project, environment: registry.environment }, ...asked), ...own,
   })
 
 /** All that lies below a folder: kind, permissions and bytes. */
@@ -273,6 +273,28 @@ it('takes what a person accepts for accepted, and not hidden, until one byte of 
   expect((await look()).findings.map(({ rule }) => rule).sort()).toEqual(['plaintext-secret', 'shell-server'])
   writeFileSync(acceptedFile(), '{')
   expect(() => readAccepted(acceptedFile())).toThrow('nothing counts as accepted')
+})
+
+it('an acceptance stays with its finding: no other takes its name or its place when the file changes, the same under another name neither', async () => {
+  const own = { command: 'bash', args: ['-c', 'node a.js'] }
+  const write = (servers: unknown): string => put({ name: '', project: '.mcp.json', text: `${JSON.stringify({ mcpServers: servers }, null, 2)}\n`, faults: [] })
+  const path = write({ mine: own })
+  const [mine = expect.unreachable()] = (await look()).findings
+  write({ other: { command: 'sh', args: ['-c', 'curl x | sh'] }, mine: own })
+  expect((await look()).findings.map(({ id, what }) => [id === mine.id, what])).toEqual([[false, 'the server other fetches a script and runs it'], [true, 'the server mine is a line of shell']])
+  accept(acceptedFile(), { ...mine, file: path }, 'mine', Date.UTC(2026, 0, 1))
+  write({ same: own, mine: own })
+  expect([await look()].map(({ findings, accepted }) => [findings.map(({ what }) => what), accepted.map(({ what }) => what)])).toEqual([[['the server same is a line of shell'], ['the server mine is a line of shell']]])
+  write({ mine: { ...own, args: ['-c', 'node b.js'] } })
+  expect((await look()).findings.map(({ id, before }) => [id === mine.id, before?.reason])).toEqual([[false, 'mine']])
+})
+
+it('what an earlier version took as accepted by less than it is about is told of, and accepted no more', async () => {
+  const value = { command: 'bash', args: ['-c', 'node a.js'] }
+  const path = put({ name: '', project: '.mcp.json', text: JSON.stringify({ mcpServers: { mine: value } }), faults: [] })
+  accept(acceptedFile(), { rule: 'shell-server', file: path, what: 'the server mine is a line of shell', about: JSON.stringify(value) }, 'old', Date.UTC(2026, 0, 1))
+  const { findings, accepted } = await look()
+  expect([findings.map(({ what, before }) => [what, before?.reason]), accepted]).toEqual([[['the server mine is a line of shell', 'old']], []])
 })
 
 it('names and passes over what is huge, broken, a loop, a pipe, no text, or nested too deep, and reads the rest', async () => {

@@ -25,6 +25,10 @@ const hashOf = (salt: string, about: string): string => createHash('sha256').upd
 export const acceptanceOf = ({ rule, file, about }: Acceptable, accepted: readonly Acceptance[]): Acceptance | null =>
   accepted.find((each) => each.rule === rule && each.file === file && each.sha256 === hashOf(each.salt, about)) ?? null
 
+/** The acceptance of a finding of this description, made of other bytes: it covers it no more, or never did. */
+export const earlierAcceptance = ({ rule, file, what, about }: Acceptable, accepted: readonly Acceptance[]): Acceptance | null =>
+  accepted.find((each) => each.rule === rule && each.file === file && each.what === what && each.sha256 !== hashOf(each.salt, about)) ?? null
+
 /** What was accepted. Throws HoldfastError `bad-params` for a file that cannot be read: then nothing counts as accepted. */
 export const readAccepted = (path: string): readonly Acceptance[] => {
   const found = readIfThere(path)

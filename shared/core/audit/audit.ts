@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, realpath } from 'node:fs/promises'
 import type { AuditedFinding } from '../../contract/schemas/finding.ts'
@@ -6,17 +5,20 @@ import { auditFile, compareFindings } from '../../domain/audit/audit-file.ts'
 import type { AuditFinding, SecretSpan } from '../../domain/audit/finding.ts'
 import type { Reach } from '../../domain/audit/reach.ts'
 import { isPlainSecret } from '../../domain/secret-names.ts'
-import { type Acceptance, acceptanceOf } from './accepted.ts'
+import { type Acceptance, acceptanceOf, earlierAcceptance } from './accepted.ts'
+import { createFindingIds } from './finding-id.ts'
 import { agentOf, auditedPlaces, type Place } from './places.ts'
 
 export interface LocatedFinding extends AuditFinding {
-  /** What to call it by: the same at every look, as long as nothing is put before it. */
+  /** What to call it by: the same at every look, as long as not one byte of what it is about changes. */
   readonly id: string
   /** Null for what is in no file. */
   readonly file: string | null
   readonly place: Place | null
   /** The bytes it is about. They may hold a secret, and leave this process in no report. */
   readonly about: string
+  /** What a person said of it before it changed, or when less of it was looked at: it has to be accepted anew. */
+  readonly before?: Acceptance
 }
 
 /** A finding that a person took as it is. */
@@ -49,6 +51,8 @@ export interface AuditParams {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly scan: (path: string, text: string) => Promise<readonly SecretSpan[]>
   readonly accepted: readonly Acceptance[]
+  /** See readFindingKey. */
+  readonly key: string
 }
 
 const MAX_BYTES = 4 * 1024 * 1024
@@ -81,14 +85,14 @@ export const readAudited = async (path: string): Promise<Text> => {
   }
 }
 
-const idOf = (rule: string, where: string, count: number): string => createHash('sha256').update(`${rule}\n${where}\n${count}`).digest('hex').slice(0, 8)
-
-const inEnvironment = (environment: AuditParams['environment']): LocatedFinding[] =>
-  Object.entries(environment).filter(([name, value]) => value !== undefined && isPlainSecret(name, value)).map(([name]) => ({
-    rule: 'secret-in-environment', id: idOf('secret-in-environment', name, 0), severity: 'high', threat: 'identity spoofing', file: null, place: null, line: null, mend: null, about: '',
+const inEnvironment = ({ environment, key }: AuditParams): LocatedFinding[] => {
+  const idOf = createFindingIds(key)
+  return Object.entries(environment).filter(([name, value]) => value !== undefined && isPlainSecret(name, value)).map(([name]) => ({
+    rule: 'secret-in-environment', id: idOf('secret-in-environment', name, ''), severity: 'high', threat: 'identity spoofing', file: null, place: null, line: null, mend: null, about: '',
     what: `${name} is in this shell's environment`, why: 'each agent started from here holds it, and so does all that it runs',
     fix: `unset ${name}, and keep the value with "holdfast secret set agent/${name.toLowerCase().replaceAll('_', '-')}"`,
   }))
+}
 
 interface PlaceAudit {
   readonly findings: readonly LocatedFinding[]
@@ -98,25 +102,22 @@ interface PlaceAudit {
 }
 
 /** Looks at one file's text. */
-export const auditText = async (place: Place, text: string, mode: number | null, params: Pick<AuditParams, 'home' | 'scan'>): Promise<PlaceAudit> => {
+export const auditText = async (place: Place, text: string, mode: number | null, params: Pick<AuditParams, 'home' | 'scan' | 'key'>): Promise<PlaceAudit> => {
   const secrets = await params.scan(place.path, text.slice(0, MAX_SCANNED))
   const { findings, logins, reach, problem } = auditFile({ kind: place.kind, scope: place.scope, home: params.home, secrets, text, mode })
-  const counts = new Map<string, number>()
-  const located = <Found extends AuditFinding>(finding: Found): Found & { id: string; file: string; place: Place } => {
-    const count = counts.get(finding.rule) ?? 0
-    counts.set(finding.rule, count + 1)
-    return { ...finding, id: idOf(finding.rule, place.path, count), file: place.path, place }
-  }
+  const idOf = createFindingIds(params.key)
+  const located = <Found extends AuditFinding & { readonly about: string }>(finding: Found): Found & { id: string; file: string; place: Place } =>
+    ({ ...finding, id: idOf(finding.rule, place.path, finding.about), file: place.path, place })
   return {
     findings: findings.map(located),
-    logins: logins.map((login) => ({ ...located(login), about: '' })),
+    logins: logins.map((login) => located({ ...login, about: '' })),
     reach: reach.map((each) => ({ ...each, file: place.path, agent: each.kind === 'server' ? agentOf(place.path) : null })),
     skipped: problem,
   }
 }
 
 /** Looks at one file. */
-export const auditPlace = async (place: Place, params: Pick<AuditParams, 'home' | 'scan'>): Promise<PlaceAudit | null> => {
+export const auditPlace = async (place: Place, params: Pick<AuditParams, 'home' | 'scan' | 'key'>): Promise<PlaceAudit | null> => {
   const read = await readAudited(place.path)
   if (read === null) return null
   return 'why' in read ? { findings: [], logins: [], reach: [], skipped: read.why } : auditText(place, read.text, read.mode, params)
@@ -127,7 +128,7 @@ export const auditPlace = async (place: Place, params: Pick<AuditParams, 'home' 
  * that is huge, broken, a loop of links, or may not be read is named and passed over. `publicFinding` takes out what may hold a secret.
  */
 export const audit = async (params: AuditParams): Promise<AuditReport> => {
-  const all = inEnvironment(params.environment)
+  const all = inEnvironment(params)
   const logins: LocatedFinding[] = []
   const reach: LocatedReach[] = []
   const read: string[] = []
@@ -150,7 +151,8 @@ export const audit = async (params: AuditParams): Promise<AuditReport> => {
   const accepted: AcceptedFinding[] = []
   for (const finding of all.sort(compareFindings)) {
     const acceptance = finding.file === null ? null : acceptanceOf({ ...finding, file: finding.file }, params.accepted)
-    if (acceptance === null) findings.push(finding)
+    const before = acceptance === null && finding.file !== null ? earlierAcceptance({ ...finding, file: finding.file }, params.accepted) : null
+    if (acceptance === null) findings.push(before === null ? finding : { ...finding, before })
     else accepted.push({ ...finding, acceptance })
   }
   return { findings, accepted, logins: logins.sort(compareFindings), reach, read, skipped }

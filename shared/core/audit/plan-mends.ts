@@ -31,7 +31,7 @@ export interface Left {
   readonly why: string
 }
 
-export interface PlanDeps extends Pick<AuditParams, 'home' | 'scan' | 'accepted'> {
+export interface PlanDeps extends Pick<AuditParams, 'home' | 'scan' | 'key' | 'accepted'> {
   /** Names of the items that the keychain has; why it can take none where it cannot. */
   readonly taken: readonly string[] | string
   /** A package with its exact version. Throws HoldfastError that says why it cannot be told. */

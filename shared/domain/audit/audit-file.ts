@@ -74,9 +74,10 @@ export interface FileAudit {
   readonly problem: string | null
 }
 
+/** The place of a value and the value, so that the same under another name is another; a list may be sorted anew. */
 const aboutOf = ({ text, mode }: AuditedFile, source: Source | null, { of, line }: AuditFinding): string => {
   const value = of === undefined ? undefined : of.reduce<unknown>((found, key) => (Array.isArray(found) ? (found as unknown[])[Number(key)] : fieldsOf(found)[String(key)]), source?.value)
-  return value !== undefined ? JSON.stringify(value) : line === null ? String(mode) : (text.split('\n')[line - 1] ?? '')
+  return value !== undefined ? JSON.stringify([of?.map((step) => (typeof step === 'number' ? '*' : step)), value]) : line === null ? String(mode) : (text.split('\n')[line - 1] ?? '')
 }
 
 /** What is wrong with one file, and what it lets agents reach. Never throws for what is in it. */

@@ -7,6 +7,7 @@ import { explainedDecision } from '../../../domain/explained-decision.ts'
 import { BUILT_IN_LAYER } from '../../../domain/policy-evaluate.ts'
 import { readAccepted } from '../../audit/accepted.ts'
 import { audit, publicReport } from '../../audit/audit.ts'
+import { readFindingKey } from '../../audit/finding-id.ts'
 import type { Broker } from '../../broker/create-broker.ts'
 import type { ToolPins } from '../../broker/tool-pins.ts'
 import { findFolders, listFolders } from '../../folders.ts'
@@ -85,7 +86,7 @@ export const createDashboardHandlers = (deps: DashboardHandlerDeps): Pick<Handle
     'host/audit': async ({ project }) => {
       if (project !== null && !(await listFolders(project).then(() => true, () => false))) throw new HoldfastError('not-a-directory', `${project} is no folder that can be read.`)
       const { scanSecrets } = await import('../../audit/scan-secrets.ts')
-      const report = publicReport(await audit({ home, project, environment: deps.environment, scan: scanSecrets, accepted: readAccepted(deps.paths.auditAccepted) }))
+      const report = publicReport(await audit({ home, project, environment: deps.environment, scan: scanSecrets, accepted: readAccepted(deps.paths.auditAccepted), key: readFindingKey(deps.paths.auditKey) }))
       return { ...report, read: report.read.length }
     },
     'folder/list': ({ path }) => listFolders(path ?? home),

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
 import { accept, readAccepted, withdraw } from '../../../core/audit/accepted.ts'
 import { audit, type AuditReport, type LocatedFinding, type LocatedReach, publicFinding, publicReport } from '../../../core/audit/audit.ts'
+import { readFindingKey } from '../../../core/audit/finding-id.ts'
 import { exactVersion } from '../../../core/audit/exact-version.ts'
 import { applyMends, type MendDeps, recoverMends, undoMends } from '../../../core/audit/mend.ts'
 import { type Left, type PlannedMend, planMends } from '../../../core/audit/plan-mends.ts'
@@ -18,11 +19,14 @@ import { withHost } from '../with-host.ts'
 
 const placeText = (file: string | null, line: number | null): string => visibleText(file === null ? 'the environment' : `${file}${line === null ? '' : `:${line}`}`)
 
-const findingLines = ({ id, severity, threat, file, line, what, why, fix, mend }: LocatedFinding): string[] => [
+const dayText = (at: number): string => new Date(at).toISOString().slice(0, 10)
+
+const findingLines = ({ id, severity, threat, file, line, what, why, fix, mend, before }: LocatedFinding): string[] => [
   `${severity.padEnd(6)}  ${visibleText(what)}`,
   `        ${placeText(file, line)}  (${id})`,
   `        why: ${visibleText(why)} (${threat})`,
   `        fix: ${visibleText(fix)}${mend === null ? '' : '  [--fix does it]'}`,
+  ...(before === undefined ? [] : [`        you accepted one like this on ${dayText(before.acceptedAt)} (${visibleText(before.reason)}), with other content: accept it anew if this is fine too`]),
 ]
 
 /** First what a person asked: what can my agents reach? */
@@ -52,7 +56,7 @@ const reportLines = ({ findings, accepted, logins, reach, read, skipped }: Audit
     ...loginLines(logins),
     ...findings.flatMap(findingLines),
     ...accepted.flatMap(({ id, what, file, line, acceptance: { reason, acceptedAt } }) => [
-      `accepted  ${visibleText(what)}`, `          ${placeText(file, line)}  (${id})`, `          ${new Date(acceptedAt).toISOString().slice(0, 10)}: ${visibleText(reason)}`,
+      `accepted  ${visibleText(what)}`, `          ${placeText(file, line)}  (${id})`, `          ${dayText(acceptedAt)}: ${visibleText(reason)}`,
     ]),
     ...skipped.map(({ file, why }) => `skipped ${visibleText(file)}: it ${why}`),
     `${formatCount(read.length)} file${read.length === 1 ? '' : 's'} read: ${told.join('; ')}. Nothing was changed.`,
@@ -93,19 +97,20 @@ interface FixParams {
   readonly self: Command
   readonly report: AuditReport
   readonly accepted: ReturnType<typeof readAccepted>
+  readonly key: string
   readonly deps: MendDeps
   readonly agreed: boolean
 }
 
 /** Shows what would change, file by file, and changes what a person agrees to. */
-const fix = async ({ self, report, accepted, deps, agreed }: FixParams): Promise<void> => {
+const fix = async ({ self, report, accepted, key, deps, agreed }: FixParams): Promise<void> => {
   const output = outputOf(self)
   const { scanSecrets } = await import('../../../core/audit/scan-secrets.ts')
   if (!agreed && report.findings.some(({ mend }) => mend !== null) && (output.json || !process.stdin.isTTY)) {
     throw new HoldfastError('bad-params', 'There is no terminal to ask on. Look at the findings with "holdfast audit", then add --yes.')
   }
   const version = (...asked: Parameters<typeof exactVersion> extends [unknown, ...infer Rest] ? Rest : never) => exactVersion({ home: homedir(), here: process.cwd(), environment: process.env }, ...asked)
-  const { plans, left } = await planMends(report.findings, { home: homedir(), scan: scanSecrets, accepted, taken: await namesKept(report.findings), version })
+  const { plans, left } = await planMends(report.findings, { home: homedir(), scan: scanSecrets, accepted, key, taken: await namesKept(report.findings), version })
   const chosen: PlannedMend[] = []
   for (const plan of plans) {
     if (agreed) {
@@ -180,14 +185,15 @@ export const addAuditCommand = (program: Command): void => {
       const { scanSecrets } = await import('../../../core/audit/scan-secrets.ts')
       const project = resolve(options.cwd ?? process.cwd())
       const accepted = readAccepted(paths.auditAccepted)
-      const report = await audit({ home: homedir(), project: project === homedir() ? null : project, environment: process.env, scan: scanSecrets, accepted })
+      const key = readFindingKey(paths.auditKey)
+      const report = await audit({ home: homedir(), project: project === homedir() ? null : project, environment: process.env, scan: scanSecrets, accepted, key })
       if (options.accept !== undefined) return acceptOne(self, paths, report, options.accept, options.reason)
       if (options.withdraw !== undefined) {
         const { what, acceptance } = findById(report.accepted, options.withdraw)
         withdraw(paths.auditAccepted, acceptance)
         return output.result({ id: options.withdraw }, [`A finding again: ${visibleText(what)}`])
       }
-      if (options.fix === true) return fix({ self, report, accepted, deps, agreed: options.yes === true })
+      if (options.fix === true) return fix({ self, report, accepted, key, deps, agreed: options.yes === true })
       if (report.findings.length > 0) process.exitCode = 1
       return output.result(publicReport(report), reportLines(report))
     })

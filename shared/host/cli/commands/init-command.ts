@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { AgentName } from '../../../contract/schemas/profile.ts'
 import { HoldfastError } from '../../../contract/errors.ts'
 import { readAccepted } from '../../../core/audit/accepted.ts'
+import { readFindingKey } from '../../../core/audit/finding-id.ts'
 import { audit } from '../../../core/audit/audit.ts'
 import { examineAll } from '../../../core/doctor/examine.ts'
 import { systemClock } from '../../../core/identifiers.ts'
@@ -40,7 +41,7 @@ const machineLines = async (project: string): Promise<string[]> => {
   const paths = resolvePaths(process.env)
   const { scanSecrets } = await import('../../../core/audit/scan-secrets.ts')
   const lacking = (await examineAll({ paths, path: process.env['PATH'] ?? '', here: project, secrets: createKeychain({ service: 'holdfast', clock: systemClock }) })).filter(({ state }) => state !== 'ok')
-  const { findings } = await audit({ home: homedir(), project, environment: process.env, scan: scanSecrets, accepted: readAccepted(paths.auditAccepted) })
+  const { findings } = await audit({ home: homedir(), project, environment: process.env, scan: scanSecrets, accepted: readAccepted(paths.auditAccepted), key: readFindingKey(paths.auditKey) })
   const high = findings.filter(({ severity }) => severity === 'high')
   return [
     lacking.length === 0 ? 'This machine has all that Holdfast needs.' : 'This machine:',
