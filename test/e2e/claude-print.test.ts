@@ -43,6 +43,11 @@ describe.skipIf(missing !== null)(`the real Claude Code with -p${missing === nul
     expect(session?.usage.hasUnknownPrice).toBe(false)
     expect(session?.usage.costMicroUsd).toBeGreaterThan(0)
     expect((await here.holdfast(['ledger', 'verify', '--json'])).code).toBe(0)
+
+    await here.holdfast(['down'])
+    const { totals, usage: sessions } = JSON.parse((await here.holdfast(['usage', '--json'])).stdout) as { totals: Record<string, { requests: number; costMicroUsd: number }>; usage: unknown[] }
+    expect(sessions).toEqual([])
+    for (const period of ['today', 'month', 'all']) expect(totals[period], period).toMatchObject({ requests: session?.usage.requests, costMicroUsd: session?.usage.costMicroUsd })
   })
 
   it('holds rm -rf; denied, the agent is told why and goes on; asked again and approved, it runs once', async () => {

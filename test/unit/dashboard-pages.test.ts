@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { PROTOCOL_VERSION as PAGE_PROTOCOL } from '../../renderer/approval/protocol-version.ts'
 import { DEAF_MS, EMPTY_QUEUE, mayAnswer, withAll, withChange, withShown } from '../../renderer/approval/queue.ts'
 import { splitCommand } from '../../renderer/features/launch/split-command.ts'
-import { chartSpan, createTally } from '../../renderer/features/usage/series.ts'
+import { chartSpan } from '../../renderer/features/usage/chart-span.ts'
 import { PROTOCOL_VERSION } from '../../shared/contract/protocol.ts'
 import type { ApprovalRequest } from '../../shared/contract/schemas/approval.ts'
 import type { LedgerEntry, LedgerKind } from '../../shared/contract/schemas/ledger.ts'
+import { createTally, usageByPeriod } from '../../shared/domain/usage-tally.ts'
 
 const MINUTE = 60_000
 const tokens = { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 }
@@ -72,6 +73,14 @@ describe('what the usage page adds up', () => {
       entry(4 * MINUTE, 'model-request/outcome', { tokens, costMicroUsd: 9 }),
     ]).series(5 * MINUTE)
     expect(stretches.map((one) => one && [one.read, one.requests, one.costMicroUsd])).toEqual([[0, 0, 0], [0, 0, 0], [1, 0, 0], null, [0, 1, 9], [0, 0, 9]])
+  })
+
+  it('is the same for a day, a month and all there is', () => {
+    const at = (...when: [number, number, number, number?]): number => new Date(...when).getTime()
+    const answer = (when: number, costMicroUsd: number | null) => ({ ...entry(0, 'model-request/outcome', { model: 'a', tokens, costMicroUsd }), at: when })
+    const { sum } = tallied([answer(at(2026, 9, 31, 23), 1), answer(at(2026, 10, 1), 10), answer(at(2026, 10, 23, 23), null), answer(at(2026, 10, 24), 100)].map((one, index) => ({ ...one, sequence: index + 1 })))
+    const { today, month, all } = usageByPeriod(sum, at(2026, 10, 24, 12))
+    expect([today, month, all].map(({ requests, tokens: count, costMicroUsd, unpriced }) => [requests, count, costMicroUsd, unpriced])).toEqual([[1, 15, 100, 0], [3, 45, 110, 1], [4, 60, 111, 1]])
   })
 
   it('is nothing at all for an empty log', () => {

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'react'
 import uPlot from 'uplot'
-import { chartSpan } from './series.ts'
+import { chartSpan } from './chart-span.ts'
 
 export interface Line {
   readonly name: string

@@ -1,14 +1,8 @@
 import type { ReactNode } from 'react'
 import { formatCount, formatUsd } from '../../../shared/domain/format.ts'
+import { costOf, type Part } from '../../../shared/domain/usage-tally.ts'
 import { Meter } from '../../ui/meter.tsx'
 import { Table } from '../../ui/table.tsx'
-import type { Part } from './series.ts'
-
-/** What was spent, as honestly as it is known. */
-export const costOf = ({ costMicroUsd, unpriced, subscription }: Pick<Part, 'costMicroUsd' | 'unpriced' | 'subscription'>): string => {
-  const known = unpriced === 0 ? formatUsd(costMicroUsd) : costMicroUsd === 0 ? 'price unknown' : `${formatUsd(costMicroUsd)} + unknown`
-  return subscription ? `${known} (API equivalent)` : known
-}
 
 export interface PartRow {
   readonly key: string

@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'react'
 import { formatCount, formatUsd, plural } from '../../../shared/domain/format.ts'
+import { costOf, type Part, type Stretch } from '../../../shared/domain/usage-tally.ts'
 import { visibleText } from '../../../shared/domain/visible-text.ts'
 import { useLive } from '../../connection/hooks.ts'
 import { useNow } from '../../ui/use-now.ts'
@@ -9,8 +10,7 @@ import { Page } from '../../ui/page.tsx'
 import { Ago } from '../../ui/time.tsx'
 import { Select } from '../../ui/select.tsx'
 import { Chart } from './chart.tsx'
-import { costOf, PartsTable, type PartRow } from './parts-table.tsx'
-import type { Part, Stretch } from './series.ts'
+import { PartsTable, type PartRow } from './parts-table.tsx'
 import { useTally } from './use-tally.ts'
 
 const MINUTE_MS = 60_000

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react'
 import type { LedgerEntry } from '../../../shared/contract/schemas/ledger.ts'
+import { createTally, USAGE_KINDS, type Tally } from '../../../shared/domain/usage-tally.ts'
 import { faultText, useHost, useLive } from '../../connection/hooks.ts'
-import { createTally, USAGE_KINDS, type Tally } from './series.ts'
 
 const PAGE = 5_000
 /** How often what came meanwhile is drawn, in ms. */

@@ -8,6 +8,7 @@ import { foreseenFacts } from '../../domain/foresight/words.ts'
 import { formatCount, formatDuration, formatUsd, plural } from '../../domain/format.ts'
 import { hasRestored, restoreCounts } from '../../domain/restore-report.ts'
 import { visibleText } from '../../domain/visible-text.ts'
+import { costOf, type usageByPeriod } from '../../domain/usage-tally.ts'
 import { table } from './output.ts'
 
 
@@ -85,9 +86,16 @@ export const ledgerLine = (entry: LedgerEntry): string => {
   return [String(entry.sequence).padStart(6), new Date(entry.at).toISOString(), entry.kind.padEnd(22), entry.sessionId ?? '-'.padEnd(16), told.join(' · ')].join('  ')
 }
 
+/** What was used until now, whichever host ran. */
+export const totalLines = (totals: ReturnType<typeof usageByPeriod>): string[] =>
+  table([
+    ['', 'REQUESTS', 'TOKENS', 'COST'],
+    ...([['today', totals.today], ['this month', totals.month], ['in all', totals.all]] as const).map(([name, part]) => [name, formatCount(part.requests), formatCount(part.tokens), costOf(part)]),
+  ])
+
 export const usageLines = (sessions: readonly Session[]): string[] => {
   const used = sessions.filter((session) => session.usage.requests > 0 || session.toolCalls.total > 0)
-  if (used.length === 0) return ['Nothing was used yet since the host started.']
+  if (used.length === 0) return ['No session has used anything since the host started.']
   return table([
     ['SESSION', 'AGENT', 'REQUESTS', 'INPUT', 'OUTPUT', 'CACHE READ', 'CACHE WRITE', 'CALLS', 'DENIED', 'COST', 'CAP', 'LAST MINUTE'],
     ...used.map(({ id, agent, usage, toolCalls, lastMinute }) => [

@@ -1,16 +1,34 @@
 import type { Command } from 'commander'
 import { HoldfastError } from '../../../contract/errors.ts'
+import type { Client } from '../../../contract/client.ts'
+import type { CommandResult } from '../../../contract/protocol.ts'
 import type { LedgerEntry } from '../../../contract/schemas/ledger.ts'
+import { createTally, type UsageSum, usageByPeriod } from '../../../domain/usage-tally.ts'
 import { examples, outputOf } from '../program-output.ts'
-import { ledgerLine, usageLines } from '../render.ts'
+import { ledgerLine, totalLines, usageLines } from '../render.ts'
 import { withHost } from '../with-host.ts'
 import { addLedgerCommands } from './ledger-commands.ts'
 import { parseSessionId } from './session-commands.ts'
+
+const DAY_MS = 24 * 3_600_000
 
 const parseCount = (text: string): number => {
   const count = Number(text)
   if (!Number.isInteger(count) || count < 1 || count > 10_000) throw new HoldfastError('bad-params', `-n takes a whole number from 1 to 10000, not "${text}".`)
   return count
+}
+
+const PAGE = 5_000
+
+/** All that the audit log tells of use, as the dashboard adds it up. */
+const readUsage = async (client: Client): Promise<UsageSum> => {
+  const tally = createTally(DAY_MS)
+  for (let after: number | null = 0; after !== null; ) {
+    const page: CommandResult<'ledger/read'> = await client.call('ledger/read', { after, last: PAGE, kinds: ['model-request/intent', 'model-request/outcome'] })
+    for (const entry of page.entries) tally.add(entry)
+    after = page.next
+  }
+  return tally.sum
 }
 
 /** `ledger …`, `usage`. */
@@ -53,11 +71,11 @@ export const addRecordCommands = (program: Command): void => {
 
   program
     .command('usage')
-    .summary('what was spent, and how fast, by session')
+    .summary('what was spent today, this month and in all; and how fast, by session')
     .addHelpText('after', examples('holdfast usage', 'holdfast usage --json'))
     .action(async (_options: unknown, self: Command) => {
-      const { sessions } = await withHost((client) => client.call('session/list', {}))
+      const { sessions, totals } = await withHost(async (client) => ({ ...(await client.call('session/list', {})), totals: usageByPeriod(await readUsage(client), Date.now()) }))
       const usage = sessions.map(({ id, agent, toolCalls, usage: used, lastMinute }) => ({ sessionId: id, agent, toolCalls, usage: used, lastMinute }))
-      outputOf(self).result({ usage }, usageLines(sessions))
+      outputOf(self).result({ totals, usage }, [...totalLines(totals), '', ...usageLines(sessions)])
     })
 }

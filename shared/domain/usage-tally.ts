@@ -1,5 +1,7 @@
-import type { LedgerEntry, LedgerKind } from '../../../shared/contract/schemas/ledger.ts'
-import { NO_TOKENS, type Tokens } from '../../../shared/contract/schemas/usage.ts'
+import type { LedgerEntry, LedgerKind } from '../contract/schemas/ledger.ts'
+import { NO_TOKENS, type Tokens } from '../contract/schemas/usage.ts'
+import { formatUsd } from './format.ts'
+import { addTokens } from './price.ts'
 
 /** The kinds of entries that are added up; the others say nothing of use. */
 export const USAGE_KINDS: LedgerKind[] = [
@@ -36,7 +38,7 @@ export interface UsageSum {
   readonly byAgent: Map<string, Part>
   /** By session's id. */
   readonly bySession: Map<string, Part>
-  /** By the day's first moment, in the time zone of the browser. */
+  /** By the day's first moment, in this machine's time zone. */
   readonly byDay: Map<number, Part>
 }
 
@@ -65,14 +67,6 @@ export interface Tally {
   series(now: number): { at: number[]; stretches: (Stretch | null)[] }
 }
 
-const addTokens = (a: Tokens, b: Tokens): Tokens => ({
-  input: a.input + b.input,
-  output: a.output + b.output,
-  cacheRead: a.cacheRead + b.cacheRead,
-  cacheWrite5m: a.cacheWrite5m + b.cacheWrite5m,
-  cacheWrite1h: a.cacheWrite1h + b.cacheWrite1h,
-})
-
 const countTokens = (tokens: Tokens): number => Object.values(tokens).reduce((a, b) => a + b, 0)
 
 const classOf = (entry: LedgerEntry): keyof UsageSum['calls'] => {
@@ -82,8 +76,10 @@ const classOf = (entry: LedgerEntry): keyof UsageSum['calls'] => {
 
 const dayOf = (at: number): number => new Date(at).setHours(0, 0, 0, 0)
 
+const NO_PART: Part = { requests: 0, tokens: 0, costMicroUsd: 0, unpriced: 0, subscription: false }
+
 const partOf = <Key>(parts: Map<Key, Part>, key: Key): Part => {
-  const part = parts.get(key) ?? { requests: 0, tokens: 0, costMicroUsd: 0, unpriced: 0, subscription: false }
+  const part = parts.get(key) ?? { ...NO_PART }
   parts.set(key, part)
   return part
 }
@@ -188,11 +184,23 @@ export const createTally = (stretchMs: number): Tally => {
   }
 }
 
-/** The shortest time that fills a chart. */
-const MIN_SPAN_SECONDS = 30 * 60
+/** What was spent, as honestly as it is known. */
+export const costOf = ({ costMicroUsd, unpriced, subscription }: Pick<Part, 'costMicroUsd' | 'unpriced' | 'subscription'>): string => {
+  const known = unpriced === 0 ? formatUsd(costMicroUsd) : costMicroUsd === 0 ? 'price unknown' : `${formatUsd(costMicroUsd)} + unknown`
+  return subscription ? `${known} (API equivalent)` : known
+}
 
-/** What a chart over these moments shows, of the `min` to `max` that uPlot would, in seconds: of one moment, that shows years. */
-export const chartSpan = (at: ArrayLike<number>, min: number, max: number): [number, number] => {
-  const end = at.length === 1 ? min : max
-  return [Math.min(min, end - MIN_SPAN_SECONDS), end]
+const together = (one: Part, other: Part): Part => ({
+  requests: one.requests + other.requests,
+  tokens: one.tokens + other.tokens,
+  costMicroUsd: one.costMicroUsd + other.costMicroUsd,
+  unpriced: one.unpriced + other.unpriced,
+  subscription: one.subscription || other.subscription,
+})
+
+/** What was used today, this month and ever, by this machine's calendar. */
+export const usageByPeriod = ({ byDay }: Pick<UsageSum, 'byDay'>, now: number): { readonly today: Part; readonly month: Part; readonly all: Part } => {
+  const month = new Date(dayOf(now)).setDate(1)
+  const since = (from: number): Part => [...byDay].filter(([day]) => day >= from).map(([, part]) => part).reduce(together, NO_PART)
+  return { today: since(dayOf(now)), month: since(month), all: since(-Infinity) }
 }
