@@ -1,4 +1,4 @@
-import type { CheckpointId, SessionId, ToolCallId } from '../../contract/ids.ts'
+import type { CheckpointId, SessionId } from '../../contract/ids.ts'
 import type { AgentWords, MatchedRule, PolicyDecision, ToolCall } from '../../contract/schemas/tool-call.ts'
 import { canonicalJson } from '../../domain/ledger-chain.ts'
 import { UNKNOWN_PROGRAMS } from '../../domain/policy-evaluate.ts'
@@ -10,17 +10,12 @@ import type { Foresee, ForeseenCall } from '../foresight/foresee.ts'
 import type { AgentProfile } from '../policy/agent-profile.ts'
 import { ownText } from '../own-text.ts'
 import type { Clock, IdSource, Ledger, ToolCallAsk, ToolCallGate, ToolCallVerdict } from '../ports.ts'
-import { beginningOf, listedInput } from './listed-input.ts'
+import { beginningOf, createListedCalls, MAX_LISTED_CHARACTERS } from './listed-calls.ts'
 import type { Held } from './pace.ts'
 import type { SessionActivity } from './session-activity.ts'
 
 /** Longest input, as JSON, that is shown to a person whole; a longer one is never asked about, but denied. */
 const MAX_SHOWN_CHARACTERS = 1_000_000
-/** Calls kept per session for listing, and sessions that are over; the ledger has them all. */
-const MAX_LISTED = 1_000
-const MAX_ENDED_SESSIONS = 20
-/** Longest input whose decision may go on quoting from it. */
-const MAX_QUOTED_CHARACTERS = 4_096
 const MAX_MET = 1_000
 
 /** What the gate must know of a session to judge its calls. */
@@ -101,27 +96,14 @@ const CAREFUL: AgentProfile['record'] = { inputs: 'hashed', results: 'hashed' }
  * denies the call, and the agent is told why.
  */
 export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate => {
-  const calls = new Map<SessionId, Map<ToolCallId, ToolCall>>()
-  const running = new Map<ToolCallId, ToolCall>()
-  const endedSessions: SessionId[] = []
+  const calls = createListedCalls()
   /** Programs that nothing is known of, and that a person has let run in a session. */
   const metPrograms = new Map<SessionId, ReadonlySet<string>>()
 
   const recordOf = (sessionId: SessionId): AgentProfile['record'] => deps.sessionOf(sessionId)?.record ?? CAREFUL
 
   const keep = (call: ToolCall): ToolCall => {
-    const ofSession = calls.get(call.sessionId) ?? new Map<ToolCallId, ToolCall>()
-    calls.set(call.sessionId, ofSession)
-    ofSession.set(call.id, call.endedAt === null ? call : { ...call, input: listedInput(call.input) })
-    if (call.state === 'running') running.set(call.id, call)
-    else running.delete(call.id)
-    if (ofSession.size > MAX_LISTED) {
-      for (const [id, { endedAt }] of ofSession) {
-        if (endedAt === null) continue
-        ofSession.delete(id)
-        break
-      }
-    }
+    calls.keep(call)
     deps.publish(call)
     return call
   }
@@ -189,7 +171,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
   }
 
   const finish: ToolCallGate['finish'] = (toolCallId, outcome) => {
-    const call = running.get(toolCallId)
+    const call = calls.running(toolCallId)
     if (call === undefined) return
     const at = deps.clock.now()
     const summary = ownText(outcome.summary)
@@ -217,7 +199,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       if (session === null) return refuse(call, 'denied', 'Denied by Holdfast: the session is not running.')
       const evaluated = session.evaluate(ask.tool, ask.input)
       // It quotes the input, and a part of a long text holds all of it in memory.
-      const judged = canonical.text.length > MAX_QUOTED_CHARACTERS ? structuredClone(evaluated) : evaluated
+      const judged = canonical.text.length > MAX_LISTED_CHARACTERS ? structuredClone(evaluated) : evaluated
       const late = session.pace.admit({ kind: 'tool-call', tool: ask.tool, class: judged.classification.class, hash: `${ask.tool} ${canonical.sha256}` }, ask.signal)
       const held = late === null ? null : await late
       const decision = held !== null && 'ask' in held ? withRule(judged, held.ask) : judged
@@ -228,7 +210,10 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       const permission = decision.effect === 'ask' ? await permit(call, ask, session, decision, (asked) => (call = asked)) : FREE
       if ('reason' in permission) return refuse(call, permission.type, permission.reason)
       const { approvedBy, checkpointId, changedInput } = permission
-      if (changedInput !== undefined) call = keep({ ...call, input: changedInput.value, decision: permission.decision ?? decision })
+      if (changedInput !== undefined) {
+        calls.setInput(call.id, changedInput.value, canonicalJson(changedInput.value))
+        call = keep({ ...call, input: changedInput.value, decision: permission.decision ?? decision })
+      }
       const paused = session.pace.whileActive(ask.signal)
       if (paused !== null) await paused
       const kept = deps.activity.before(call)
@@ -276,15 +261,16 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
         receivedAt: deps.clock.now(),
         endedAt: null,
       }
+      calls.setInput(call.id, call.input, canonical?.text ?? null)
       return decide(keep(call), ask, canonical)
     },
 
     finish,
 
-    list: (sessionId) => [...(calls.get(sessionId)?.values() ?? [])],
+    list: calls.list,
 
     endSession: (sessionId) => {
-      for (const call of [...running.values()].filter((one) => one.sessionId === sessionId)) {
+      for (const call of calls.runningOf(sessionId)) {
         const at = deps.clock.now()
         const next = reduceToolCall(call, { type: 'cancelled', at, reason: UNKNOWN_OUTCOME })
         if (next !== null) keep(next)
@@ -297,9 +283,7 @@ export const createToolCallGate = (deps: ToolCallGateDeps): ListedToolCallGate =
       deps.activity.endSession(sessionId)
       metPrograms.delete(sessionId)
       deps.trail.endSession(sessionId)
-      if (!calls.has(sessionId) || endedSessions.includes(sessionId)) return
-      endedSessions.push(sessionId)
-      if (endedSessions.length > MAX_ENDED_SESSIONS) calls.delete(endedSessions.shift() as SessionId)
+      calls.endSession(sessionId)
     },
   }
 }
