@@ -9,3 +9,6 @@ const SEEN = new Set(['\n', '\t'])
  */
 export const visibleText = (text: string): string =>
   text.replace(UNSEEN, (character) => (SEEN.has(character) ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`))
+
+/** The same of what stands in one line, such as a path: a line break in it is written out too, so that it begins no line of its own. */
+export const visibleLine = (text: string): string => visibleText(text).replaceAll('\n', String.raw`\u{a}`)

@@ -78,6 +78,28 @@ test('history that was emptied or changed in place, by the names that it has, co
   expect(gitIn(root, 'rev-list', '--objects', '--all').split('\n').length).toBe(objects.length + 1)
 })
 
+test('a path longer than any that the system takes keeps nothing else from coming back, and is named', async () => {
+  const checkpoint = await start()
+  write('tracked.txt', 'agent')
+  execFileSync('python3', ['-c', "import os\nfor _ in range(30):\n  os.mkdir('d' * 200)\n  os.chdir('d' * 200)\nopen('end', 'w')"], { cwd: root })
+  const { written, notKept } = await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(written).toEqual(['tracked.txt'])
+  expect(notKept).toEqual({ paths: [expect.stringMatching(/^d{200}\/.*d$/)], total: 1 })
+  await store.undo({ sessionId: SESSION })
+  expect(readFileSync(file('tracked.txt'), 'utf8')).toBe('agent')
+  execFileSync('rm', ['-rf', 'd'.repeat(200)], { cwd: root })
+})
+
+test('the folder itself gets its permissions back', async () => {
+  chmodSync(root, 0o700)
+  const checkpoint = await start()
+  chmodSync(root, 0o777)
+  await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(statSync(root).mode & 0o777).toBe(0o700)
+  await store.undo({ sessionId: SESSION })
+  expect(statSync(root).mode & 0o777).toBe(0o777)
+})
+
 test('survives gc --prune=now, rewritten history and expired reflogs', async () => {
   write('tracked.txt', 'second\n')
   commit('second')

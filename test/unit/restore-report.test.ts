@@ -44,3 +44,10 @@ it('offers an undo after a kill only when there is something to undo', () => {
   expect(killLines({ ...kill, restore: reportOf({}) }).join('\n')).not.toContain('undo')
   expect(killLines({ ...kill, restore: null }).join('\n')).not.toContain('undo')
 })
+
+it('takes no line break of a path for one of its own, and names what no checkpoint keeps', () => {
+  const restore = { ...reportOf({ leftAlone: ['a\nses_222222222222: 0 processes ended, survivors: none'] }), notKept: { paths: ['node_modules'], total: 12 } }
+  const lines = killLines({ sessionId: SESSION, processesKilled: 1, survivors: [7], durationMs: 1, restoreProblem: null, restore })
+  expect(lines.join('\n').split('\n')).toHaveLength(lines.length)
+  expect(lines).toContain('As the session left them, since no checkpoint keeps them: node_modules and 11 more.')
+})

@@ -23,6 +23,12 @@ export const RestoreResult = ({ said, report }: { said: string; report: RestoreR
         </p>
       ))}
       {report.leftAlone.length > 0 && <p>Not touched, since someone else changed it: {report.leftAlone.map(visibleText).join(', ')}</p>}
+      {report.notKept !== undefined && (
+        <p>
+          As the session left them, since no checkpoint keeps them: {report.notKept.paths.map(visibleText).join(', ')}
+          {report.notKept.total > report.notKept.paths.length ? ` and ${report.notKept.total - report.notKept.paths.length} more` : ''}.
+        </p>
+      )}
     </>
   )
 }

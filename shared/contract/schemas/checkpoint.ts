@@ -82,6 +82,8 @@ export const RestoreReport = z.object({
   /** Changed by someone else alone, and so not touched. */
   leftAlone: z.array(z.string()),
   refsMoved: z.array(z.string()),
+  /** What no checkpoint keeps, and so is as the session left it: some of the paths, and how many there are. */
+  notKept: z.object({ paths: z.array(z.string()), total: z.number().int().nonnegative() }).optional(),
   /** How many of each an answer left out, because all would not fit in a frame. */
   more: z
     .object({

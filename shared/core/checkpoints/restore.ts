@@ -27,6 +27,9 @@ import { isSameIndex, readBlobs } from './refs.ts'
 import { foundFile } from './walk.ts'
 import { findOtherWorktrees, refValue, unpackBranches, type OtherWorktrees } from './worktrees.ts'
 
+/** Paths of what no checkpoint keeps that a report names. */
+const MAX_NOT_KEPT = 10
+
 /** What to bring back. `saved` is the checkpoint taken just before. */
 export interface RestoreTask {
   readonly from: CheckpointRecord
@@ -141,6 +144,7 @@ const restoreBy = async (held: HeldFolders, project: Project, { from, to, saved,
     deleted: shown([...plan.blocking, ...plan.removals]),
     conflicts: [...conflicts].map(([path, at]) => ({ path: shownPath(areas, path), recoveredAs: at === null ? null : relative(areas.work, at) })),
     leftAlone: changes.flatMap(({ path }) => (isMeant(path) && changedByOthers.alone.has(path) && !isGitPath(path) ? [shownPath(areas, path)] : [])),
+    ...(chosen !== null || from.leftOut.length === 0 ? {} : { notKept: { paths: from.leftOut.slice(0, MAX_NOT_KEPT).map((path) => shownPath(areas, path)), total: from.leftOut.length } }),
     refsMoved: steps.some(({ path }) => isGitPath(path)) ? await refsBetween(project, from, to) : [],
   }
   const set = [...steps.filter(done), ...plan.permissions].map(({ path }) => path)

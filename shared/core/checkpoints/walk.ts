@@ -11,6 +11,8 @@ export interface Limits {
   /** A larger file that git ignores is left out, unless its name is a precious one; in bytes. */
   readonly ignoredFile: number
 }
+/** Longest path that is looked at, in bytes: the system takes none of more than 4,096, but makes such files all the same, step by step. */
+const LONGEST_PATH = 3_500
 export const DEFAULT_LIMITS: Limits = { file: 256 * 1024 * 1024, ignoredFile: 1024 * 1024 }
 
 export interface FoundFile {
@@ -175,7 +177,7 @@ const readFolder = (folder: Folder, context: Context): void => {
 const finishFolder = (folder: Folder, kept: number, found: Walk): void => {
   if (kept === 0) found.empty.push(folder.path)
   const permissions = folder.stat.mode & 0o7777
-  if (permissions !== 0o755 && folder.path.includes('/')) found.folders[folder.path] = permissions
+  if (permissions !== 0o755 && (folder.path.includes('/') || folder.path === 'work')) found.folders[folder.path] = permissions
 }
 
 /** Objects are mirrored, not kept as files; all but the file among them that names other object folders. */
@@ -192,6 +194,10 @@ const takeEntry = (folder: Folder, name: string, context: Context): number => {
   const { inGit, tree } = folder
   const real = folder.real === '/' ? `/${name}` : `${folder.real}/${name}`
   const path = `${folder.path}/${toStoredName(name)}`
+  if (real.length > LONGEST_PATH) {
+    if (!inGit) found.leftOut.push({ path, reason: 'it lies too deep' })
+    return 1
+  }
   const stat = lstatSync(toNative(real), { throwIfNoEntry: false })
   if (stat === undefined) return 0
   if (stat.isDirectory()) {

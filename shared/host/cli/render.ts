@@ -7,8 +7,8 @@ import { costText, inputLines, lastMinuteText } from '../../domain/describe.ts'
 import { foreseenFacts } from '../../domain/foresight/words.ts'
 import { formatCount, formatDuration, formatUsd, plural } from '../../domain/format.ts'
 import { hasRestored, restoreCounts } from '../../domain/restore-report.ts'
-import { visibleText } from '../../domain/visible-text.ts'
 import { costOf, type usageByPeriod } from '../../domain/usage-tally.ts'
+import { visibleLine, visibleText } from '../../domain/visible-text.ts'
 import { table } from './output.ts'
 
 
@@ -25,7 +25,7 @@ export const sessionLines = (sessions: readonly Session[], now: number): string[
       session.adapter === 'none' ? 'not seen' : String(session.toolCalls.total),
       String(session.waitingApprovals),
       costText(session.usage),
-      visibleText(session.cwd),
+      visibleLine(session.cwd),
     ]),
   ])
 }
@@ -35,13 +35,13 @@ const SHORT = 12
 
 /** One question in full. Of what was looked up at most `limit` lines a part; of the call itself everything. */
 export const approvalLines = (request: ApprovalRequest, now: number, limit = SHORT): string[] => [
-  `${request.id}  ${request.agent} wants to use ${visibleText(request.tool)} (${request.decision.classification.class})`,
+  `${request.id}  ${request.agent} wants to use ${visibleLine(request.tool)} (${request.decision.classification.class})`,
   ...inputLines(request.input).map((line) => `    ${line}`),
-  `  in        ${visibleText(request.cwd)}`,
-  `  why       ${visibleText(request.decision.classification.reasons.join('; '))}`,
-  ...request.decision.rules.map((rule) => `  rule      ${rule.effect} ${visibleText(rule.rule)} (${visibleText(rule.source)})`),
+  `  in        ${visibleLine(request.cwd)}`,
+  `  why       ${visibleLine(request.decision.classification.reasons.join('; '))}`,
+  ...request.decision.rules.map((rule) => `  rule      ${rule.effect} ${visibleLine(rule.rule)} (${visibleLine(rule.source)})`),
   ...foreseenFacts(request, limit).flatMap(({ name, lines, more }) => [
-    ...lines.map((line, index) => `  ${(index === 0 ? name : '').padEnd(10)}${visibleText(line)}`),
+    ...lines.map((line, index) => `  ${(index === 0 ? name : '').padEnd(10)}${visibleLine(line)}`),
     ...(more === 0 ? [] : [`            …and ${formatCount(more)} more`]),
   ]),
   `  expires   ${request.expiresAt > now ? `in ${formatDuration(request.expiresAt - now)}, then denied` : 'now'}`,
@@ -58,15 +58,22 @@ export const alikeGroups = (requests: readonly ApprovalRequest[]): (readonly [Ap
   return [...groups.values()]
 }
 
+/** Of what a session left in dependencies and build output a person knows nothing, and runs it next. */
+const notKeptLines = ({ notKept }: RestoreReport): string[] =>
+  notKept === undefined
+    ? []
+    : [`As the session left them, since no checkpoint keeps them: ${notKept.paths.map(visibleLine).join(', ')}${notKept.total > notKept.paths.length ? ` and ${formatCount(notKept.total - notKept.paths.length)} more` : ''}.`]
+
 export const restoreLines = (report: RestoreReport): string[] => {
   const { written, deleted, refsMoved } = restoreCounts(report)
   const moreConflicts = report.more?.conflicts ?? 0
   return [
     `${plural(written, 'file')} put back, ${plural(deleted, 'file')} removed, ${plural(refsMoved, 'ref')} moved back.`,
-    ...report.conflicts.map(({ path, recoveredAs }) => `Kept as you left it: ${visibleText(path)}; ${recoveredAs === null ? 'in the other version it is not there' : `the other version is ${visibleText(recoveredAs)}`}`),
+    ...report.conflicts.map(({ path, recoveredAs }) => `Kept as you left it: ${visibleLine(path)}; ${recoveredAs === null ? 'in the other version it is not there' : `the other version is ${visibleLine(recoveredAs)}`}`),
     ...(moreConflicts === 0 ? [] : [`Kept as you left them: ${formatCount(moreConflicts)} more.`]),
-    ...report.leftAlone.map((path) => `Left alone, since the session did not change it: ${visibleText(path)}`),
+    ...report.leftAlone.map((path) => `Left alone, since the session did not change it: ${visibleLine(path)}`),
     ...(report.more === undefined || report.more.leftAlone === 0 ? [] : [`Left alone: ${formatCount(report.more.leftAlone)} more.`]),
+    ...notKeptLines(report),
   ]
 }
 
@@ -82,7 +89,7 @@ export const killLines = (report: KillReport): string[] => [
 export const ledgerLine = (entry: LedgerEntry): string => {
   const { tool, state, reason, effect, model, costMicroUsd } = entry.body as Record<string, unknown>
   const facts = [tool, effect, state, model, typeof costMicroUsd === 'number' ? formatUsd(costMicroUsd) : undefined, reason]
-  const told = facts.filter((fact): fact is string => typeof fact === 'string').map(visibleText)
+  const told = facts.filter((fact): fact is string => typeof fact === 'string').map(visibleLine)
   return [String(entry.sequence).padStart(6), new Date(entry.at).toISOString(), entry.kind.padEnd(22), entry.sessionId ?? '-'.padEnd(16), told.join(' · ')].join('  ')
 }
 
