@@ -37,6 +37,8 @@ export async function bundle(root) {
       // Its main file loads others in a way that no bundler follows; its modules are in esm.
       alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
       banner: { js: BANNER },
+      // Read once its compiled code may be taken: it stays a file of its own.
+      plugins: [{ name: 'cli-main', setup: ({ onResolve }) => onResolve({ filter: /^\.\/cli-main\.ts$/ }, () => ({ path: './cli-main.mjs', external: true })) }],
       // A program's text stays in memory while it runs: comments, and characters that make V8 keep two bytes for each, are left out.
       minifyWhitespace: true,
       lineLimit: 200,

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
 import { HoldfastError } from '../contract/errors.ts'
+import { baseFolders, compiledIn } from './base-folders.ts'
 import { asFileFault } from './file-fault.ts'
 
 /** Where Holdfast keeps things on this machine; all absolute. */
@@ -35,7 +35,7 @@ export interface Paths {
   readonly modelRequests: string
   /** How the files of profiles and policies were when last seen. */
   readonly configurationSeen: string
-  /** The host's own code as Node compiled it before: made anew where it is missing. */
+  /** Our own code as Node compiled it before: the host makes it anew where it is missing. */
   readonly compiled: string
   readonly log: string
   /** What lives as long as the host: endpoint file, sockets, kill files, each session's folder. */
@@ -46,35 +46,14 @@ export interface Paths {
   readonly sessions: string
 }
 
-const platformFolders = (env: NodeJS.ProcessEnv): { config: string; data: string } => {
-  const home = homedir()
-  if (process.platform === 'darwin') {
-    const support = join(home, 'Library', 'Application Support', 'Holdfast')
-    return { config: join(support, 'config'), data: support }
-  }
-  if (process.platform === 'win32') {
-    return {
-      config: join(env['APPDATA'] ?? join(home, 'AppData', 'Roaming'), 'Holdfast'),
-      data: join(env['LOCALAPPDATA'] ?? join(home, 'AppData', 'Local'), 'Holdfast'),
-    }
-  }
-  const xdg = (name: string, fallback: string): string => {
-    const value = env[name]
-    return value !== undefined && isAbsolute(value) ? value : join(home, fallback)
-  }
-  return { config: join(xdg('XDG_CONFIG_HOME', '.config'), 'holdfast'), data: join(xdg('XDG_DATA_HOME', '.local/share'), 'holdfast') }
-}
-
 /**
  * The folders for this environment: the platform's own (XDG base directories on Linux), or all below HOLDFAST_HOME.
  * Throws HoldfastError `bad-params` when HOLDFAST_HOME is not absolute.
  */
 export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
-  const own = env['HOLDFAST_HOME']
-  if (own !== undefined && !isAbsolute(own)) {
-    throw new HoldfastError('bad-params', `HOLDFAST_HOME must be an absolute path; it is "${own}".`)
-  }
-  const { config, data: base } = own === undefined ? platformFolders(env) : { config: join(own, 'config'), data: own }
+  const folders = baseFolders(env)
+  if (folders === null) throw new HoldfastError('bad-params', `HOLDFAST_HOME must be an absolute path; it is "${env['HOLDFAST_HOME']}".`)
+  const { config, base } = folders
   const data = join(base, 'data')
   const run = join(base, 'run')
   return {
@@ -96,7 +75,7 @@ export const resolvePaths = (env: NodeJS.ProcessEnv): Paths => {
     auditBackups: join(data, 'audit-backups'),
     modelRequests: join(data, 'model-requests'),
     configurationSeen: join(data, 'configuration-seen.json'),
-    compiled: join(data, 'compiled'),
+    compiled: compiledIn(data),
     log: join(data, 'host.log'),
     run,
     killFiles: join(run, 'kill'),

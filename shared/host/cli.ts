@@ -1,20 +1,7 @@
-import { CommanderError } from 'commander'
-import { reportError } from './cli/output.ts'
-import { createProgram } from './cli/program.ts'
+import { enableCompileCache } from 'node:module'
+import { ownCompiledFolder } from '../core/base-folders.ts'
 
-// Whoever reads our output may stop early, as head does.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(0)
-})
-
-try {
-  await createProgram().parseAsync(process.argv)
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
-  else {
-    const own = process.argv.slice(2)
-    const end = own.indexOf('--')
-    process.exitCode = reportError(error, (end === -1 ? own : own.slice(0, end)).includes('--json'))
-  }
-}
+// Before anything large is read: to compile the command line takes a third of a short command.
+const folder = ownCompiledFolder(process.env)
+if (folder !== null) enableCompileCache(folder)
+await import('./cli-main.ts')

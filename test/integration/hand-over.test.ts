@@ -29,7 +29,7 @@ const earlier = (change: (text: string) => string): string => {
   const host = join(folder, 'earlier', 'host')
   cpSync(programs.folder, host, { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'earlier', 'node_modules'))
-  for (const name of ['cli', 'host-main']) {
+  for (const name of ['cli-main', 'host-main']) {
     const file = join(host, `${name}.mjs`)
     const text = readFileSync(file, 'utf8')
     if (change(text) === text) throw new Error(`${name} has no such text`)
