@@ -1,8 +1,6 @@
-import type { SessionId } from '../contract/ids.ts'
 import type { SessionRules } from '../contract/schemas/profile.ts'
 import type { LedgerEntry } from '../contract/schemas/ledger.ts'
 import type { Session } from '../contract/schemas/session.ts'
-import { judgeCall } from '../domain/judge-call.ts'
 import { isOver } from '../domain/session-state.ts'
 import { PRICE_TABLE } from '../domain/price-table.ts'
 import type { AgentAdapter } from './agents/adapter.ts'
@@ -11,11 +9,9 @@ import { codex } from './agents/codex/codex.ts'
 import { opencode } from './agents/opencode/opencode.ts'
 import { plainCommand } from './agents/plain-command.ts'
 import { createEventHub } from './api/event-hub.ts'
-import { createApprovals } from './approvals/approvals.ts'
 import { createLazyBroker } from './broker/lazy-broker.ts'
 import { createRedactor } from './broker/redactor.ts'
 import { createToolPins } from './broker/tool-pins.ts'
-import { createCapKeeper } from './budgets/cap-keeper.ts'
 import { createSharedTotals } from './budgets/shared-totals.ts'
 import { createCheckpointStore } from './checkpoints/create-checkpoint-store.ts'
 import { keepCheckpointsWithinLimits } from './checkpoints/keep-within-limits.ts'
@@ -23,13 +19,11 @@ import { chooseContainer, containersFor } from './containers/choose.ts'
 import { readRunCounts } from './containers/run-counts.ts'
 import { createContainerWrites, RECORDED_AGAIN } from './containers/write-record.ts'
 import { createEgress } from './egress/egress.ts'
-import { createDecisionTrail } from './gateway/decision-trail.ts'
-import { createForesee } from './foresight/foresee.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { createRequestLogs } from './gateway/request-log.ts'
 import { randomIds } from './identifiers.ts'
+import { createJudgement } from './judge-sessions.ts'
 import { createAgentIdentities } from './identity/agent-identities.ts'
-import { identityAttempt } from '../domain/identity-attempt.ts'
 import { keepLedger } from './ledger/keep-ledger.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { openSearchIndex } from './ledger/search-index.ts'
@@ -37,7 +31,6 @@ import { checkRulesMeanwhile } from './policy/check-rules.ts'
 import { createConfigurationRecord } from './policy/configuration-record.ts'
 import { createExplainInSession } from './policy/explain-in-session.ts'
 import { loadProfile } from './policy/load-profile.ts'
-import { createProjectReader } from './policy/read-project-file.ts'
 import { makeFolders, type Paths } from './paths.ts'
 import type { Clock, SecretStore } from './ports.ts'
 import { serveClients } from './serve-clients.ts'
@@ -45,7 +38,6 @@ import { createAlarms } from './supervisor/alarms.ts'
 import { takeOverSessions } from './supervisor/earlier-sessions.ts'
 import { takeKillNote } from './supervisor/kill-note.ts'
 import { createSessionLauncher } from './supervisor/launch-session.ts'
-import { createPace } from './supervisor/pace.ts'
 import { createReviewPoint } from './supervisor/review-point.ts'
 import { createIdleTimes } from './supervisor/idle-times.ts'
 import { createSessionActivity } from './supervisor/session-activity.ts'
@@ -54,7 +46,6 @@ import { createSessionCheckpoints } from './supervisor/session-checkpoints.ts'
 import { createSessionMessages } from './supervisor/session-messages.ts'
 import { createSessionRegistry } from './supervisor/session-registry.ts'
 import { createSupervisor } from './supervisor/supervisor.ts'
-import { createToolCallGate, type JudgedSession } from './supervisor/tool-call-gate.ts'
 import { listenForAgents } from './transports/agent-server.ts'
 import type { Endpoint } from './transports/endpoint-file.ts'
 import { peerOf } from './transports/peer-credentials.ts'
@@ -134,72 +125,11 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     ledger.append('host/stopped', null, {})
     await keeping.sealer.close()
   })
-  const approvals = createApprovals({
-    clock,
-    ids: randomIds,
-    ledger,
-    grantsFile: paths.grants,
-    publish: (request) => {
-      const waiting = approvals.waiting().filter(({ sessionId }) => sessionId === request.sessionId).length
-      registry.apply(request.sessionId, { type: 'approvals-counted', waiting })
-      hub.publish('approval/changed', request)
-    },
-  })
-  const pace = createPace({
-    clock,
-    limitsOf: (sessionId) => supervisor.liveSession(sessionId)?.profile.limits ?? null,
-    onReviewDue: (sessionId, reason) => void reviewPoint(sessionId, reason),
-    onOverLimit: (sessionId, reason) => void reviewPoint(sessionId, reason),
-  })
-  const judged = (sessionId: SessionId): JudgedSession | null => {
-    const session = supervisor.liveSession(sessionId)
-    if (session === null) return null
-    const { profile, cwd, home } = session
-    return {
-      agent: profile.agent,
-      cwd,
-      home,
-      recoverable: profile.recoverable,
-      approvalTimeoutMs: profile.limits.approvalTimeoutMs,
-      record: profile.record,
-      pace: { admit: (action, signal) => pace.admit(sessionId, action, signal), whileActive: (signal) => pace.whileActive(sessionId, signal) },
-      evaluate: (tool, input) => judgeCall({ policy: profile.policy, tool, input, cwd, home, readFile: createProjectReader(cwd) }),
-    }
-  }
-  const judge = (sessionId: SessionId, tool: string, input: unknown) => judged(sessionId)?.evaluate(tool, input) ?? null
-  const trail = createDecisionTrail({ ledger, recordOf: (sessionId) => supervisor.liveSession(sessionId)?.profile.record.inputs ?? 'hashed' })
-  const gate = createToolCallGate({
-    clock,
-    ids: randomIds,
-    ledger,
-    approvals,
-    sessionOf: judged,
-    publish: (call) => hub.publish('tool-call/changed', call),
-    foresee: createForesee({ keep: (sessionId) => activity.keep(sessionId) }),
-    trail,
-    activity: {
-      before: (call) => activity.before(call),
-      after: (call) => activity.after(call),
-      recordAll: (sessionId) => activity.recordAll(sessionId),
-      endSession: (sessionId) => {
-        activity.endSession(sessionId)
-        caps.endSession(sessionId)
-      },
-    },
-    onDecided: (call, denied) => {
-      registry.apply(call.sessionId, { type: 'tool-call-counted', class: call.decision?.classification.class ?? 'destructive', denied })
-      pace.counted(call.sessionId)
-      const agentId = supervisor.liveSession(call.sessionId)?.agentId
-      const attempt = identityAttempt(call.input)
-      if (agentId !== undefined && attempt !== null) ledger.append('identity/overruled', call.sessionId, { agentId, by: 'call', what: attempt })
-    },
-  })
-  const caps = createCapKeeper({
-    gate,
-    atCap: (sessionId) => supervisor.liveSession(sessionId)?.profile.limits.atCap ?? null,
-    raiseAlarm: alarms.raise,
-    pause: (sessionId, reason) => void supervisor.pause(sessionId, reason).catch((error: unknown) => log(`session ${sessionId} could not be paused at its cap: ${String(error)}`)),
-    end: (sessionId) => void supervisor.kill([sessionId], true).catch((error: unknown) => log(`session ${sessionId} could not be ended at its cap: ${String(error)}`)),
+  const { approvals, pace, judge, trail, gate, caps } = createJudgement({
+    ...{ clock, ledger, hub, registry, alarms, log, grantsFile: paths.grants },
+    supervisor: () => supervisor,
+    activity: () => activity,
+    review: (sessionId, reason) => void reviewPoint(sessionId, reason),
   })
   const redactor = createRedactor()
   const requestLogs = createRequestLogs({ folder: paths.modelRequests, redactor, clock, log })
@@ -315,7 +245,6 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
     idle,
     runCountsOf: (sessionId, own) => readRunCounts(() => supervisor.processesOf(sessionId), own),
   })
-  const killedElsewhere = (sessionId: SessionId) => takeKillNote(paths.killFiles, sessionId)
   const supervisor = createSupervisor({
     clock,
     ledger,
@@ -327,12 +256,11 @@ const assemble = async (options: HostOptions, opened: Undo): Promise<Host> => {
       await configuration.look(registry.find(sessionId)?.cwd)
       await activity.recordAll(sessionId)
     },
-    killedElsewhere,
+    killedElsewhere: (sessionId) => takeKillNote(paths.killFiles, sessionId),
   })
   await takeOverSessions({ paths, clock, ledger, registry, checkpoints, alarms, adopt: supervisor.adopt, log })
 
-  const isLive = (sessionId: SessionId): boolean => !isOver(registry.find(sessionId)?.state ?? 'ended')
-  opened.push(keepCheckpointsWithinLimits(checkpoints, isLive, log))
+  opened.push(keepCheckpointsWithinLimits(checkpoints, (sessionId) => !isOver(registry.find(sessionId)?.state ?? 'ended'), log))
 
   const { promise: stopped, resolve: tellStopped } = Promise.withResolvers<void>()
   let stopping: Promise<void> | null = null

@@ -1,21 +1,20 @@
 import {
-  type Assignment, type Command, type For, forEachChild, type ParsedScript, type Pipeline, type Select, type SyntaxNode,
+  type Assignment, type Command, type For, forEachChild, type Pipeline, type Select, type SyntaxNode,
 } from 'unbash'
 import type { Classification } from '../../contract/schemas/tool-call.ts'
-import { programOf } from './call.ts'
-import { commandBehind, judgeCommand } from './commands.ts'
+import { judgeCommand } from './commands.ts'
 import { destructive, shown, summarize, write } from './finding.ts'
-import { inputOf, inputOfRedirects, judgeRedirect } from './redirects.ts'
+import { inputOfRedirects, judgeRedirect } from './redirects.ts'
 import type { ReadText } from './project-targets.ts'
-import { isShell } from './run-code.ts'
 import { createScriptFiles, MAX_READ_FILES, MAX_READ_TEXT } from './script-files.ts'
+import { createOutputs } from './shell-output.ts'
 import { type Input, MAX_DEPTH, parseNested, parseScript, type ShellState, type SimpleCommand } from './shell-state.ts'
 import { HIDDEN, isHidden, isKnown, UNKNOWN } from './unknown.ts'
 import { createVariables } from './variables.ts'
 import {
-  elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, textOfPrint, valueOfAssignment, valueOfWord,
+  elementsOfAssignment, expandArgument, expandWord, isGlob, isWorkedOut, valueOfAssignment, valueOfWord,
 } from './words.ts'
-import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS, MAKE_OPTIONS, PLAIN_MAKE_OPTION, PRINTS_VARIABLES } from './wrappers.ts'
+import { COMMAND_VARIABLES, LOADING_OPTIONS, LOADING_VARIABLES, LOADS, MAKE_OPTIONS, PLAIN_MAKE_OPTION } from './wrappers.ts'
 
 export interface ShellContext {
   /** The project's folder, where the command starts; without it no path counts as outside the project. */
@@ -122,30 +121,7 @@ const createReader = (state: ShellState, readFile: ShellContext['readFile']) => 
     noteRedirects(command.redirects, outputOf(command, piped))
   }
 
-  /** What a command prints. What another program makes of text that is known is hidden. */
-  const outputOf = (node: SyntaxNode, piped: Input): Input => {
-    if (node.type !== 'Command' || node.name === undefined) return 'unknown'
-    const argv = commandBehind([node.name, ...node.args].flatMap((argument) => expandArgument(argument, state.variables)))
-    const program = programOf(argv[0] ?? '')
-    if (program === 'echo' || program === 'printf') return inputOf(textOfPrint([program, ...argv.slice(1)]))
-    if (program === ':' || program === 'true') return { text: '' }
-    if (program !== null && !state.functions.has(program) && PRINTS_VARIABLES.test([program, ...argv.slice(1)].join(' '))) return { text: '' }
-    if (program === 'nproc' && !state.functions.has(program)) return { text: '8' }
-    if (program === 'cat' && argv.length === 2 && argv[1] === '/dev/null') return { text: '' }
-    const input = inputOfRedirects(node.redirects, state) ?? piped
-    if (program === 'cat' && argv.length === 1) return inputOfRedirects(node.redirects, state) === 'none' ? { text: '' } : input
-    if (program === 'eval' || program === null || isShell(program) || state.functions.has(program)) return 'hidden'
-    return typeof input === 'object' || input === 'hidden' ? 'hidden' : 'unknown'
-  }
-
-  /** What a substitution becomes: that of one command or pipeline is followed. */
-  const outputOfScript = (script: ParsedScript): string => {
-    const node = script.commands.length === 1 ? script.commands[0]?.command : undefined
-    if (node === undefined) return UNKNOWN
-    const commands = node.type === 'Pipeline' ? node.commands : [node]
-    const output = commands.reduce<Input>((input, command) => outputOf(command, input), 'none')
-    return typeof output === 'object' ? output.text.replace(/\n+$/, '') : output === 'hidden' ? HIDDEN : UNKNOWN
-  }
+  const { outputOf, outputOfScript } = createOutputs(state)
 
   const readPipeline = (pipeline: Pipeline, piped: Input): void => {
     let input = piped
