@@ -90,6 +90,24 @@ test('a path longer than any that the system takes keeps nothing else from comin
   execFileSync('rm', ['-rf', 'd'.repeat(200)], { cwd: root })
 })
 
+test('files as long as the file system allows, in the place of kept ones and in .git, hold no revert up: they get another name', async () => {
+  const started = stateOf(root)
+  const checkpoint = await start()
+  const long = [`.git/objects/aa/${'0'.repeat(38)}`, 'tracked.txt', '.git/packed-refs', '.git/ORIG_HEAD', '.git/refs/heads/long']
+  mkdirSync(file('.git/objects/aa'), { recursive: true })
+  for (const path of long) {
+    write(path, '')
+    truncateSync(file(path), 2 ** 40)
+  }
+  execFileSync('mkfifo', [file('.git/shallow')])
+  const { conflicts } = await store.revert({ sessionId: SESSION, target: checkpoint.id })
+  expect(conflicts.map(({ path }) => path.replace(/\.holdfast-.*/, '')).sort()).toEqual(['.git/ORIG_HEAD', '.git/packed-refs', '.git/refs/heads/long', '.git/shallow', 'tracked.txt'])
+  expect(gitIn(root, 'branch', '--list')).toBe('* main\n')
+  for (const { path } of conflicts) rmSync(file(path))
+  rmSync(file(long[0] ?? ''))
+  expect(stateOf(root)).toEqual(started)
+})
+
 test('the folder itself gets its permissions back', async () => {
   chmodSync(root, 0o700)
   const checkpoint = await start()

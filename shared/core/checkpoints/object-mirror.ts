@@ -12,8 +12,10 @@ export type ObjectLists = Readonly<Record<string, readonly string[]>>
 const OBJECT_FILE = /^(objects\/([0-9a-f]{2}\/[0-9a-f]{38,62}|pack\/pack-[0-9a-f]{40,64}\.(pack|idx|rev|keep|promisor|mtimes))|lfs\/objects\/[0-9a-f]{2}\/[0-9a-f]{2}\/[0-9a-f]{64})$/
 const OBJECT_FOLDER = /^(objects(\/([0-9a-f]{2}|pack))?|lfs(\/objects(\/[0-9a-f]{2}){0,2})?)$/
 
-/** What would take too long, and too much of the disk, to be copied. */
+/** What would take too long, and too much of the disk, to be copied: packs, LFS files, objects of more bytes than this, and past so many in one look. */
 const LARGE_FILE = /^(objects\/pack|lfs)\//
+const LARGE_BYTES = 16 * 1024 * 1024
+const MOST_COPIED_BYTES = 1024 ** 3
 
 /** Stands for the stored path of object folders that a repository only reads from. */
 const BORROWED = ''
@@ -27,6 +29,12 @@ const SETTLED_MS = 2_000
  * container shows an agent the packs read-only.
  */
 export const createObjectMirror = (folder: string) => {
+  let copied = 0
+  const keepNew = (real: string, file: string, home: string): boolean => {
+    const size = LARGE_FILE.test(file) ? null : (lstatSync(toNative(`${real}/${file}`), { throwIfNoEntry: false })?.size ?? 0)
+    if (size === null || size > LARGE_BYTES || (copied += size) > MOST_COPIED_BYTES) return linkOrCopy(`${real}/${file}`, join(home, file))
+    return copyOnce(`${real}/${file}`, join(home, file))
+  }
   const seen = new Map<string, { signature: string; files: string[]; folders: string[] }>()
   const homeOf = (stored: string, real: string): string =>
     join(folder, `${stored === BORROWED ? 'borrowed-' : ''}${createHash('sha256').update(`${stored}\0${real}`, 'latin1').digest('hex').slice(0, 16)}`)
@@ -44,7 +52,7 @@ export const createObjectMirror = (folder: string) => {
       entry = { signature, files: names.filter((name) => OBJECT_FILE.test(name)), folders: names.filter((name) => OBJECT_FOLDER.test(name)) }
       if (entry.files.length > 0) mkdirSync(join(home, inside), { recursive: true, mode: 0o700 })
       const before = new Set(known?.files)
-      entry.files = entry.files.filter((file) => before.has(file) || keepFile(`${real}/${file}`, join(home, file), LARGE_FILE.test(file)))
+      entry.files = entry.files.filter((file) => before.has(file) || keepNew(real, file, home))
       if (stat.ctimeMs + SETTLED_MS < Date.now()) seen.set(key, entry)
     }
     for (const file of entry.files) list.push(file)
@@ -55,6 +63,7 @@ export const createObjectMirror = (folder: string) => {
     /** Mirrors every git folder and returns the list of its object files. Throws node's ENOENT when a repack gets in between: look again. */
     keep(gitFolders: ReadonlyMap<string, string>): ObjectLists {
       const lists: Record<string, string[]> = {}
+      copied = 0
       for (const [stored, real] of gitFolders) {
         const list: string[] = []
         const home = homeOf(stored, real)
@@ -79,9 +88,12 @@ export const createObjectMirror = (folder: string) => {
         const at = held.at(`${real}/${file}`)
         const there = lstatSync(toNative(at), { throwIfNoEntry: false })
         const kept = join(homeOf(stored, real), file)
-        if (there?.isFile() === true && isAsKept(at, there, kept, LARGE_FILE.test(file))) continue
+        const { size } = lstatSync(toNative(kept))
+        const isLarge = LARGE_FILE.test(file) || size > LARGE_BYTES
+        if (there?.isFile() === true && isAsKept(at, there, kept, isLarge)) continue
         if (there !== undefined) held.clear(`${real}/${file}`)
-        keepFile(kept, at, LARGE_FILE.test(file))
+        if (isLarge) linkOrCopy(kept, at)
+        else copyOnce(kept, at)
       }
     },
 
@@ -145,10 +157,7 @@ const readPlainBytes = (file: string): Buffer | null => {
   }
 }
 
-const keepFile = (from: string, to: string, isLarge: boolean): boolean => {
-  if (isLarge) return linkOrCopy(from, to)
-  return lstatSync(toNative(to), { throwIfNoEntry: false })?.isFile() === true || copy(from, to)
-}
+const copyOnce = (from: string, to: string): boolean => lstatSync(toNative(to), { throwIfNoEntry: false })?.isFile() === true || copy(from, to)
 
 /**
  * Puts a file at `to` too, where there is none, and says whether it is one: whoever controls a git folder can put a pipe,

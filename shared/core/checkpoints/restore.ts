@@ -1,4 +1,4 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync, lstatSync, renameSync } from 'node:fs'
 import { posix } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import type { SessionId } from '../../contract/ids.ts'
@@ -87,11 +87,16 @@ const restoreBy = async (held: HeldFolders, project: Project, { from, to, saved,
   const real = (path: string): string => realPath(areas, path)
   const top = (path: string): string => areaOf(areas, path)
   const steps = [...plan.blocking, ...plan.writes, ...plan.removals]
+  const tag = saved.shown.id.slice('chk_'.length)
+  const wantedPaths = new Set(plan.writes.map(({ path }) => path))
+  const inTheWay = from.leftOut.filter((path) => wantedPaths.has(path) || (chosen === null && stopsGit(path) && !notKept.has(path)))
+  if (inTheWay.length > 0) await requireBlobs(project, plan.writes, to)
+  // git passes over names like a lock's, among refs too.
+  const aside = inTheWay.flatMap((path) => moveAside(held, real(path), recoveryPath(real(path), isGitPath(path) ? `${tag}.lock` : tag)))
   const [, verdicts] = await Promise.all([
     requireBlobs(project, plan.writes, to),
     judge({ project, steps, real, held, refsHome: homes?.refs ?? null, shared: changedByOthers.shared }),
   ])
-  const tag = saved.shown.id.slice('chk_'.length)
   const placer = createPlacer(held, tag)
   const conflicts = new Map<string, string | null>(
     [...plan.blocking, ...plan.removals].flatMap((step) => (verdicts.get(step.path) === 'conflict' ? [[step.path, null]] : [])),
@@ -142,13 +147,27 @@ const restoreBy = async (held: HeldFolders, project: Project, { from, to, saved,
       ...plan.permissions.filter((step) => !isGitPath(`${step.path}/`)).map((step) => shownPath(areas, step.path)),
     ],
     deleted: shown([...plan.blocking, ...plan.removals]),
-    conflicts: [...conflicts].map(([path, at]) => ({ path: shownPath(areas, path), recoveredAs: at === null ? null : relative(areas.work, at) })),
+    conflicts: [
+      ...[...conflicts].map(([path, at]) => ({ path: shownPath(areas, path), recoveredAs: at === null ? null : relative(areas.work, at) })),
+      ...aside.map((at) => ({ path: relative(areas.work, at), recoveredAs: null })),
+    ],
     leftAlone: changes.flatMap(({ path }) => (isMeant(path) && changedByOthers.alone.has(path) && !isGitPath(path) ? [shownPath(areas, path)] : [])),
     ...(chosen !== null || from.leftOut.length === 0 ? {} : { notKept: { paths: from.leftOut.slice(0, MAX_NOT_KEPT).map((path) => shownPath(areas, path)), total: from.leftOut.length } }),
     refsMoved: steps.some(({ path }) => isGitPath(path)) ? await refsBetween(project, from, to) : [],
   }
   const set = [...steps.filter(done), ...plan.permissions].map(({ path }) => path)
   return { report, set: [...set, ...plan.folders, ...plan.emptied], changed: steps.length + plan.folders.length + plan.emptied.length + plan.permissions.length > 0 }
+}
+
+/** What no checkpoint keeps, and git would read, or wait for: all but what lies in its stores. */
+const stopsGit = (path: string): boolean => isGitPath(path) && !/\/(annex|lfs|objects)\//.test(path)
+
+/** Gives what could not be kept another name, so that nothing of it is lost where another is put. */
+const moveAside = (held: HeldFolders, at: string, to: string): string[] => {
+  const [from, target] = [held.find(at), held.find(to)]
+  if (from === null || target === null || lstatSync(toNative(from), { throwIfNoEntry: false })?.isDirectory() !== false) return []
+  renameSync(toNative(from), toNative(target))
+  return [to]
 }
 
 export interface Restored {

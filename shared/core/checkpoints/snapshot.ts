@@ -9,7 +9,7 @@ import { HasMoved } from './open-seen.ts'
 import type { Known, KnownFiles } from './knowledge.ts'
 import type { Project } from './project.ts'
 import { readPlain } from './read-plain.ts'
-import { isDependencies, isOverLimit, isSettled, walk, type Doubt, type FoundFile, type Limits, type Memory, type Settle, type Walk } from './walk.ts'
+import { isDependencies, isOverLimit, isSettled, tooLarge, walk, type Doubt, type FoundFile, type Limits, type Memory, type Settle, type Walk } from './walk.ts'
 
 export interface Snapshot {
   readonly tree: string
@@ -62,6 +62,7 @@ const lookOnce = async ({ project, areas, limits, ownFolder, wanted }: Parameter
   const { knowledge, quiet } = project
   const memory: Memory = { lookedAt, folders: knowledge.folders(), isUntouched: quietFolders(project, areas) }
   const found = await walk({ areas, limits, ownFolder, memory, settle: settleBy(project, areas, limits, wanted) })
+  leaveOutTooMuch(project, found)
   const objects: ObjectLists = project.mirror.keep(found.gitFolders)
   const { tree, touched } = await writeTree(project, found, lookedAt)
   const permissions: Record<string, number> = {}
@@ -102,14 +103,39 @@ const quietFolders = async (project: Project, areas: Areas): Promise<Awaited<Mem
   }
 }
 
+/**
+ * Most that is read in one look but the first, in bytes. Past it the largest files are left out: to read them all would keep a
+ * revert waiting, and without end where an agent makes a file as long as the file system allows, which takes it no room.
+ */
+const MOST_READ_BYTES = 8 * 1024 ** 3
+
+const unsureOf = ({ knowledge }: Project, found: Walk): FoundFile[] => {
+  const known = knowledge.files()
+  return found.files.filter((file) => {
+    const last = known.get(file.path)
+    return last === undefined || !last.settled || last.signature !== file.signature
+  })
+}
+
+const leaveOutTooMuch = (project: Project, found: Walk): void => {
+  if (project.knowledge.tree() === null || found.files.reduce((sum, { size }) => sum + size, 0) <= MOST_READ_BYTES) return
+  const unsure = unsureOf(project, found).toSorted((a, b) => b.size - a.size)
+  let bytes = unsure.reduce((sum, { size }) => sum + size, 0)
+  const dropped = new Set<FoundFile>()
+  for (const file of unsure) {
+    if (bytes <= MOST_READ_BYTES) break
+    bytes -= file.size
+    dropped.add(file)
+    found.leftOut.push({ path: file.path, reason: tooLarge(file.size) })
+  }
+  found.files.splice(0, Infinity, ...found.files.filter((file) => !dropped.has(file)))
+}
+
 /** Writes the tree of the files found, reading only those that may have changed since the last time. */
 const writeTree = async (project: Project, found: Walk, lookedAt: number): Promise<Pick<Snapshot, 'tree' | 'touched'>> => {
   const { knowledge } = project
   const [known, before] = [knowledge.files(), knowledge.tree()]
-  const unsure = found.files.filter((file) => {
-    const last = known.get(file.path)
-    return last === undefined || !last.settled || last.signature !== file.signature
-  })
+  const unsure = unsureOf(project, found)
   const present = found.files.length + countOf(found)
   const isNew = unsure.reduce((count, { path }) => count + (known.has(path) ? 0 : 1), 0)
   const gone = present - isNew === known.size ? [] : goneFrom(known, found)

@@ -208,7 +208,7 @@ const takeEntry = (folder: Folder, name: string, context: Context): number => {
     return 1
   }
   if (!stat.isFile() && !stat.isSymbolicLink()) {
-    if (!inGit) found.leftOut.push({ path, reason: `${specialKind(stat)}: it holds nothing to keep` })
+    if (!inGit || stat.isFIFO()) found.leftOut.push({ path, reason: `${specialKind(stat)}: it holds nothing to keep` })
     return 0
   }
   if (inGit && name === 'index') found.indexTimes[path] = Math.floor(stat.mtimeMs)
@@ -256,6 +256,6 @@ export const isOverLimit = (doubt: Doubt, limits: Limits): boolean => doubt.stat
 
 export const isDependencies = (doubt: Doubt): boolean => doubt.stat.isDirectory() && isDependencyFolder(doubt.path.slice(doubt.path.lastIndexOf('/') + 1))
 
-const tooLarge = (bytes: number): string => `too large (${(bytes / 1024 / 1024).toFixed(1)} MiB)`
+export const tooLarge = (bytes: number): string => `too large (${(bytes / 1024 / 1024).toFixed(1)} MiB)`
 
 const specialKind = (stat: Stats): string => (stat.isFIFO() ? 'a named pipe' : stat.isSocket() ? 'a socket' : 'a device')
