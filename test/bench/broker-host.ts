@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { McpConfig } from '../../shared/contract/schemas/mcp-config.ts'
+import { createEventHub } from '../../shared/core/api/event-hub.ts'
 import { createApprovals } from '../../shared/core/approvals/approvals.ts'
 import { createBroker } from '../../shared/core/broker/create-broker.ts'
 import type { BrokerSession } from '../../shared/core/broker/create-broker.ts'
@@ -20,7 +21,9 @@ const [scratch = '', server = '{}'] = process.argv.slice(2)
 const folder = mkdtempSync(join(scratch, 'host-'))
 const TOKEN = 'a-token-of-the-bench'
 const clock = { now: Date.now }
-const ledger = openLedger({ file: join(folder, 'ledger.db'), clock })
+/** Nobody hears of calls: each that does costs a frame of every state, and of every entry. */
+const hub = createEventHub()
+const ledger = openLedger({ file: join(folder, 'ledger.db'), clock, onAppended: (entry) => hub.publish('ledger/appended', entry) })
 const rules = ['mcp__one__echo(destructive)', 'mcp__one__list_allowed_directories(destructive)'].flatMap((text) => {
   const parsed = parseRule(text)
   return parsed.ok ? [{ rule: parsed.rule, effect: 'allow' as const, source: 'the bench' }] : []
@@ -43,7 +46,7 @@ const gate = createToolCallGate({
     pace: { admit: () => null, whileActive: () => null },
     evaluate: (tool, input) => judgeCall({ policy, tool, input, cwd: folder, home: folder }),
   }),
-  publish: () => undefined,
+  publish: (call) => hub.publish('tool-call/changed', call),
   foresee: () => null,
   onDecided: () => undefined,
 })

@@ -19,3 +19,15 @@ test('every event of a session that no container holds says so, and no other eve
   expect(of(held).map(said)).toEqual(Array(6).fill(undefined))
   expect(said(hub.frameOf('alarm/raised', { sessionId: null, message: '' }))).toBe(undefined)
 })
+
+test('an event is made into a frame once for all who hear it, and not at all for nobody; it counts either way', () => {
+  const hub = createEventHub()
+  let made = 0
+  const event = { sessionId: null, message: '', toJSON: () => ({ made: (made += 1) }) }
+  hub.publish('alarm/raised', event)
+  expect(made).toBe(0)
+  const frames: string[] = []
+  for (let i = 0; i < 2; i += 1) expect(hub.subscribe({ sendFrame: (frame) => void frames.push(frame), onClose: () => {} })).toBe(1)
+  hub.publish('alarm/raised', event)
+  expect(frames).toEqual(Array(2).fill('{"sequence":2,"event":"alarm/raised","data":{"made":1}}'))
+})

@@ -12,7 +12,7 @@ export interface Subscriber {
 export interface EventHub {
   /**
    * Sends to every subscriber. A session's output has one reader, its attached connection: see Connection.send.
-   * Throws HoldfastError `internal` when the event is longer than a frame may be.
+   * Throws HoldfastError `internal` when the event is longer than a frame may be. Where nobody hears it, no frame is made.
    */
   publish<Name extends Exclude<EventName, 'session/output'>>(event: Name, data: EventData<Name>): void
   /** From now on the subscriber gets what is published; returns the newest sequence number given out so far. */
@@ -44,6 +44,7 @@ export const createEventHub = (isUnheld: (sessionId: SessionId) => boolean = () 
   return {
     frameOf,
     publish(event, data) {
+      if (subscribers.size === 0) return void (sequence += 1)
       const frame = frameOf(event, data)
       for (const subscriber of subscribers) subscriber.sendFrame(frame)
     },
