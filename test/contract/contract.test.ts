@@ -227,6 +227,7 @@ describe.each(TRANSPORTS)('over the $name', (transport) => {
 
   test('an event that is too long is the publisher’s fault, and takes no sequence number', async () => {
     const { hub } = await start()
+    hub.subscribe({ sendFrame: () => {}, onClose: () => {} })
     expect(() => hub.publish('alarm/raised', alarm('x'.repeat(MAX_FRAME_BYTES)))).toThrow('too long')
     expect(JSON.parse(hub.frameOf('alarm/raised', alarm('y')))).toMatchObject({ sequence: 1 })
   })

@@ -174,7 +174,7 @@ describe.skipIf(missing !== null)(`how an agent is started${missing === null ? '
       [
         'holdfast: Held in a linux container.',
         'holdfast: Model requests use the key agent/test, billed by what they use.',
-        'holdfast: MCP server broken: Server broken is not started: there is no program /no/such/server.',
+        'holdfast: MCP server broken: Server broken is not started: there is no program /no/such/server. Install it, or correct the command.',
         '',
       ].join('\n'),
     )

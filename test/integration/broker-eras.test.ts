@@ -7,6 +7,7 @@ import { createMcpHandler } from '@modelcontextprotocol/server'
 import { afterEach, describe, expect, test } from 'vitest'
 import { FIXTURE_SERVER, nodeServer, openHarness } from '../fixtures/servers/broker-session.ts'
 import type { Harness } from '../fixtures/servers/broker-session.ts'
+import { freePort } from '../support/free-port.ts'
 import { createModernServer } from '../fixtures/servers/modern-server.ts'
 
 const MODERN_STDIO = fileURLToPath(new URL('../fixtures/servers/modern-stdio.ts', import.meta.url))
@@ -111,9 +112,10 @@ describe('a server over HTTP', () => {
   })
 
   test('that cannot be reached is an error of its own, and is tried again', async () => {
-    harness = await openHarness({ s: { url: 'http://127.0.0.1:9/mcp' }, fine: nodeServer(FIXTURE_SERVER) })
+    const port = await freePort()
+    harness = await openHarness({ s: { url: `http://127.0.0.1:${port}/mcp` }, fine: nodeServer(FIXTURE_SERVER) })
     const { client } = await harness.agent()
     expect(await textOf(client, 'fine__mutable')).toBe('ran')
-    expect(harness.session.servers()[0]).toMatchObject({ name: 's', state: 'restarting', message: 's cannot be reached' })
+    expect(harness.session.servers()[0]).toMatchObject({ name: 's', state: 'restarting', message: `s cannot be reached at http://127.0.0.1:${port} (ECONNREFUSED)` })
   })
 })

@@ -94,7 +94,7 @@ describe('upstream servers', () => {
   test('a command that does not exist is a state of that server, with the reason', async () => {
     harness = await openHarness({ odd: { command: '/no/such/command' } })
     await (await harness.agent()).client.listTools()
-    expect(stateOf('odd')?.message).toBe('Server odd is not started: there is no program /no/such/command.')
+    expect(stateOf('odd')?.message).toBe('Server odd is not started: there is no program /no/such/command. Install it, or correct the command.')
   })
 })
 

@@ -93,7 +93,7 @@ export const planServerContainer = async (deps: ServerContainerDeps, launch: Std
   const { name, cwd, hold } = place
   const folders = await foldersToSearch(launch.env['PATH'] ?? '', [cwd])
   const file = await findExecutable(launch.command, folders, cwd)
-  if (file === null) throw new HoldfastError('agent-not-found', `Server ${name} is not started: there is no program ${launch.command}.`)
+  if (file === null) throw new HoldfastError('agent-not-found', `Server ${name} is not started: there is no program ${launch.command}. Install it, or correct the command.`)
   if (launch.hasSecrets) await requireOutOfReach(file, [cwd])
 
   const named: { file: string; kind: 'folder' | 'file' }[] = []

@@ -5,6 +5,12 @@ import type { UpstreamProcess } from './upstream-process.ts'
 
 const NOTHING_RAN = { killed: 0, survivors: [], durationMs: 0 }
 
+/** The system's own word for why nothing answered: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED, "bad port"… */
+const reasonOf = (error: unknown): string => {
+  const { code, message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException
+  return code ?? message
+}
+
 /**
  * Speaks to a server over Streamable HTTP. A server that cannot be reached, or has forgotten its session, counts as
  * ended, so that it is taken up anew. Redirects to another origin are not followed: the headers hold secrets.
@@ -25,10 +31,11 @@ export const attachHttpServer = (launch: HttpLaunch, who: { readonly agent: stri
         if (token !== null) headers.set('Holdfast-Token', token)
         const response = await fetch(url, { ...init, headers })
         if (response.status === 401) launch.refused()
-        if (init?.method === 'POST' && (response.status === 401 || response.status === 404)) end(`answered with status ${response.status}`)
+        if (init?.method === 'POST' && response.status === 404) end('answered with status 404')
+        if (init?.method === 'POST' && response.status === 401) end('answered with status 401: it takes no call without a sign-in (holdfast secret login), or not with the key it is given')
         return response
       } catch (error) {
-        if (init?.signal?.aborted !== true) end('cannot be reached')
+        if (init?.signal?.aborted !== true) end(`cannot be reached at ${new URL(launch.url).origin} (${reasonOf(error)})`)
         throw error
       }
     },

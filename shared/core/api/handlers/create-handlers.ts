@@ -75,7 +75,7 @@ const MAX_PATH_CHARACTERS = 2 * 1024 * 1024
 /** Notices a person should read before the session starts. */
 const noticesOf = (adapter: AgentAdapter): string[] =>
   adapter.id === 'none'
-    ? ['Holdfast does not know this command as an agent: container, checkpoint and kill hold, and single tool calls are not seen.']
+    ? ['Holdfast does not know this command as an agent: container, checkpoint and kill hold, single tool calls are not seen, and it is given no MCP servers.']
     : []
 
 /** One handler a command, each a few lines: the work is done behind the ports. */
