@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { guardFiles as guard } from '../../shared/core/containers/guarded-files.ts'
+import { linkedPackages } from '../../shared/core/containers/linked-packages.ts'
 import { findRepositories } from '../../shared/core/containers/repositories.ts'
 import { createLinuxProvider } from '../../shared/core/containers/linux.ts'
 import { initRepository, makeScene, runToEnd } from '../fixtures/containers.ts'
@@ -117,6 +118,17 @@ describe.skipIf(missing !== null)('what a session may not change in its project'
     expect(stdout).toBe('tried\n')
     expect(readdirSync(packs).filter((name) => /\.(pack|idx)$/.test(name))).toHaveLength(2)
     for (const folder of [scene.project, clone]) expect(git(folder, 'fsck', '--full')).toBe('')
+  })
+
+  test('packages that other projects share by hard links are named, and no others', () => {
+    const files = ['store/file', 'project/node_modules/a/index.js', 'project/src/b/index.js', 'project/.venv/lib/python3/site-packages/c/__init__.py'].map((name) => path.join(scene.folder, name))
+    for (const file of files) mkdirSync(path.dirname(file), { recursive: true })
+    for (const file of files.slice(0, 2)) writeFileSync(file, '')
+    linkSync(files[0] ?? '', files[2] ?? '')
+    const named = () => linkedPackages(findRepositories([scene.project]).folders)
+    expect(named()).toBeNull()
+    linkSync(files[0] ?? '', files[3] ?? '')
+    expect(named()).toBe(path.join(scene.project, '.venv/lib/python3/site-packages'))
   })
 
   test('git works as ever: commit, branch, stash, rebase, worktree', async () => {

@@ -1,3 +1,4 @@
+import { linkedPackages } from '../containers/linked-packages.ts'
 import { MAX_FOLDERS } from '../containers/repositories.ts'
 import { watchRepositories, type Planted, type PlantedLink, type RepositoryWatch } from '../containers/repository-watch.ts'
 import { within } from './within.ts'
@@ -38,6 +39,10 @@ const messageOf = (one: Planted | PlantedLink): string => {
     : `${made} Git of yours would run them when it looks at the project, so it was put aside as ${aside}.`
 }
 
+const linkedMessage = (folder: string): string =>
+  `Files in ${folder} are hard links, as pnpm and uv make them: what the agent writes into one is written into your other projects too, and no revert takes it back. ` +
+  'Have them copied (pnpm config set package-import-method copy; UV_LINK_MODE=copy), and install anew.'
+
 /**
  * Git of the user runs what a repository in the project says as soon as it looks at the project. One that the agent makes
  * with anything in it that could run is put aside at once, told of, and the session is paused; then, with nothing left
@@ -60,8 +65,10 @@ export const watchSessionRepositories = (deps: SessionRepositoriesDeps): Session
   const watching: Promise<RepositoryWatch | null> = started.catch(() => null)
   let closing: Promise<void> | null = null
 
-  const found = started.then(({ found: { repositories, isWhole } }) => {
+  const found = started.then(({ found: { folders, repositories, isWhole } }) => {
     if (!isWhole) notice(`More than ${MAX_FOLDERS} folders: git repositories that lie deeper than the first of them are neither guarded nor watched for.`)
+    const linked = linkedPackages(folders)
+    if (linked !== null) notice(linkedMessage(linked))
     return repositories
   })
   found.catch(() => undefined)
