@@ -32,3 +32,18 @@ export const settingsThatRun = (text: string): string[] => {
   }
   return [...found]
 }
+
+const VALUE = /^[ \t]*([A-Za-z][A-Za-z0-9-]*)[ \t]*=[ \t]*"?([^"#;\r]*?)"?[ \t]*(?:[#;].*)?$/
+
+/** Where the text of a `config` file has git look for hooks, and for more settings, as it is written there. */
+export const pathsNamed = (text: string): { readonly hooks: readonly string[]; readonly settings: readonly string[] } => {
+  const found = { hooks: [] as string[], settings: [] as string[] }
+  let section = ''
+  for (const line of text.split('\n')) {
+    section = SECTION.exec(line)?.[1]?.toLowerCase() ?? section
+    const [, name = '', value = ''] = VALUE.exec(line) ?? []
+    if (section === 'core' && name.toLowerCase() === 'hookspath') found.hooks.push(value)
+    if (section.startsWith('include') && name.toLowerCase() === 'path') found.settings.push(value)
+  }
+  return found
+}

@@ -131,6 +131,18 @@ describe.skipIf(missing !== null)('what a session may not change in its project'
     expect(named()).toBe(path.join(scene.project, '.venv/lib/python3/site-packages'))
   })
 
+  test.each([
+    ['.githooks', '.githooks', '.githooks/pre-commit'],
+    ['.husky/_', '.husky', '.husky/pre-commit'],
+  ])('hooks that the project keeps itself stay, where its settings lead to %s', async (hooksPath, folder, hook) => {
+    mkdirSync(path.join(scene.project, hooksPath), { recursive: true })
+    git(scene.project, 'config', 'core.hooksPath', hooksPath)
+    git(scene.project, 'config', 'include.path', '../.gitconfig')
+    for (const file of [hook, '.gitconfig']) writeFileSync(path.join(scene.project, file), '')
+    const attacks = [`echo x >> ${hook}`, `echo x > ${hooksPath}/post-checkout`, `mv ${folder} x`, `rm ${hook}`, 'echo x >> .gitconfig', 'mv .gitconfig x']
+    expect((await session(`${through(attacks)}\necho tried`)).stdout).toBe('tried\n')
+  })
+
   test('git works as ever: commit, branch, stash, rebase, worktree', async () => {
     git(scene.project, 'gc', '-q')
     const { stdout, stderr } = await session(

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
+import { pathsNamed } from '../../domain/git-settings.ts'
 import { readPlainFile } from '../plain-file.ts'
 import { isWithin } from './mount-plan.ts'
 import { gitFileTarget, kindOf as kindAt } from './repositories.ts'
@@ -149,11 +150,27 @@ export const guardFiles = (roots: readonly string[], repositories: readonly stri
     standIn(path.join(folder, 'commondir'), COMMON_FOLDER_ITSELF)
     for (const name of ['config', 'config.worktree']) standIn(path.join(folder, name), '')
     for (const name of ['hooks', 'config', 'config.worktree', 'commondir']) keep(path.join(folder, name))
+    guardNamed(folder)
     for (const name of namesIn(path.join(folder, 'worktrees'))) {
       standIn(path.join(folder, 'worktrees', name, 'config.worktree'), '')
       for (const file of ['commondir', 'gitdir', 'config.worktree']) keep(path.join(folder, 'worktrees', name, file))
     }
     guardModules(path.join(folder, 'modules'), depth)
+  }
+
+  /** Hooks and settings that lie in the project itself, where the repository's own settings lead. */
+  const guardNamed = (folder: string): void => {
+    const { hooks, settings } = pathsNamed(textOf(path.join(folder, 'config')))
+    const keepWithin = (file: string): void => {
+      if (roots.some((root) => isWithin(file, root) && file !== root)) keep(file)
+    }
+    for (const file of settings) keepWithin(path.resolve(folder, file))
+    if (path.basename(folder) !== '.git') return
+    for (const named of hooks) {
+      const at = path.resolve(path.dirname(folder), named)
+      // What husky has git run, `.husky/_`, runs what lies beside it.
+      keepWithin(path.basename(at) === '_' ? path.dirname(at) : at)
+    }
   }
 
   /** A submodule's folder has its name, which may hold slashes. */
