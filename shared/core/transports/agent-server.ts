@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { HoldfastError } from '../../contract/errors.ts'
@@ -50,7 +50,7 @@ export interface AgentServer {
 }
 
 /** Looked up by hash, so that no comparison takes longer the closer a guess comes. */
-const keyOf = (token: string): string => createHash('sha256').update(token).digest('hex')
+const keyOf = (token: string): string => hash('sha256', token)
 
 /** What a session has used of its share. */
 interface HookLoad {
@@ -137,9 +137,11 @@ export const listenForAgents = async (): Promise<AgentServer> => {
   const sessions = new Map<string, Admitted>()
   let host = ''
 
-  const serve = async (request: IncomingMessage, response: ServerResponse, key: string, session: Admitted | undefined): Promise<void> => {
+  /** `admitted` gives the session that a key opens here. */
+  const serve = async (request: IncomingMessage, response: ServerResponse, admitted: (key: string) => Admitted | undefined): Promise<void> => {
     const match = /^\/session\/([A-Za-z0-9_-]{20,128})(\/.*)?$/.exec(request.url ?? '')
-    if (request.headers.host !== host || session === undefined || match === null || keyOf(match[1] ?? '') !== key) {
+    const session = match?.[1] === undefined ? undefined : admitted(keyOf(match[1]))
+    if (request.headers.host !== host || session === undefined || match === null) {
       answer(response, 403, refusal('This is no session of Holdfast, or it has ended.'))
       return
     }
@@ -186,7 +188,7 @@ export const listenForAgents = async (): Promise<AgentServer> => {
     const server = createServer({ keepAlive: true, requestTimeout: 0 }, (request, response) => {
       const session = sessions.get(key)
       const isProxied = !(request.url ?? '').startsWith('/')
-      if (!isProxied) serve(request, response, key, session).catch(() => response.destroy())
+      if (!isProxied) serve(request, response, (shown) => (shown === key ? session : undefined)).catch(() => response.destroy())
       else if (proxy === null || session === undefined) answer(response, 403, refusal('This session reaches no other host.'))
       else proxy.forward(request, response).catch(() => response.destroy())
     })
@@ -206,10 +208,11 @@ export const listenForAgents = async (): Promise<AgentServer> => {
   }
 
   const shared = createServer({ keepAlive: true, requestTimeout: 0 }, (request, response) => {
-    const token = /^\/session\/([A-Za-z0-9_-]{20,128})(\/|$)/.exec(request.url ?? '')?.[1]
-    const key = token === undefined ? '' : keyOf(token)
-    const session = sessions.get(key)
-    serve(request, response, key, session?.server === null ? session : undefined).catch(() => response.destroy())
+    const admitted = (key: string): Admitted | undefined => {
+      const session = sessions.get(key)
+      return session?.server === null ? session : undefined
+    }
+    serve(request, response, admitted).catch(() => response.destroy())
   })
   shared.maxConnections = MAX_SHARED_CONNECTIONS
   await listening(shared, { port: 0, host: '127.0.0.1' })
