@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
 import { pathsNamed } from '../../domain/git-settings.ts'
 import { readPlainFile } from '../plain-file.ts'
 import { isWithin } from './mount-plan.ts'
-import { gitFileTarget, kindOf as kindAt } from './repositories.ts'
+import { gitFileTarget, kindOf as kindAt, resolved } from './repositories.ts'
 
 /** Files through which something runs later, outside the container, by the user's hand. */
 export interface GuardedFiles {
@@ -51,14 +51,6 @@ const namesIn = (folder: string): string[] => {
 }
 
 const textOf = (file: string): string => readPlainFile(file, LARGEST_BYTES) ?? ''
-
-const resolved = (file: string): string | null => {
-  try {
-    return realpathSync(file)
-  } catch {
-    return null
-  }
-}
 
 const pointedTo = (file: string): string | null => {
   const target = gitFileTarget(file, textOf(file))

@@ -85,7 +85,8 @@ export const findRepositories = (roots: readonly string[], limit = MAX_FOLDERS):
   return { folders, repositories, links, isWhole }
 }
 
-const resolved = (file: string): string | null => {
+/** Where a path leads; null for nowhere. */
+export const resolved = (file: string): string | null => {
   try {
     return realpathSync(file)
   } catch {

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { HoldfastError } from '../../contract/errors.ts'
-import type { AgentId, SessionId } from '../../contract/ids.ts'
+import type { SessionId } from '../../contract/ids.ts'
 import { isCapped } from '../../domain/budget-account.ts'
 import { createBudgetMeter } from '../../domain/budget-meter.ts'
 import { withOwnPrices } from '../../domain/price.ts'
@@ -19,12 +19,11 @@ import { toolFolders } from '../containers/tool-folders.ts'
 import { capsOf } from '../budgets/shared-totals.ts'
 import { openSessionIdentity } from '../identity/session-identity.ts'
 import { recordedCommand } from '../ledger/recording.ts'
-import { DEFAULT_MODEL_KEY, recordedProfile, type AgentProfile } from '../policy/agent-profile.ts'
+import { DEFAULT_MODEL_KEY, recordedProfile } from '../policy/agent-profile.ts'
 import type { CheckpointLimits, Container, KillProof } from '../ports.ts'
 import { findGit, requireTrusted } from '../program-trust.ts'
 import { loadServers } from './load-servers.ts'
 import { wasAllKilledSince } from './kill-note.ts'
-import type { OwnFigures } from './own-figures.ts'
 import { planServerNetworks } from './server-network.ts'
 import { openProxy, planNetwork } from './session-network.ts'
 import { agentHome, agentNameIn, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
@@ -32,7 +31,7 @@ import { watchSessionRepositories, type SessionRepositories } from './session-re
 import { serverNotices } from './session-notices.ts'
 import { keyResolver } from './model-key.ts'
 import { serveAgent } from './serve-agent.ts'
-import type { SessionLauncher, SessionLauncherDeps } from './session-launcher.ts'
+import type { LiveSession, SessionLauncher, SessionLauncherDeps } from './session-launcher.ts'
 import { startingSession } from './starting-session.ts'
 
 const NO_SERVERS: KillProof = { killed: 0, survivors: [], durationMs: 0 }
@@ -60,7 +59,11 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
     const beganAt = deps.clock.now()
     const token = createToken()
     const over = new AbortController()
-    const live: { launching: boolean; container: Container | null; profile: AgentProfile | null; agentId: AgentId | null; signed: ReadonlySet<string> | null; cwd: string | null; homeAt: string | null; ownFigures: OwnFigures | null } = {
+    const live: { -readonly [Key in 'launching' | 'container' | 'profile' | 'agentId' | 'signed' | 'cwd' | 'homeAt' | 'ownFigures']: LiveSession[Key] } & Pick<LiveSession, 'id' | 'revoked'> = {
+      id,
+      get revoked() {
+        return over.signal.aborted
+      },
       launching: false,
       container: null,
       profile: null,
@@ -236,40 +239,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
 
     const launched = run().catch(fail)
     launched.catch(() => undefined)
-    return {
-      id,
-      launched,
-      get launching() {
-        return live.launching
-      },
-      get container() {
-        return live.container
-      },
-      get profile() {
-        return live.profile
-      },
-      get agentId() {
-        return live.agentId
-      },
-      get signed() {
-        return live.signed
-      },
-      get cwd() {
-        return live.cwd
-      },
-      get homeAt() {
-        return live.homeAt
-      },
-      get ownFigures() {
-        return live.ownFigures
-      },
-      get revoked() {
-        return over.signal.aborted
-      },
-      revoke,
-      killServers: async () => (await broker?.close('at-once')) ?? NO_SERVERS,
-      close,
-    }
+    return Object.assign(live, { launched, revoke, close, killServers: async () => (await broker?.close('at-once')) ?? NO_SERVERS })
   }
 
   return { launch }
