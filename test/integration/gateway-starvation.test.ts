@@ -30,7 +30,7 @@ const startPassing = (passed: (bytes: number) => void, judge: JudgeToolUse = () 
   const response = Object.assign(new EventEmitter(), { writableNeedDrain: false, socket: null, write: (part: Buffer) => (passed(part.length), true) })
   const seen = { came: () => undefined, catchUp: () => undefined }
   const filter = createToolUseFilter(messages.stream, judge)
-  passEvents({ source, response: response as unknown as ServerResponse, gone: new AbortController().signal, rules: messages.stream, filter, ping: messages.ping, seen, onBroken: () => undefined }).catch(() => undefined)
+  passEvents({ source, response: response as unknown as ServerResponse, gone: new AbortController().signal, framing: messages.framing, rules: messages.stream, filter, ping: messages.ping, seen, onBroken: () => undefined }).catch(() => undefined)
   return source
 }
 

@@ -17,8 +17,15 @@ export const keptBytes = ({ raw }: StreamEvent): number => raw.length + EVENT_OV
 export interface EventSplitter {
   /** The events that these bytes complete. Throws RangeError when one is above the limit. */
   push(chunk: Buffer): readonly StreamEvent[]
-  /** What came after the last event. */
+  /** What came after the last event. Throws RangeError where nothing may. */
   rest(): Buffer
+}
+
+/** How a stream's events stand in its bytes. */
+export interface Framing {
+  /** Of answers that are such a stream. */
+  readonly contentType: string
+  split(maxBytes: number): EventSplitter
 }
 
 const LF = 10
@@ -135,3 +142,5 @@ export const createEventSplitter = (maxBytes: number): EventSplitter => {
     rest: () => buffer.subarray(0, kept),
   }
 }
+
+export const SERVER_SENT_EVENTS: Framing = { contentType: 'text/event-stream', split: createEventSplitter }

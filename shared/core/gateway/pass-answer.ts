@@ -3,6 +3,8 @@ import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
 import { decoded } from './decode.ts'
 import type { Dialect } from './dialects/dialect.ts'
+import { EVENT_FRAMES } from './event-frames.ts'
+import { SERVER_SENT_EVENTS } from './event-stream.ts'
 import { downstreamHeaders } from './forward-headers.ts'
 import { type LateSight, passEvents } from './pass-events.ts'
 import { createToolUseFilter, type DeniedCall, judgeAll, type JudgeToolUse, type ReadEvent } from './tool-use-filter.ts'
@@ -19,7 +21,13 @@ export interface Passage {
   readonly gone: AbortSignal
 }
 
-const isEventStream = (answer: UpstreamAnswer): boolean => (answer.headers['content-type'] ?? '').startsWith('text/event-stream')
+/** Whether the answer is a stream of this API; throws on another's, which would pass unread. */
+const isStreamOf = ({ framing }: Dialect, answer: UpstreamAnswer): boolean => {
+  const type = answer.headers['content-type'] ?? ''
+  if (type.startsWith(framing.contentType)) return true
+  if ([SERVER_SENT_EVENTS, EVENT_FRAMES].some(({ contentType }) => type.startsWith(contentType))) throw new Error('the provider answered with a stream of another API')
+  return false
+}
 
 /** Passes on what is not billed, as it comes. */
 export const passThrough = async ({ answer, response, gone }: Passage): Promise<void> => {
@@ -76,7 +84,7 @@ export const passJudged = async (
   const { 'content-length': _, 'content-encoding': coding, ...headers } = downstreamHeaders(answer.headers)
   const source = decoded(answer, coding)
   const status = answer.statusCode ?? 502
-  if (isEventStream(answer)) {
+  if (isStreamOf(dialect, answer)) {
     response.writeHead(status, headers)
     // Alone only where the first event does not come with it.
     setImmediate(() => response.flushHeaders())
@@ -86,7 +94,7 @@ export const passJudged = async (
       return deps.judge(call)
     }
     const filter = createToolUseFilter(dialect.stream, judge)
-    await passEvents({ source, response, gone, rules: dialect.stream, filter, ping: dialect.ping, seen, onBroken: deps.onBroken })
+    await passEvents({ source, response, gone, framing: dialect.framing, rules: dialect.stream, filter, ping: dialect.ping, seen, onBroken: deps.onBroken })
     return
   }
   const body = await readWhole(source, deps.onBytes)

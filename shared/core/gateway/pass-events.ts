@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import { createEventSplitter, keptBytes } from './event-stream.ts'
+import { type Framing, keptBytes } from './event-stream.ts'
 import { readEvent, type Passed, type ReadEvent, type StreamRules, type ToolUseFilter } from './tool-use-filter.ts'
 
 /** Agents give a silent stream up; while a call is held, something every so often keeps it. */
@@ -47,6 +47,7 @@ export const passEvents = (params: {
   source: Readable
   response: ServerResponse
   gone: AbortSignal
+  framing: Framing
   rules: StreamRules
   filter: ToolUseFilter
   ping: Buffer
@@ -55,7 +56,7 @@ export const passEvents = (params: {
 }): Promise<void> =>
   new Promise((resolve, reject) => {
     const { source, response, gone, rules, filter } = params
-    const splitter = createEventSplitter(MAX_EVENT_BYTES)
+    const splitter = params.framing.split(MAX_EVENT_BYTES)
     let waiting: ReadEvent[] = []
     let waitingBytes = 0
     let turnBytes = 0
@@ -121,9 +122,13 @@ export const passEvents = (params: {
 
     const endIfDone = (): void => {
       if (!hasEnded || isJudging) return
-      const rest = splitter.rest()
-      if (!filter.isHolding && rest.length > 0) response.write(rest)
-      finish(null)
+      try {
+        const rest = splitter.rest()
+        if (!filter.isHolding && rest.length > 0) response.write(rest)
+        finish(null)
+      } catch (error) {
+        finish(error as Error)
+      }
     }
 
     /** Takes events in turn, until one is a call that is judged. */

@@ -4,6 +4,7 @@ import { type ChangedInput, type DeniedInput, toldChange } from '../../../domain
 import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
 import { boundOpenAiRequest, CHAT_LIMITS, openAiAgentField, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createChatUsageReader } from '../../../domain/openai-usage.ts'
+import { SERVER_SENT_EVENTS } from '../event-stream.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 import { deniedFrom, parsedInput, shownFunction } from './denied-call.ts'
 import type { Dialect } from './dialect.ts'
@@ -75,6 +76,7 @@ const chatStream: StreamRules = {
 /** OpenAI's Chat Completions, as many other providers speak it too. */
 export const chat: Dialect = {
   provider: 'openai',
+  framing: SERVER_SENT_EVENTS,
   stream: chatStream,
   ping: Buffer.from(': held by Holdfast\n\n'),
   readRequest: (json, bodyBytes, table) => {

@@ -4,6 +4,7 @@ import type { PriceTable } from '../../../domain/price.ts'
 import type { RequestBound, Unbounded } from '../../../domain/request-bound.ts'
 import type { ChangedInput, DeniedInput, ToolResult } from '../../../domain/denied-tool-use.ts'
 import type { Fields } from '../../../domain/json-fields.ts'
+import type { Framing } from '../event-stream.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 
 /** What the gateway must know of a request that is billed. */
@@ -17,7 +18,8 @@ export interface AskedOfModel {
 /** One of the providers' APIs, as far as the gateway looks into it. */
 export interface Dialect {
   /** Whose API it is, as OpenTelemetry's conventions for gen_ai name it. */
-  readonly provider: 'anthropic' | 'openai'
+  readonly provider: 'anthropic' | 'openai' | 'aws.bedrock' | 'gcp.vertex_ai'
+  readonly framing: Framing
   readonly stream: StreamRules
   /** An event that means nothing, and keeps a silent stream alive. */
   readonly ping: Buffer

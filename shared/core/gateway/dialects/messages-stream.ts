@@ -12,10 +12,7 @@ const LONGEST_PLAIN_BYTES = 4_096
 
 const deltaOf = (json: Fields): Fields => (isFields(json['delta']) ? json['delta'] : {})
 
-
 const inputOf = (block: Fields, json: string): unknown => (json === '' ? (block['input'] ?? {}) : parsedInput(json))
-
-const eventFrom = (data: Fields): Buffer => Buffer.from(`event: ${String(data['type'])}\ndata: ${JSON.stringify(data)}\n\n`)
 
 const blockOf = (events: readonly Fields[]): Fields => events.map((json) => json['content_block']).find(isFields) ?? {}
 
@@ -32,8 +29,8 @@ export const deniedBlock = (block: Fields, { call, reason, changed }: DeniedCall
 export const callsIn = (content: readonly unknown[]): AskedCall[] =>
   content.flatMap((block) => (isFields(block) && block['type'] === 'tool_use' ? callOf(block, block['input'] ?? {}) : []))
 
-/** Streams of the Messages API ("Streaming messages"): each call is a block from its start to its stop. */
-export const messagesStream: StreamRules = {
+/** `eventFrom` gives the bytes of an event that is put in. */
+export const createMessagesStream = (eventFrom: (data: Fields) => Buffer): StreamRules => ({
   isPlain: ({ dataLines, data }) => dataLines === 1 && data.length <= LONGEST_PLAIN_BYTES && PLAIN_DELTA.test(data.toString('latin1')),
   wordsOf: (json) => {
     const { type, text, thinking } = deltaOf(json)
@@ -60,4 +57,7 @@ export const messagesStream: StreamRules = {
     ].map(eventFrom)
   },
   mend: () => null,
-}
+})
+
+/** Streams of the Messages API ("Streaming messages"): each call is a block from its start to its stop. */
+export const messagesStream = createMessagesStream((data) => Buffer.from(`event: ${String(data['type'])}\ndata: ${JSON.stringify(data)}\n\n`))

@@ -5,6 +5,7 @@ import { createMessageUsageReader } from '../../../domain/message-usage.ts'
 import { outwardPart } from '../../../domain/outward-request.ts'
 import { boundRequest, MessagesRequest } from '../../../domain/request-bound.ts'
 import { type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
+import { SERVER_SENT_EVENTS } from '../event-stream.ts'
 import type { Dialect } from './dialect.ts'
 import { callsIn, deniedBlock, messagesStream } from './messages-stream.ts'
 
@@ -14,6 +15,7 @@ const contentOf = (answer: Fields): readonly unknown[] => (Array.isArray(answer[
 /** Anthropic's Messages API. */
 export const messages: Dialect = {
   provider: 'anthropic',
+  framing: SERVER_SENT_EVENTS,
   stream: messagesStream,
   ping: Buffer.from('event: ping\ndata: {"type": "ping"}\n\n'),
   readRequest: (json, bodyBytes, table) => {

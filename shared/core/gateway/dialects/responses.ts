@@ -4,6 +4,7 @@ import { type ChangedInput, DENIED_TOOL, type DeniedInput, toldChange } from '..
 import { fieldsIn, type Fields, isFields, textOf } from '../../../domain/json-fields.ts'
 import { boundOpenAiRequest, RESPONSES_LIMITS, openAiAgentField, OpenAiRequest, outputLimit, outwardOpenAiPart } from '../../../domain/openai-request.ts'
 import { createResponseUsageReader } from '../../../domain/openai-usage.ts'
+import { SERVER_SENT_EVENTS } from '../event-stream.ts'
 import type { AskedCall, DeniedCall, StreamRules } from '../tool-use-filter.ts'
 import { deniedArguments, deniedFrom, parsedInput, shownFunction } from './denied-call.ts'
 import type { Dialect } from './dialect.ts'
@@ -85,6 +86,7 @@ const textsIn = (parts: unknown): string => fieldsIn(parts).map(({ text }) => te
 /** OpenAI's Responses, as Codex speaks it. */
 export const responses: Dialect = {
   provider: 'openai',
+  framing: SERVER_SENT_EVENTS,
   stream: responsesStream,
   ping: Buffer.from(': held by Holdfast\n\n'),
   readRequest: (json, bodyBytes, table) => {
