@@ -107,7 +107,7 @@ export const examineHost = async (connect: () => Promise<Client | null>): Promis
     const { exports } = await client.call('ledger/exports', {})
     return [
       host,
-      ...(typeof writeProblem === 'string' ? [warn('whose edits', 'not told while a session computes', writeProblem)] : []),
+      ...(typeof writeProblem === 'string' ? [warn('edits', 'not told whose they are while a session computes', writeProblem)] : []),
       ...exports.map(examineExport),
       verified ? ok('ledger', `verified: ${formatCount(entries)} entries`) : fail('ledger', 'NOT VERIFIED', 'See what happened to it: holdfast ledger verify'),
     ]
