@@ -111,6 +111,16 @@ describe('a server over HTTP', () => {
     expect(seen.headers['holdfast-token']).toBe('a.signed.token')
   })
 
+  test('that wants a sign-in is an error that says how', async () => {
+    const remote = createServer((_request, response) => response.writeHead(401).end()).listen(0, '127.0.0.1')
+    await once(remote, 'listening')
+    cleanUps.push(() => remote.close())
+    harness = await openHarness({ s: { url: `http://127.0.0.1:${(remote.address() as AddressInfo).port}/mcp` }, fine: nodeServer(FIXTURE_SERVER) })
+    await harness.agent()
+    const message = 's answered with status 401: it takes no call without a sign-in (holdfast secret login), or not with the key it is given'
+    await expect.poll(() => harness.session.servers()[0], { timeout: 20_000 }).toMatchObject({ state: 'restarting', message })
+  })
+
   test('that cannot be reached is an error of its own, and is tried again', async () => {
     const port = await freePort()
     harness = await openHarness({ s: { url: `http://127.0.0.1:${port}/mcp` }, fine: nodeServer(FIXTURE_SERVER) })
