@@ -192,6 +192,13 @@ describe.skipIf(missing !== null)('a linux container', () => {
   test.skipIf(!isRoot)('as root still hides what the system shows to root alone', () =>
     refused(['cat /etc/shadow', 'cat /etc/gshadow', 'cat /etc/shadow-']))
 
+  test.skipIf(!isRoot)('as root changes no setting of the kernel, such as the program that it starts outside for what crashes', () =>
+    // With the value that it has, so that a test that fails changes nothing.
+    refused([
+      ...['core_pattern', 'modprobe'].map((name) => `value=$(cat /proc/sys/kernel/${name}) && echo "$value" > /proc/sys/kernel/${name}`),
+      'test -n "$(find /proc/sys /proc/irq /proc/bus /proc/fs -type f -writable -print -quit)"',
+    ]))
+
   test('runs git, python3 and node', async () => {
     const node = path.dirname(path.dirname(process.execPath))
     const lines = [

@@ -46,12 +46,19 @@ const temporary = (folder: string, memoryBytes: number | null): string[] => [
   ...['--perms', '1777', '--tmpfs', folder],
 ]
 
+/**
+ * Where the kernel asks for no capability of root, only for its id, which is root's inside as well: `core_pattern` there names
+ * a program that runs outside every container.
+ */
+const KERNEL_SETTINGS = ['/proc/sys', '/proc/sysrq-trigger', '/proc/irq', '/proc/bus', '/proc/fs', '/proc/acpi', '/proc/scsi', '/proc/driver']
+
 const systemArguments = (memoryBytes: number | null): string[] => [
   ...SYSTEM_FOLDERS.flatMap((folder) => ['--ro-bind-try', folder, folder]),
   ...MERGED_FOLDERS.flatMap((folder) =>
     kindOf(folder) === 'link' ? ['--symlink', readlinkSync(folder), folder] : ['--ro-bind-try', folder, folder],
   ),
   ...['--proc', '/proc', '--dev', '/dev'],
+  ...(process.getuid?.() === 0 ? KERNEL_SETTINGS.flatMap((place) => ['--ro-bind-try', place, place]) : []),
   ...['/tmp', '/var/tmp', '/dev/shm'].flatMap((folder) => temporary(folder, memoryBytes)),
   ...['--dir', '/run', '--symlink', '../run', '/var/run'],
   ...nameResolution(),
