@@ -13,6 +13,16 @@ const statOf = (file: string): Stats | undefined => {
   }
 }
 
+/** Where a link leads, as it says; null for what is none, or goes away meanwhile. */
+const linkAt = (file: string): string | null => {
+  if (statOf(file)?.isSymbolicLink() !== true) return null
+  try {
+    return readlinkSync(file)
+  } catch {
+    return null
+  }
+}
+
 /**
  * Where an absolute path leads with every link on it followed, as far as it is there. null for a ring of links, and for a
  * way through /proc, which leads each process elsewhere.
@@ -24,12 +34,12 @@ export const leadsTo = (file: string): string | null => {
   for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
     const next = path.join(at, part)
     if (next === '/proc') return null
-    if (statOf(next)?.isSymbolicLink() !== true) {
+    const target = linkAt(next)
+    if (target === null) {
       at = next
       continue
     }
     if ((links += 1) > MAX_LINKS) return null
-    const target = readlinkSync(next)
     if (path.isAbsolute(target)) at = '/'
     parts.unshift(...target.split('/'))
   }
@@ -37,13 +47,7 @@ export const leadsTo = (file: string): string | null => {
 }
 
 /** A link that is the same as before has the same key. */
-export const keyOf = (link: string): string => {
-  try {
-    return `${link}\0${readlinkSync(link)}`
-  } catch {
-    return link
-  }
-}
+export const keyOf = (link: string): string => `${link}\0${linkAt(link)}`
 
 /**
  * Where a link leads when that is where an agent can keep a git repository that nobody watches: in its own home, as it
@@ -51,9 +55,10 @@ export const keyOf = (link: string): string => {
  * what that repository says. null for every other link, as one to a file.
  */
 export const leadsOutOfSight = (link: string, homes: readonly string[], isInStore: (folder: string) => boolean): string | null => {
-  if (statOf(link)?.isSymbolicLink() !== true) return null
+  const said = linkAt(link)
+  if (said === null) return null
   const target = leadsTo(link)
-  if (target === null) return readlinkSync(link)
+  if (target === null) return said
   const stat = statOf(target)
   const isOut = homes.some((home) => isWithin(target, home)) || isInStore(target)
   return isOut && (stat === undefined || stat.isDirectory()) ? target : null
