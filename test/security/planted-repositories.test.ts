@@ -189,7 +189,7 @@ describe.skipIf(missing !== null)('a git repository that the agent makes in its 
       [
         ...['set -e', 'git init -q fine', 'git -C fine commit -q --allow-empty -m x', 'git clone -q fine copy', 'git worktree add -q tree'],
         ...['git -C tree commit -q --allow-empty -m y', 'git -c protocol.file.allow=always submodule --quiet add ./fine part', 'git -C copy config user.name A'],
-        ...['ln -s fine/x link', 'ln -s /dev/null nothing', 'ln -s .git/HEAD head', 'mkdir -p .git/annex/objects/1/2/k', 'ln -s .git/annex/objects/1/2/k/k large'],
+        ...['ln -s fine/x link', 'ln -s ring ring', 'ln -s /dev/null nothing', 'ln -s .git/HEAD head', 'mkdir -p .git/annex/objects/1/2/k', 'ln -s .git/annex/objects/1/2/k/k large'],
       ].join('\n'),
     )
     expect(await watch.sweep()).toEqual([])

@@ -4,6 +4,7 @@ import { isWithin } from './mount-plan.ts'
 
 /** As many links as the kernel follows on one way (path_resolution(7)). */
 const MAX_LINKS = 40
+const PROCESSES = '/proc'
 
 const statOf = (file: string): Stats | undefined => {
   try {
@@ -24,8 +25,8 @@ const linkAt = (file: string): string | null => {
 }
 
 /**
- * Where an absolute path leads with every link on it followed, as far as it is there. null for a ring of links, and for a
- * way through /proc, which leads each process elsewhere.
+ * Where an absolute path leads with every link on it followed, as far as it is there; a way through /proc leads each process
+ * elsewhere, and ends there. null for a ring of links.
  */
 export const leadsTo = (file: string): string | null => {
   const parts = path.normalize(file).split('/')
@@ -33,7 +34,7 @@ export const leadsTo = (file: string): string | null => {
   let links = 0
   for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
     const next = path.join(at, part)
-    if (next === '/proc') return null
+    if (next === PROCESSES) return next
     const target = linkAt(next)
     if (target === null) {
       at = next
@@ -58,7 +59,8 @@ export const leadsOutOfSight = (link: string, homes: readonly string[], isInStor
   const said = linkAt(link)
   if (said === null) return null
   const target = leadsTo(link)
-  if (target === null) return said
+  if (target === PROCESSES) return said
+  if (target === null) return null
   const stat = statOf(target)
   const isOut = homes.some((home) => isWithin(target, home)) || isInStore(target)
   return isOut && (stat === undefined || stat.isDirectory()) ? target : null
