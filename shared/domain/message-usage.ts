@@ -112,6 +112,13 @@ const toMessageUsage = (message: z.infer<typeof Message>, requestModel: string):
   }
 }
 
+/** Without the name of the model that answered; that of another keeps its own. */
+const renamed = (message: z.infer<typeof Message>): z.infer<typeof Message> => ({
+  ...message,
+  model: null,
+  usage: { ...message.usage, iterations: message.usage.iterations?.map((one) => (one.model === message.model ? { ...one, model: null } : one)) },
+})
+
 /** What a whole message was billed for; null for what is no message of the Messages API. */
 export const usageOfMessage = (value: unknown): MessageUsage | null => {
   const message = Message.safeParse(value)
@@ -130,6 +137,8 @@ const withoutNulls = <Value extends object>(value: Value): Partial<Value> =>
 export const createMessageUsageReader = (params: {
   /** Named when the answer does not say its model. */
   requestModel: string
+  /** Whether the answer names the model otherwise than the request, by whose name it is billed: so do clouds. */
+  isRenamed?: boolean
   onUsage: (usage: MessageUsage) => void
 }): { read(json: unknown): void } => {
   let message: z.infer<typeof Message> | null = null
@@ -146,7 +155,7 @@ export const createMessageUsageReader = (params: {
           usage: { ...message.usage, ...withoutNulls(answer.data.usage) },
         }
       }
-      if (message !== null) params.onUsage(toMessageUsage(message, params.requestModel))
+      if (message !== null) params.onUsage(toMessageUsage(params.isRenamed === true ? renamed(message) : message, params.requestModel))
     },
   }
 }

@@ -10,9 +10,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createAskProgram } from '../../shared/core/agents/ask-program.ts'
 import { claudeCode } from '../../shared/core/agents/claude-code/claude-code.ts'
 import { createPlainProvider } from '../../shared/core/containers/plain.ts'
-import { scriptedTurns, startStandInModel } from '../../shared/core/demo/stand-in-model.ts'
+import { type Script, scriptedTurns, startStandInModel } from '../../shared/core/demo/stand-in-model.ts'
 import { listenForAgents } from '../../shared/core/transports/agent-server.ts'
 import { ids, SESSION } from '../support/fakes.ts'
+import type { AgentProfile } from '../../shared/core/policy/agent-profile.ts'
+import { startBedrock } from '../support/bedrock.ts'
 import { bash } from '../support/script.ts'
 
 const CLAUDE = new URL('../node_modules/@anthropic-ai/claude-code-linux-x64/claude', import.meta.url).pathname
@@ -37,12 +39,12 @@ const startDecoy = async () => {
 }
 
 /** Claude Code as the adapter launches it, without container or host: its model a script, its hooks answered by `judge`. */
-const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (command: string) => boolean) => {
+const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (command: string) => boolean, startModel: (script: Script) => Promise<{ baseUrl: string; requests: readonly unknown[]; close(): Promise<void> }> = (script) => startStandInModel({ script })) => {
   const folder = mkdtempSync(join(tmpdir(), 'hf-pins-'))
   toClose.push(() => rmSync(folder, { recursive: true, force: true }))
   const [cwd, home, own] = ['project', 'home', 'session'].map((name) => join(folder, name)) as [string, string, string]
   for (const path of [join(cwd, '.claude'), home, own]) mkdirSync(path, { recursive: true })
-  const model = await startStandInModel({ script: scriptedTurns(turns) })
+  const model = await startModel(scriptedTurns(turns))
   const server = await listenForAgents()
   toClose.push(() => model.close(), () => server.close())
   const hooks = claudeCode.createHookHandler()
@@ -71,7 +73,7 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
         request.pipe(onward.once('error', reject))
       }),
   })
-  const prepare = (hasModelKey: boolean, env: Record<string, string> = {}) =>
+  const prepare = (hasModelKey: boolean, env: Record<string, string> = {}, cloud: AgentProfile['cloud'] = null) =>
     claudeCode.prepare({
       sessionId: SESSION,
       agent: 'tester',
@@ -82,6 +84,7 @@ const createPlace = async (turns: Parameters<typeof scriptedTurns>[0], judge: (c
       baseUrl: server.baseUrlFor(TOKEN),
       hasModelKey,
       isCapped: false,
+      cloud,
       home,
       homeAt: home,
       folder: own,
@@ -146,5 +149,28 @@ describe.skipIf(!existsSync(CLAUDE))('the real Claude Code, wired by the adapter
       rmSync(join(place.cwd, 'env.txt'))
     }
     expect(place.asked).toHaveLength(8)
+  })
+  it('over Bedrock, is not led elsewhere by settings files that it writes, and runs no command that they name for a credential', async () => {
+    const decoy = await startDecoy()
+    const bases = ['ANTHROPIC_BASE_URL', 'ANTHROPIC_BEDROCK_BASE_URL', 'ANTHROPIC_BEDROCK_MANTLE_BASE_URL', 'ANTHROPIC_VERTEX_BASE_URL', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_BEDROCK', 'AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'HTTPS_PROXY', 'HTTP_PROXY']
+    const env = { ...Object.fromEntries(bases.map((name) => [name, decoy.url])), CLAUDE_CODE_USE_BEDROCK: '0', CLAUDE_CODE_USE_VERTEX: '1', CLAUDE_CODE_USE_MANTLE: '1', CLAUDE_CODE_SKIP_BEDROCK_AUTH: '0', AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'AKIDEXAMPLEEXAMPLE', AWS_SECRET_ACCESS_KEY: 'of-the-agent', AWS_BEARER_TOKEN_BEDROCK: 'of-the-agent', ANTHROPIC_BEDROCK_SERVICE_TIER: 'priority' }
+    const settings = JSON.stringify({ env, awsAuthRefresh: 'touch refreshed.txt', awsCredentialExport: 'touch exported.txt', gcpAuthRefresh: 'touch refreshed.txt', apiKeyHelper: 'touch helped.txt' })
+    const write = `for f in .claude/settings.json .claude/settings.local.json ~/.claude/settings.json; do echo '${settings}' > $f; done`
+    const place = await createPlace([bash(write), bash('sleep 1'), bash('touch forbidden.txt'), bash('env > env.txt')], (command) => !command.includes('forbidden'), startBedrock)
+    const launch = await place.prepare(true, {}, { provider: 'bedrock', region: 'eu-west-1' })
+    for (const _ of ['written in the session', 'there from its start']) {
+      await place.run(launch)
+      expect(decoy.taken).toEqual([])
+      expect(readFileSync(join(place.home, '.claude', 'settings.json'), 'utf8')).toContain(decoy.url)
+      expect(['forbidden', 'refreshed', 'exported', 'helped'].filter((name) => existsSync(join(place.cwd, `${name}.txt`)))).toEqual([])
+      expect(readFileSync(join(place.cwd, 'env.txt'), 'utf8')).toMatch(/^AWS_REGION=eu-west-1$/m)
+      rmSync(join(place.cwd, 'env.txt'))
+    }
+    const seen = place.model.requests as readonly { path: string; headers: Record<string, unknown> }[]
+    const asked = seen.filter(({ path }) => path.startsWith('/model/eu.anthropic.claude-'))
+    expect(asked.length).toBeGreaterThanOrEqual(10)
+    // A word, and no credential of a settings file.
+    expect(new Set(asked.map(({ headers }) => headers['authorization']))).toEqual(new Set(['Bearer held-by-holdfast']))
+    expect(asked.flatMap(({ headers }) => headers['x-amzn-bedrock-service-tier'] ?? [])).toEqual([])
   })
 })

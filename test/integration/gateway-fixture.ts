@@ -71,6 +71,7 @@ export const startRawProvider = listen
 /** A gateway on 127.0.0.1 for one session, with everything it told its neighbours. */
 export const startGateway = async (params: {
   upstreamBaseUrl: string
+  cloud?: GatewaySession['cloud']
   resolveKey?: () => Promise<string | null>
   caps?: Caps
   priceTable?: PriceTable
@@ -120,6 +121,7 @@ export const startGateway = async (params: {
     namesAgent: params.namesAgent ?? false,
     proof: () => Promise.resolve('a.signed.token'),
     upstreamBaseUrl: params.upstreamBaseUrl,
+    cloud: params.cloud ?? null,
     meter,
     priceTable,
     resolveKey: params.resolveKey ?? (async () => 'sk-ant-api03-canary'),

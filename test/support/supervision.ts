@@ -49,6 +49,7 @@ const profileWith = (limits: ProfileLimits): AgentProfile => ({
   identity: null,
   modelKey: 'agent/test',
   modelBaseUrl: null,
+  cloud: null,
   prices: {},
   namesAgent: false,
   servers: null,

@@ -78,7 +78,7 @@ describe('the version of Claude Code', () => {
 describe('settings', () => {
   it('pin every key through which a file could switch off hooks or run a command unasked', () => {
     const pinned = pinnedSettings('http://127.0.0.1:1/session/t', { HTTP_PROXY: 'http://127.0.0.1:2' })
-    expect(Object.keys(pinned)).toEqual(['disableAllHooks', 'allowedHttpHookUrls', 'statusLine', 'subagentStatusLine', 'fileSuggestion', 'otelHeadersHelper', 'env'])
+    expect(Object.keys(pinned)).toEqual(['disableAllHooks', 'allowedHttpHookUrls', 'statusLine', 'subagentStatusLine', 'fileSuggestion', 'otelHeadersHelper', 'awsAuthRefresh', 'awsCredentialExport', 'gcpAuthRefresh', 'env'])
     expect(pinned).toMatchObject({ disableAllHooks: false, allowedHttpHookUrls: ['http://127.0.0.1:1/session/t/hook/*'] })
     expect(pinned.env).toMatchObject({ ANTHROPIC_BASE_URL: 'http://127.0.0.1:1/session/t', HTTP_PROXY: 'http://127.0.0.1:2', ANTHROPIC_UNIX_SOCKET: '', CLAUDE_CODE_SIMPLE: '' })
   })

@@ -79,7 +79,7 @@ it.each([['opencode', opencode], ['codex', codex]] as const)('%s’s own houseke
   writeFileSync(file, '#!/bin/sh\n', { mode: 0o755 })
   const { housekeepingHosts } = await adapter.prepare({
     sessionId: SESSION, agent: 'a', command: [name], cwd: CWD, env: { PATH: bin }, interactive: false, baseUrl: 'http://127.0.0.1:1/session/t', hasModelKey: true,
-    isCapped: false, home, homeAt: '/home/agent', folder: nowhere, resolveFolder: (folder) => Promise.resolve(folder), ask: () => Promise.reject(new Error('asks nothing')),
+    isCapped: false, cloud: null, home, homeAt: '/home/agent', folder: nowhere, resolveFolder: (folder) => Promise.resolve(folder), ask: () => Promise.reject(new Error('asks nothing')),
     pinnedEnv: {}, shim: { file: '/n', args: [], env: {} },
   })
   expect(housekeepingHosts.filter((host) => /(^|\.)(github|gitlab|npmjs|pypi|crates|docker|google|googleapis|amazonaws)\./.test(host))).toEqual([])

@@ -178,6 +178,7 @@ describe('what a project asks for and does not get', () => {
     ['model: { baseUrl: "https://evil.example" }', 'model.baseUrl', { modelBaseUrl: null }],
     ['model: { prices: { claude-opus-5-5: { input: 0, output: 0 } } }', 'model.prices', { prices: {} }],
     ['model: { nameAgent: true }', 'model.nameAgent', { namesAgent: false }],
+    ['model: { provider: bedrock, region: eu-west-1 }', 'model.provider', { cloud: null, modelKey: 'agent/anthropic' }],
     ['sandbox: off', 'sandbox: off', { sandbox: 'auto' }],
     ['env: { pass: [AWS_SECRET_ACCESS_KEY] }', 'env.pass (AWS_SECRET_ACCESS_KEY)', { envPass: [] }],
     ['policy: { allow: [Bash] }', 'policy.allow', {}],

@@ -33,6 +33,9 @@ export type RecordMode = z.infer<typeof RecordMode>
 export const RequestLogMode = z.enum(['full', 'headers', 'off'])
 export type RequestLogMode = z.infer<typeof RequestLogMode>
 
+export const CloudProvider = z.enum(['bedrock'])
+const CloudRegion = z.string().max(40).regex(/^[a-z]{2}(-[a-z]+)+-\d{1,2}$/, 'is no region, such as eu-west-1')
+
 /** From the mildest to the strictest. */
 export const OverLimit = z.enum(['wait', 'ask', 'pause'])
 export type OverLimit = z.infer<typeof OverLimit>
@@ -88,6 +91,13 @@ export const ProfileFile = z.strictObject({
       prices: z.record(line, OwnPrice).optional(),
       /** The provider is told the agent's id in the request's own field for it too, where the agent left that empty. */
       nameAgent: z.boolean().optional(),
+      /** The cloud that serves the model, where it is not the agent's own provider. */
+      provider: CloudProvider.optional(),
+      region: CloudRegion.optional(),
+    })
+    .superRefine(({ provider, region }, context) => {
+      if (provider !== undefined && region === undefined) context.addIssue({ code: 'custom', path: ['region'], message: `a model of ${provider} needs a region, such as eu-west-1` })
+      if (provider === undefined && region !== undefined) context.addIssue({ code: 'custom', path: ['region'], message: 'a region is of a provider: bedrock' })
     })
     .optional(),
   /** A path from the file's own folder, or the servers by name, as under `mcpServers`. */

@@ -3,6 +3,7 @@ import type { HookWindow } from '../gateway/hook-window.ts'
 import type { ToolUseGuard } from '../gateway/tool-use-guard.ts'
 import type { ToolCallGate } from '../ports.ts'
 import type { UsageFigures, UsageSource } from '../../domain/usage-check.ts'
+import type { AgentProfile } from '../policy/agent-profile.ts'
 import type { AskProgram } from './ask-program.ts'
 import type { Canonical } from './canonical-call.ts'
 
@@ -22,6 +23,8 @@ export interface LaunchContext {
   readonly hasModelKey: boolean
   /** Whether a cap stops the session: then a request's worst case must stay small. */
   readonly isCapped: boolean
+  /** The cloud that serves its model, whose requests it is to make; never set for an agent that cannot. */
+  readonly cloud: AgentProfile['cloud']
   /** The agent's home, where it is on this machine and where the agent sees it. */
   readonly home: string
   readonly homeAt: string
@@ -82,6 +85,8 @@ export interface AgentAdapter {
   /** The keychain item of its model's key, and where its model is, when the profile does not say. */
   readonly modelKey: string
   readonly modelBaseUrl: string
+  /** Whether it can make the requests of a cloud, and be kept to them. */
+  readonly usesClouds?: true
   matches(command: readonly string[]): boolean
   /** Throws HoldfastError `agent-not-found` or `agent-refused`. Writes only into `folder` and the agent's home. */
   prepare(context: LaunchContext): Promise<AgentLaunch>

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { LedgerBody } from '../../contract/schemas/ledger-bodies.ts'
 import { type Billing, NO_TOKENS } from '../../contract/schemas/usage.ts'
 import type { Amount } from '../../domain/budget-account.ts'
@@ -9,7 +9,7 @@ import type { MessageCost } from '../../domain/usage-sums.ts'
 import { findPrice, OWN_PRICE, priceSource, type PriceTable } from '../../domain/price.ts'
 import { Refused } from './anthropic-error.ts'
 import type { AskedOfModel, Dialect } from './dialects/dialect.ts'
-import { upstreamHeaders } from './forward-headers.ts'
+import { credentialHeaders, upstreamHeaders } from './forward-headers.ts'
 import type { GatewayDeps, GatewaySession } from './gateway.ts'
 import type { LiveUsage } from './live-usage.ts'
 import { passJudged, passThrough } from './pass-answer.ts'
@@ -114,7 +114,13 @@ export const runExchange = async (
   intent.catch(() => undefined)
   const progress: Progress = { status: null, usage: null, cost: null, answerBytes: 0, end: { kind: 'free' } }
 
+  const headersFor = (): OutgoingHttpHeaders =>
+    session.cloud === null
+      ? upstreamHeaders(request.headers, credentialHeaders(request.headers, key, bearer), body.length)
+      : session.cloud.headersFor(request.headers, { key, baseUrl: session.upstreamBaseUrl, path, body, now: deps.clock.now() })
+
   const send = async (): Promise<UpstreamAnswer> => {
+    const headers = headersFor()
     const token = await session.proof()
     gone.throwIfAborted()
     try {
@@ -122,7 +128,7 @@ export const runExchange = async (
         baseUrl: session.upstreamBaseUrl,
         path,
         method: request.method ?? 'GET',
-        headers: { ...upstreamHeaders(request.headers, { key, bearer }, body.length), 'x-holdfast-agent': session.agentId, ...(token === null ? {} : { 'x-holdfast-token': token }) },
+        headers: { ...headers, 'x-holdfast-agent': session.agentId, ...(token === null ? {} : { 'x-holdfast-token': token }) },
         body,
         signal: gone,
       })
@@ -196,7 +202,7 @@ export const runExchange = async (
     deps.live.settle(session.sessionId)
     const outcome = describeOutcome((await intent).sequence, latencyMs, progress, dialect.provider, session.priceTable, charged)
     await deps.ledger.appendSoon('model-request/outcome', session.sessionId, outcome)
-    if (conversation !== null && progress.cost !== null) session.figures.passed(conversation, figuresOf(progress.cost.tokens, comparable(session.priceTable, progress)), progress.end.kind === 'whole')
+    if (conversation !== null && progress.cost !== null) session.figures.passed(conversation, figuresOf(progress.cost.tokens, session.cloud === null ? comparable(session.priceTable, progress) : null), progress.end.kind === 'whole')
     if (charged !== null) deps.onCharged(session.sessionId, charged.charged)
     for (const warning of session.meter.warnings()) deps.onCapNear(session.sessionId, warning)
   }

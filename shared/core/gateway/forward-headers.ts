@@ -40,30 +40,25 @@ const without = (headers: IncomingHttpHeaders, dropped: ReadonlySet<string>): Ou
 /** An OAuth token of a subscription, as `claude setup-token` makes them; anything else is an API key. */
 export const isSubscriptionKey = (key: string | null): boolean => key === null || key.startsWith('sk-ant-oat')
 
+/** The credential of a request: `key`, as a bearer or as Anthropic wants it; without a key the agent's bearer, unread. */
+export const credentialHeaders = (headers: IncomingHttpHeaders, key: string | null, bearer: boolean): OutgoingHttpHeaders => {
+  if (key !== null) return bearer || isSubscriptionKey(key) ? { authorization: `Bearer ${key}` } : { 'x-api-key': key }
+  return headers.authorization === undefined ? {} : { authorization: headers.authorization }
+}
+
 /**
- * Headers for the provider: the agent's own, with its credential replaced by `key`, as a bearer or as Anthropic wants it. Without a key the agent's bearer
- * stays, unread. An answer is asked for uncompressed, so that it can be metered as it is passed on.
+ * Headers for the provider: the agent's own, with its credential replaced. An answer is asked for uncompressed, so that it can be metered as it is passed on.
  */
 export const upstreamHeaders = (
   headers: IncomingHttpHeaders,
-  { key, bearer }: { readonly key: string | null; readonly bearer: boolean },
+  credential: OutgoingHttpHeaders,
   bodyBytes: number,
-): OutgoingHttpHeaders => {
-  const credential =
-    key === null
-      ? headers.authorization === undefined
-        ? {}
-        : { authorization: headers.authorization }
-      : bearer || isSubscriptionKey(key)
-        ? { authorization: `Bearer ${key}` }
-        : { 'x-api-key': key }
-  return {
-    ...without(headers, NOT_UPSTREAM),
-    ...credential,
-    'accept-encoding': 'identity',
-    ...(bodyBytes === 0 ? {} : { 'content-length': bodyBytes }),
-  }
-}
+): OutgoingHttpHeaders => ({
+  ...without(headers, NOT_UPSTREAM),
+  ...credential,
+  'accept-encoding': 'identity',
+  ...(bodyBytes === 0 ? {} : { 'content-length': bodyBytes }),
+})
 
 /** Headers for the agent: the provider's, without what holds for its connection to us alone. */
 export const downstreamHeaders = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>

@@ -11,6 +11,7 @@ import type { RequestBound, Unbounded } from '../../domain/request-bound.ts'
 import type { StoppedRequest } from '../budgets/cap-keeper.ts'
 import type { Clock, Ledger } from '../ports.ts'
 import { Refused, sendRefusal, toRefusal } from './anthropic-error.ts'
+import type { CloudUpstream } from './cloud-upstream.ts'
 import type { AskedOfModel, Dialect } from './dialects/dialect.ts'
 import type { DecisionTrail } from './decision-trail.ts'
 import { findEndpoint } from './endpoints.ts'
@@ -36,6 +37,8 @@ export interface GatewaySession {
   proof(): Promise<string | null>
   /** Where the model is: `https://api.anthropic.com`, or a compatible one. */
   readonly upstreamBaseUrl: string
+  /** The cloud that is there, with requests of its own; null where it is an API as agents know it. */
+  readonly cloud: CloudUpstream | null
   readonly meter: BudgetMeter
   /** As the meter has it. */
   readonly priceTable: PriceTable
@@ -159,7 +162,7 @@ export const createGateway = (deps: GatewayDeps): Gateway => {
     path: string,
     gone: AbortSignal,
   ): Promise<void> => {
-    const endpoint = findEndpoint(request.method, path)
+    const endpoint = (session.cloud?.findEndpoint ?? findEndpoint)(request.method, path)
     if (endpoint === null) {
       const message = 'Holdfast passes on model requests only; this address is not one of them.'
       throw new Refused({ status: 404, type: 'not_found_error', message, retry: false })

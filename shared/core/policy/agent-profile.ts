@@ -30,6 +30,8 @@ export interface AgentProfile {
   /** Secret reference. */
   readonly modelKey: string
   readonly modelBaseUrl: string | null
+  /** The cloud that serves the model; null for the agent's own provider. */
+  readonly cloud: { readonly provider: 'bedrock'; readonly region: string } | null
   /** The user's word alone: a project could make its agent look cheap. */
   readonly prices: Readonly<Record<string, OwnPrice>>
   /** Whether the model's provider is told the agent's id in the request itself. */

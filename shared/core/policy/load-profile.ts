@@ -134,6 +134,7 @@ const noticesOf = (project: ReadProfile, envPass: readonly string[], modelKey: s
   if (profile.model?.baseUrl !== undefined && profile.model.baseUrl !== baseUrl) refused('model.baseUrl', YOURS)
   if (profile.model?.prices !== undefined) refused('model.prices', YOURS)
   if (profile.model?.nameAgent !== undefined) refused('model.nameAgent', YOURS)
+  if (profile.model?.provider !== undefined) refused('model.provider', YOURS)
   if (profile.identity?.git !== undefined) {
     notices.push(`${path}: identity.git does not count, as a project may not say who its agent is; ${YOURS}`)
   }
@@ -168,7 +169,10 @@ export const loadProfile = async ({ cwd, configFolder, name, command, draft, pro
   const runs = command.length > 0 ? command : (mine.command ?? bareCommand(theirs.command) ?? DEFAULT_COMMAND)
   const allowed = expandNames(mine.env?.pass ?? DEFAULT_ENV_PASS)
   const wanted = theirs.env?.pass
-  const modelKey = mine.model?.key ?? DEFAULT_MODEL_KEY
+  const { provider, region } = mine.model ?? {}
+  const cloud = provider === undefined || region === undefined ? null : { provider, region }
+  // Never the default: a key of Anthropic's is nothing for a cloud to see.
+  const modelKey = mine.model?.key ?? (cloud === null ? DEFAULT_MODEL_KEY : `agent/${cloud.provider}`)
   const modelBaseUrl = mine.model?.baseUrl ?? null
   const serversFrom = mine.servers === undefined ? project : user
   const servers = serversFrom?.profile.servers
@@ -180,6 +184,7 @@ export const loadProfile = async ({ cwd, configFolder, name, command, draft, pro
     identity: mine.identity ?? null,
     modelKey,
     modelBaseUrl,
+    cloud,
     prices: mine.model?.prices ?? {},
     namesAgent: mine.model?.nameAgent ?? false,
     servers: servers === undefined || serversFrom === null

@@ -29,7 +29,7 @@ import { openProxy, planNetwork } from './session-network.ts'
 import { agentHome, agentNameIn, createSessionFolder, createToken, removeSessionFolder, resolveWorkingFolder } from './session-folder.ts'
 import { watchSessionRepositories, type SessionRepositories } from './session-repositories.ts'
 import { serverNotices } from './session-notices.ts'
-import { keyResolver } from './model-key.ts'
+import { keyResolver, openCloud } from './model-key.ts'
 import { serveAgent } from './serve-agent.ts'
 import type { LiveSession, SessionLauncher, SessionLauncherDeps } from './session-launcher.ts'
 import { startingSession } from './starting-session.ts'
@@ -103,6 +103,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       const resolveKey = await keyResolver(deps.secrets, profile, modelKey)
       const firstKey = await resolveKey()
       const hasModelKey = firstKey !== null
+      const cloud = openCloud(profile, adapter, firstKey, deps.clock.now())
       const env = Object.fromEntries(Object.entries(params.env).filter(([name]) => passesEnv(profile.envPass, name)))
       const home = agentHome(deps.paths, profile, cwd)
       // Only namespaces show a folder elsewhere than where it is, and what is at the user's home is the user's.
@@ -123,6 +124,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         interactive: params.terminal !== null,
         baseUrl,
         hasModelKey,
+        cloud: profile.cloud,
         isCapped: [capsOf(profile.limits), ...profile.limits.shared.map(capsOf)].some(isCapped),
         home,
         homeAt,
@@ -190,7 +192,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
       void broker.started.then(() => {
         for (const notice of serverNotices(broker?.servers() ?? [])) deps.registry.apply(id, { type: 'noticed', notice })
       })
-      const upstreamBaseUrl = profile.modelBaseUrl ?? adapter.modelBaseUrl
+      const upstreamBaseUrl = profile.modelBaseUrl ?? cloud?.baseUrl ?? adapter.modelBaseUrl
       const proxy = way.mode === 'allowlist' ? await openProxy(deps.egress, { sessionId: id, cwd, modelUrls: [upstreamBaseUrl, adapter.modelBaseUrl], prepared, signal: over.signal }) : null
       const { network, figures } = serveAgent(deps, {
         sessionId: id,
@@ -203,6 +205,7 @@ export const createSessionLauncher = (deps: SessionLauncherDeps): SessionLaunche
         priceTable,
         resolveKey,
         upstreamBaseUrl,
+        cloud,
         way: { ...way, proxy },
         signal: over.signal,
       })

@@ -1,4 +1,7 @@
 import { HoldfastError } from '../../contract/errors.ts'
+import type { AgentAdapter } from '../agents/adapter.ts'
+import { createBedrock } from '../gateway/bedrock.ts'
+import type { CloudUpstream } from '../gateway/cloud-upstream.ts'
 import { DEFAULT_MODEL_KEY, type AgentProfile } from '../policy/agent-profile.ts'
 import type { SecretStore } from '../ports.ts'
 
@@ -7,7 +10,7 @@ import type { SecretStore } from '../ports.ts'
  * HoldfastError `secret-unavailable` for a key that the profile names, when it is not there, then or later.
  */
 export const keyResolver = async (secrets: SecretStore, profile: AgentProfile, key: string): Promise<() => Promise<string | null>> => {
-  const required = profile.modelKey !== DEFAULT_MODEL_KEY
+  const required = profile.modelKey !== DEFAULT_MODEL_KEY || profile.cloud !== null
   const first = await secrets.get(key, profile.agent).catch((error: unknown) => {
     if (required) throw error
     return null
@@ -21,4 +24,17 @@ export const keyResolver = async (secrets: SecretStore, profile: AgentProfile, k
     if (value === null) throw new HoldfastError('secret-unavailable', `The key ${key} is no longer in the keychain.`)
     return value
   }
+}
+
+/**
+ * The cloud that the profile names; null where it names none. Throws HoldfastError `agent-refused` for an agent that
+ * cannot use it, and `secret-unavailable` for a `key` that is no credential for it, or one that has ended.
+ */
+export const openCloud = (profile: AgentProfile, adapter: AgentAdapter, key: string | null, now: number): CloudUpstream | null => {
+  if (profile.cloud === null) return null
+  const { provider, region } = profile.cloud
+  if (adapter.usesClouds !== true) throw new HoldfastError('agent-refused', `The profile has model.provider: ${provider}, which only Claude Code can use. Run this agent with another profile, or take model.provider out.`)
+  const cloud = createBedrock({ region, keyName: profile.modelKey })
+  cloud.headersFor({}, { key, baseUrl: cloud.baseUrl, path: '/', body: Buffer.alloc(0), now })
+  return cloud
 }

@@ -2,6 +2,7 @@ import type { SessionId } from '../../contract/ids.ts'
 import type { BudgetMeter } from '../../domain/budget-meter.ts'
 import type { PriceTable } from '../../domain/price.ts'
 import type { AgentAdapter } from '../agents/adapter.ts'
+import type { CloudUpstream } from '../gateway/cloud-upstream.ts'
 import type { GatewaySession } from '../gateway/gateway.ts'
 import { watchHooks } from '../gateway/hook-window.ts'
 import { createToolUseGuard } from '../gateway/tool-use-guard.ts'
@@ -33,11 +34,12 @@ export const serveAgent = (
     readonly priceTable: PriceTable
     readonly resolveKey: () => Promise<string | null>
     readonly upstreamBaseUrl: string
+    readonly cloud: CloudUpstream | null
     readonly way: NetworkPlan & { readonly proxy: AgentRoutes['proxy'] }
     readonly signal: AbortSignal
   },
 ): ServedAgent => {
-  const { sessionId, token, cwd, profile, adapter, identity, meter, priceTable, resolveKey, upstreamBaseUrl, way } = session
+  const { sessionId, token, cwd, profile, adapter, identity, meter, priceTable, resolveKey, upstreamBaseUrl, cloud, way } = session
   const raiseAlarm = (message: string): void => deps.raiseAlarm(sessionId, message, 'hooks')
   const alone = createToolUseGuard({
     sessionId,
@@ -60,7 +62,7 @@ export const serveAgent = (
     raiseAlarm: (message) => deps.raiseAlarm(sessionId, message, 'usage'),
   })
   const { agentId, proof, signer } = identity
-  const gatewaySession: GatewaySession = { sessionId, agent: profile.agent, agentId, namesAgent: profile.namesAgent, proof, project: cwd, upstreamBaseUrl, meter, priceTable, resolveKey, guard, figures, requestLog: deps.requestLogs.of(sessionId, profile.requestLog), isNetworkOpen: way.mode === 'open' }
+  const gatewaySession: GatewaySession = { sessionId, agent: profile.agent, agentId, namesAgent: profile.namesAgent, proof, project: cwd, upstreamBaseUrl, cloud, meter, priceTable, resolveKey, guard, figures, requestLog: deps.requestLogs.of(sessionId, profile.requestLog), isNetworkOpen: way.mode === 'open' }
   const hooks = adapter.createHookHandler()
   const routes: AgentRoutes = {
     hook: (path, body, gone) => {

@@ -10,7 +10,7 @@ import { writeOwnFile } from '../own-file.ts'
 import { checkFlags } from './flags.ts'
 import { createClaudeCodeHooks, isBrokered } from './hooks.ts'
 import { readResult, telemetryEnvironment } from './own-figures.ts'
-import { claudeEnvironment, cloudVariable, managedSettings, pinnedProxies, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
+import { bedrockEnvironment, claudeEnvironment, cloudVariable, managedSettings, pinnedProxies, pinnedSettings, pluginHooks, seedConfiguration } from './settings.ts'
 import { requireVersion } from './version.ts'
 
 const LARGEST_CONFIGURATION_BYTES = 16 * 1024 * 1024
@@ -60,16 +60,17 @@ export const claudeCode: AgentAdapter = {
   id: 'claude-code',
   modelKey: DEFAULT_MODEL_KEY,
   modelBaseUrl: 'https://api.anthropic.com',
+  usesClouds: true,
   matches: (command) => basename(command[0] ?? '') === 'claude',
   prepare: async (context) => {
     const [name = 'claude', ...args] = context.command
     const check = checkFlags(args)
     if (!check.ok) throw new HoldfastError('agent-refused', `Holdfast does not start Claude Code with ${check.flag}: ${check.reason}.`)
-    const cloud = cloudVariable(context.env)
-    if (cloud !== null) {
+    const variable = cloudVariable(context.env)
+    if (variable !== null) {
       throw new HoldfastError(
         'agent-refused',
-        `Holdfast does not start Claude Code with ${cloud}: it would ask that cloud for its model past the gateway, unmetered, with credentials of yours. Leave the variable out of env.pass; an endpoint of yours that speaks Anthropic's API can be model.baseUrl.`,
+        `Holdfast does not start Claude Code with ${variable}: it would ask that cloud for its model past the gateway, unmetered, with credentials of yours. Leave the variable out of env.pass; for Bedrock say "model: { provider: bedrock, region: … }" in your profile, and an endpoint of yours that speaks Anthropic's API can be model.baseUrl.`,
       )
     }
     const extraFolders = await Promise.all(check.extraFolders.map((folder) => context.resolveFolder(resolve(context.cwd, folder))))
@@ -78,8 +79,8 @@ export const claudeCode: AgentAdapter = {
     const file = await findAgent(name, folders, context.cwd, { title: 'Claude Code', install: 'https://code.claude.com/docs/en/setup' })
     await requireVersion(context.ask, await requireOutOfReach(file, agentFolders), folders.join(delimiter))
     await seedHome(context.home, context.cwd)
-    const { baseUrl, hasModelKey, isCapped, pinnedEnv } = context
-    const pinned = { ...pinnedEnv, ...telemetryEnvironment(baseUrl, context.env), ...pinnedProxies({ ...context.env, ...pinnedEnv }) }
+    const { baseUrl, hasModelKey, isCapped, pinnedEnv, cloud } = context
+    const pinned = { ...pinnedEnv, ...(cloud === null ? {} : bedrockEnvironment(baseUrl, cloud.region)), ...telemetryEnvironment(baseUrl, context.env), ...pinnedProxies({ ...context.env, ...pinnedEnv }) }
     const { plugin, settings, mcpConfig } = await writeSessionFiles(context, pinned)
     const isSignedOut = !hasModelKey && (await lstat(join(context.home, '.claude', '.credentials.json')).catch(() => null)) === null
     const held =

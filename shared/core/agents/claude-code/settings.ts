@@ -28,6 +28,20 @@ const CLOUD_VARIABLES = ['BEDROCK', 'VERTEX', 'FOUNDRY', 'MANTLE', 'ANTHROPIC_AW
 /** The variable of a launch that names such a cloud; null where none does. */
 export const cloudVariable = (env: Readonly<Record<string, string>>): string | null => CLOUD_VARIABLES.find((name) => !['', '0', 'false'].includes(env[name] ?? '')) ?? null
 
+const AWS_VARIABLES = [
+  'AWS_BEARER_TOKEN_BEDROCK',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_PROFILE',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_BEDROCK',
+  'AWS_ENDPOINT_URL_BEDROCK_RUNTIME',
+  'ANTHROPIC_BEDROCK_MANTLE_BASE_URL',
+  'ANTHROPIC_BEDROCK_SERVICE_TIER',
+  'ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION',
+]
+
 /** Through which a settings file could lead model requests past the gateway, drop the hooks, or change what an approved command runs. */
 const EMPTIED_VARIABLES = [
   'ANTHROPIC_UNIX_SOCKET',
@@ -72,6 +86,9 @@ export const pinnedSettings = (baseUrl: string, env: Readonly<Record<string, str
   subagentStatusLine: { type: 'command', command: 'true' },
   fileSuggestion: { type: 'command', command: SUGGEST_FILES },
   otelHeadersHelper: 'echo {}',
+  awsAuthRefresh: '',
+  awsCredentialExport: '',
+  gcpAuthRefresh: '',
   env: {
     ...Object.fromEntries(EMPTIED_VARIABLES.map((name) => [name, ''])),
     ...env,
@@ -100,6 +117,19 @@ export const pluginHooks = (baseUrl: string) => {
     },
   }
 }
+
+/**
+ * Claude Code's own way of speaking to Bedrock, with the gateway in Bedrock's place: it makes the requests and signs
+ * none. What else leads its AWS clients elsewhere, or gives them a credential, is emptied. Those of 2.1.330.
+ */
+export const bedrockEnvironment = (baseUrl: string, region: string): Record<string, string> => ({
+  ...Object.fromEntries(AWS_VARIABLES.map((name) => [name, ''])),
+  CLAUDE_CODE_USE_BEDROCK: '1',
+  CLAUDE_CODE_SKIP_BEDROCK_AUTH: '1',
+  ANTHROPIC_BEDROCK_BASE_URL: baseUrl,
+  AWS_REGION: region,
+  AWS_EC2_METADATA_DISABLED: 'true',
+})
 
 /** What Claude Code's own process gets beside the passed variables. */
 export const claudeEnvironment = (params: { baseUrl: string; configFolder: string; hasModelKey: boolean; isCapped: boolean }): Record<string, string> => ({
